@@ -1,14 +1,12 @@
-//! The model's verdict on a run: is every durable fact what some behaviour of
-//! the model leads to?
+//! The model's verdict on a run: is every durable fact the result of some behaviour of the model?
 //!
-//! One state of the model goes along with the run. What a store sent must be
-//! what the model's peer may send (`rollcall_model::may_send`) or what it
-//! answers; what a store took must lead the model to the same facts, of every
-//! region on the store where others can have changed. A tick is explained by at
-//! most [`HIDDEN`] actions that nobody wrote down: a campaign, or a transfer
-//! that is given up. How raft-rs probes and when it sends is left to it; so are
-//! losses and copies, because a message may be delivered never or often. So is
-//! by whom a read was acknowledged: its answer must be the model's all the same.
+//! One model state follows the run. A sent message must be one that the model's peer may send
+//! (`rollcall_model::may_send`) or its reply. A delivered message must lead the model to the same
+//! facts, for every region on the store that it can have changed. A tick is explained by at most
+//! [`HIDDEN`] actions that the run does not record: a campaign, or an aborted transfer. The check
+//! leaves open when raft-rs sends and how it probes. It allows loss and duplication, because a
+//! message may be delivered never or often. It also leaves open who acknowledged a read; the value
+//! read must still be the model's.
 
 mod sent;
 mod verdict;
@@ -24,10 +22,10 @@ use rollcall_traces::{
 
 pub use verdict::{Accepted, Unexplained};
 
-/// The most actions that nobody wrote down between two events.
+/// The most unrecorded actions between two events.
 pub const HIDDEN: usize = 1;
 
-/// Events that a refusal tells of before its own.
+/// How many events before the refused one a refusal lists.
 const MOST_LISTED: usize = 5;
 
 /// A fault in one explanation; the one with the fewest differences is reported.
@@ -44,10 +42,10 @@ impl Fault {
     }
 }
 
-/// A read under way.
+/// A pending read.
 struct Reading {
     key: Option<Key>,
-    /// What was committed when it was asked: its answer must not be older.
+    /// The commit index when the read was requested. The read must not return older data.
     index: u64,
 }
 
@@ -57,16 +55,15 @@ struct Acceptor {
     reported: Book,
     messages: BTreeMap<u64, Held>,
     readings: BTreeMap<(StoreId, RegionId), Reading>,
-    /// The last id that the placement driver gave for a split.
+    /// The last id that the placement driver has allotted for a split.
     allotted: u64,
     accepted: Accepted,
     last: VecDeque<String>,
 }
 
-/// The model's verdict on `run`.
+/// Checks `run` against the model.
 ///
-/// # Errors
-/// Where the model cannot begin as the run does.
+/// # Errors If the model cannot reproduce the run's initial cluster.
 pub fn accept(run: &Run) -> Result<Result<Accepted, Box<Unexplained>>, ScopeError> {
     let mut acceptor = Acceptor::new(&run.header)?;
     for event in &run.events {
@@ -127,8 +124,8 @@ impl Acceptor {
         Ok(())
     }
 
-    /// The state behind the event by the explanation that fits, and the number
-    /// of hidden actions in it.
+    /// The state after the event, by the first explanation that fits, and its number of unrecorded
+    /// actions.
     fn explain(&self, event: &Event) -> Result<(State, usize), Fault> {
         let mut nearest: Option<Fault> = None;
         for hidden in self.hidden(&event.event) {
@@ -148,7 +145,7 @@ impl Acceptor {
         Err(nearest.expect("the explanation without hidden steps is always checked"))
     }
 
-    /// What may have happened unwritten, first or within, the likeliest first.
+    /// The unrecorded actions to try, the likeliest first.
     fn hidden(&self, happening: &Happening) -> Vec<Option<Action>> {
         match *happening {
             Happening::Tick { region, store } => vec![
@@ -191,11 +188,11 @@ impl Acceptor {
         }
     }
 
-    /// What the model makes of the event, and what the store answers.
+    /// Takes the event in the model and collects the replies that it causes.
     fn take(&self, state: &State, happening: &Happening) -> Result<(State, Vec<Held>), Fault> {
         match happening {
-            // A report changes what raft-rs sends next, and no fact; so does a
-            // look at the size.
+            // A progress report or a size check changes what raft-rs sends next, but no durable
+            // fact.
             Happening::Tick { .. }
             | Happening::Lose { .. }
             | Happening::ReportSnapshot { .. }
@@ -207,7 +204,7 @@ impl Acceptor {
                 let (after, _, answer) = self.model.deliver(state, held);
                 Ok((after, answer.into_iter().collect()))
             }
-            // What a transfer begins with: one step of the model is three messages here.
+            // A transfer is one action of the model and three messages of a run.
             Happening::Propose {
                 region, store, command: Command::TransferLeader { to }, outcome, ..
             } => {
@@ -255,8 +252,8 @@ impl Acceptor {
         }
     }
 
-    /// Whether a read is taken or refused as the model has it. The model takes
-    /// no round for it, for no event says who acknowledges it.
+    /// Whether the model also takes or refuses this read. The model takes no read round: no event
+    /// says who acknowledged the read.
     fn check_read(
         &self,
         state: &State,
@@ -269,7 +266,7 @@ impl Acceptor {
         let first = || seen.peer(store, region).map_or_else(Key::empty, |peer| peer.region.start.clone());
         let key = key.cloned().unwrap_or_else(first);
         let expected = self.model.step(state, &Action::Read { region, store, key }).1;
-        // What is checked behind a read under way is not asked any more.
+        // The model has no pending read, so it gives the verdict of the later checks instead.
         let behind = expected.is_done() || expected == Outcome::Refused(Reason::NotCommittedTerm);
         let pending = *outcome == Outcome::Refused(Reason::ReadPending) && behind;
         if pending && self.readings.contains_key(&(store, region)) {
@@ -278,7 +275,7 @@ impl Acceptor {
         same_answer(&expected, outcome)
     }
 
-    /// Remembers the reads under way.
+    /// Records pending reads.
     fn note_read(&mut self, happening: &Happening) {
         match happening {
             Happening::Read { region, store, key, outcome } if outcome.is_done() => {
@@ -294,8 +291,8 @@ impl Acceptor {
         }
     }
 
-    /// The event's facts must be the model's; and where more than one region can
-    /// have changed, earlier facts must still hold.
+    /// The event's facts must be the model's. If more than one region can have changed, earlier
+    /// facts of the others must still hold.
     fn compare(&self, after: &State, event: &Event) -> Result<(), Fault> {
         let seen = self.model.cluster(after);
         for Facts { store, region, .. } in &event.facts {
@@ -352,7 +349,7 @@ fn same_answer(expected: &Outcome, outcome: &Outcome) -> Result<(), Fault> {
     Err(Fault::new(format!("the model's answer is {expected}, the run's {outcome}")))
 }
 
-/// A cluster in which there is one peer at most.
+/// A cluster with at most one peer.
 fn alone(store: StoreId, region: RegionId, peer: Option<&Peer>) -> View {
     let mut seen = Store::default();
     if let Some(peer) = peer {

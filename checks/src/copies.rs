@@ -1,16 +1,14 @@
-//! Copies of the world where later paths of a batch part from one that was gone,
-//! so that nobody goes the same way twice.
+//! Copies of the world at the points where later paths of a batch branch off, so that a shared
+//! prefix is driven once.
 //!
-//! One path in 64 is gone from the beginning all the same: what a copy lacks
-//! would be missed there.
+//! One path in 64 is driven from the beginning. That finds state that a copy lacks.
 
 use rollcall_model::Rollcall;
 
 use crate::driven::Driven;
 use crate::tour::{Parting, Path};
 
-/// Worlds that stand behind so many steps of the path that was gone last, the
-/// fewest first.
+/// Copies, each with the number of steps of the last path that it has taken; the fewest first.
 pub(crate) struct Copies<D>(Vec<(usize, D)>);
 
 impl<D> Default for Copies<D> {
@@ -20,12 +18,12 @@ impl<D> Default for Copies<D> {
 }
 
 impl<D: Driven> Copies<D> {
-    /// A batch begins, and none of its paths was gone.
+    /// Starts a batch: drops all copies.
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// Puts `world` behind as many steps of `path` as a copy has taken, and says how many.
+    /// Sets `world` to the copy with the most steps of `path`, and returns that number of steps.
     pub(crate) fn begin(&mut self, world: &mut D, model: &Rollcall, path: &Path, parting: &Parting) -> usize {
         while self.0.last().is_some_and(|(steps, _)| *steps > parting.shared) {
             self.0.pop();
@@ -48,10 +46,10 @@ impl<D: Driven> Copies<D> {
         }
     }
 
-    /// The world stands behind so many steps of the path that is being gone, where a
-    /// later one parts.
+    /// Keeps a copy of `world`, which has taken `steps` steps of the current path; a later path
+    /// branches off here.
     pub(crate) fn keep(&mut self, steps: usize, world: &D) {
-        // Without a copy a later path is gone from the beginning.
+        // Without a copy, a later path starts from the beginning.
         self.0.extend(world.copied().map(|copy| (steps, copy)));
     }
 }

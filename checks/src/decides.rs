@@ -1,8 +1,8 @@
-//! Whether a guard decides anything in a scope.
+//! Whether a guard changes any outcome in a scope.
 //!
-//! A guard that is dropped where nobody asks for it breaks nothing, and that says nothing
-//! of the guard. So every action that the explored states offer, and every step of their
-//! healing, is taken with the guard and without it.
+//! Dropping a guard that no rule consults in a scope breaks nothing, and says nothing about the
+//! guard. So every action that the explored states offer, and every step of their healing, is taken
+//! with the guard and without it.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,11 +13,11 @@ use stateright::Model;
 
 use crate::explorer::Exploration;
 
-/// A thread looks at so many states before it takes others.
+/// States that a thread takes at a time.
 const STATES: usize = 4_096;
 
-/// Whether the rules with `guards` part from those of `without` anywhere in what was
-/// explored without; `None` where that was interrupted.
+/// Whether the rules of `guards` and those of `without` differ for any action in the states that
+/// were explored without the guard. `None` if interrupted.
 pub fn decides(
     guards: GuardSet,
     without: &Rollcall,

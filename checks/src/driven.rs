@@ -1,4 +1,4 @@
-//! What a tour drives: the world around an implementation, or somebody's own subject.
+//! What a tour drives: the world around an implementation, or a user's subject.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -10,40 +10,41 @@ use crate::subject::run::in_words;
 use crate::subject::{Fault, unwind};
 use crate::world::World;
 
-/// Takes the actions of a scope, and is compared with the model after each.
+/// Takes the actions of a scope. The tour compares it with the model after each.
 pub(crate) trait Driven: Sized {
-    /// Goes to where the model begins.
+    /// Goes to the model's initial state.
     fn begin(&mut self, model: &Rollcall);
 
-    /// Takes one action; what a panic says is an error.
+    /// Takes one action. A panic's message is the error.
     fn take(&mut self, action: &Action) -> Result<Outcome, String>;
 
-    /// Whether it shows what the model's state shows.
+    /// Whether its view equals the model state's view.
     fn shows(&self, expected: &StateRef<'_>) -> bool;
 
-    /// What it shows.
+    /// Its view.
     fn view(&self) -> View;
 
-    /// What the two sides are called in a report.
+    /// The names of the two sides in a report.
     fn sides(&self) -> Sides;
 
-    /// A copy as it stands, of what can be copied.
+    /// A copy of its present state; `None` if it cannot be copied.
     fn copied(&self) -> Option<Self>;
 
-    /// Whether two outcomes are the same, as far as it distinguishes them.
+    /// Whether two outcomes are equal in everything that is compared.
     fn agrees(&self, expected: &Outcome, actual: &Outcome) -> bool {
         expected == actual
     }
 
-    /// In what a view differs from what it shows.
+    /// The differences between `expected` and its own view.
     fn differences(&self, expected: &View) -> Vec<Difference> {
         differences(expected, &self.view())
     }
 
-    /// Forgets at what it has looked.
+    /// Clears the read set.
     fn notice_afresh(&self) {}
 
-    /// At which parts of a state it has looked since then; by default at all of them.
+    /// The components of a state that were read since the read set was cleared; by default all of
+    /// them.
     fn read_set(&self, model: &Rollcall) -> ReadSet {
         model.read_set(model.scope().stores.iter().copied(), true, true)
     }
@@ -83,7 +84,7 @@ impl<G: Guards, R: Replica> Driven for World<G, R> {
     }
 }
 
-/// Puts the world where the model begins.
+/// Sets the world to the model's initial state.
 pub(crate) fn begin<G: Guards, R: Replica>(world: &mut World<G, R>, model: &Rollcall) {
     if let Err(error) = world.reset(model.scope()) {
         if !R::HAS_INNARDS {
@@ -93,13 +94,13 @@ pub(crate) fn begin<G: Guards, R: Replica>(world: &mut World<G, R>, model: &Roll
     }
 }
 
-/// Takes one action. raft-rs panics where it finds itself broken, and an adapter may be
-/// wrong; that is a disagreement like any other, and its schedule is worth having.
+/// Takes one action. A panic of raft-rs or of an adapter becomes an error, so that it is reported
+/// as a divergence with its schedule.
 pub(crate) fn take(subject: &mut impl Subject, action: &Action) -> Result<Outcome, String> {
     catch_unwind(AssertUnwindSafe(|| subject.apply(action))).map_err(in_words)
 }
 
-/// Ends the tour of somebody else's subject that does not take a scope's setup.
+/// Panics: the subject does not take the scope's setup.
 pub(crate) fn cannot_begin(error: &ScopeError) -> ! {
     unwind(Fault::of(format!("the subject does not take what the scope begins with: {error}")))
 }

@@ -1,13 +1,12 @@
-//! The implementation heals, too: from states of a scope, once faults stop, it
-//! takes the model's healing step by step and shows what the model shows.
+//! The implementation heals like the model: once faults stop, it takes the model's healing step by
+//! step from states of a scope, and must show the model's view after each.
 //!
-//! The schedule is the model's (`rollcall_model::liveness`), and every step of it an
-//! action like any other, so the world takes it as it takes a tour. What is
-//! under way is lost first: a network that has lost everything must heal. A
-//! state on a healing path that was followed before is not followed again: there
-//! the implementation showed the same, and goes on in the same way. To a state
-//! leads its shortest way, from a copy of the world where that parts from the
-//! one before (`copies.rs`).
+//! The schedule is the model's (`rollcall_model::liveness`). Each of its steps is an ordinary
+//! action, so the world takes it like a step of a tour. Messages in flight are dropped first: a
+//! network that loses everything must heal. A healing path that was followed once is not followed
+//! again, because the implementation showed the same state there. Each state is reached by its
+//! shortest path, from a copy of the world at the point where that path branches off the one before
+//! (`copies.rs`).
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Mutex;
@@ -25,26 +24,25 @@ use crate::explorer::Exploration;
 use crate::tour::{Batch, Parting, Path};
 use crate::world::World;
 
-/// How many ways are gone by one thread before it takes others. Of a sample there
-/// is something for every thread.
+/// Paths that a thread takes at a time. A small sample still gives every thread some.
 const WAYS: usize = 256;
 
-/// From which states.
+/// Which states to heal from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sample {
     /// Every state.
     All,
-    /// So many, drawn from the seed; all if there are no more.
+    /// `count` states, drawn by `seed`; all if there are no more.
     Drawn {
-        /// How many.
+        /// The number of states.
         count: usize,
-        /// From where they are drawn.
+        /// The seed of the draw.
         seed: u64,
     },
 }
 
 impl Sample {
-    /// The indices of the states, the shallowest first.
+    /// The indices of the sampled states, the shallowest first.
     fn of(self, states: usize) -> Vec<u32> {
         match self {
             Sample::Drawn { count, seed } if count < states => {
@@ -61,7 +59,7 @@ impl Sample {
     }
 }
 
-/// SplitMix64.
+/// One output of SplitMix64.
 fn mixed(state: u64) -> u64 {
     let mut word = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -69,16 +67,16 @@ fn mixed(state: u64) -> u64 {
     word ^ (word >> 31)
 }
 
-/// What came of it.
+/// The result of healing the implementation.
 #[derive(Clone, Debug, Default)]
 pub struct Healing {
     /// The states from which the implementation healed as the model does.
     pub states: u64,
-    /// The steps of healing that were taken and compared.
+    /// The healing steps that were taken and compared.
     pub steps: u64,
-    /// The shortest disagreement that a thread met.
+    /// The shortest divergence that any thread found.
     pub divergence: Option<Box<Divergence>>,
-    /// Whether every state was looked at.
+    /// Whether every sampled state was healed.
     pub finished: bool,
 }
 
@@ -116,7 +114,7 @@ pub fn heal_implementation<G: Guards + Sync>(
     Healing { finished: total.states == drawn.len() as u64, ..total }
 }
 
-/// The states at rest from which somebody heals or has healed.
+/// The states at rest from which healing has started.
 type Followed = Mutex<HashSet<State, RandomState>>;
 
 struct Healer<'a, G: Guards> {
@@ -125,7 +123,7 @@ struct Healer<'a, G: Guards> {
     world: World<G>,
     copies: Copies<World<G>>,
     path: Vec<Action>,
-    /// So many steps of it led to the state that is healed.
+    /// How many of these steps led to the state from which healing starts.
     led: usize,
     followed: &'a Followed,
 }
@@ -141,8 +139,8 @@ impl<'a, G: Guards> Healer<'a, G> {
         Self { model, exploration, world, copies, path: Vec::new(), led: 0, followed }
     }
 
-    /// Heals from states until none is left, or until `go_on` says to stop, which is
-    /// called with the number of states and of the steps that they took.
+    /// Heals from states until none is left or `go_on` returns false. `go_on` gets the number of
+    /// states and of steps since its last call.
     fn all(
         &mut self,
         states: &Mutex<impl Iterator<Item = u32>>,
@@ -167,8 +165,8 @@ impl<'a, G: Guards> Healer<'a, G> {
         }
     }
 
-    /// Takes the ways to the next states from which nobody heals; how many were met
-    /// from which somebody does.
+    /// Fills the batch with the paths to the next states from which no thread heals; returns how
+    /// many states were skipped because a thread does.
     fn take_ways(&self, states: &Mutex<impl Iterator<Item = u32>>, batch: &mut Batch) -> u64 {
         let mut states = states.lock().expect("a healing panicked");
         let mut known = 0;
@@ -190,14 +188,14 @@ impl<'a, G: Guards> Healer<'a, G> {
         self.model.at_rest(&self.exploration.states.get(state))
     }
 
-    /// Heals the world, which stands at `state`; how many steps that took.
+    /// Heals the world, which is in `state`; returns the number of steps.
     fn heal(&mut self, state: u32) -> Result<u64, Box<Divergence>> {
         let mut state = self.at_rest(state);
         self.led = self.path.len();
         self.world.lose_what_is_under_way();
         self.compare(&state, Outcome::DONE, Outcome::DONE)?;
         let mut steps = 0;
-        // It ends: the model has healed from here.
+        // This loop ends: the model has healed from here.
         while let Some(action) = liveness::next(self.model, &state) {
             let (after, expected) = self.model.step(&state, &action);
             self.path.push(action);
@@ -216,7 +214,7 @@ impl<'a, G: Guards> Healer<'a, G> {
         self.followed.lock().expect("a healing panicked").insert(state)
     }
 
-    /// Leads the world to the end of `path`: the tour has compared every step.
+    /// Drives the world along `path`. The tour has compared these steps already.
     fn lead_along(&mut self, path: &Path, parting: &Parting) -> Result<(), Box<Divergence>> {
         let begin = self.copies.begin(&mut self.world, self.model, path, parting);
         self.path.truncate(begin);

@@ -1,5 +1,4 @@
-//! The properties on a run, whoever runs: views go in one after the other, the
-//! history is folded between them.
+//! Judges the views of a run by properties. It keeps the history between views.
 
 use anyhow::{Result, bail};
 use rollcall_model::properties::{Property, Violation};
@@ -12,15 +11,14 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// A judge of these properties.
+    /// Judges by these properties.
     pub fn new(properties: &[Property]) -> Self {
         Self { properties: properties.to_vec(), seen: None }
     }
 
-    /// A judge of the properties that a trace names.
+    /// Judges by the properties that a trace names.
     ///
-    /// # Errors
-    /// Where it names one that there is not.
+    /// # Errors If it names an unknown property.
     pub fn named(names: &[String]) -> Result<Self> {
         if names.iter().any(|name| name == ALL_PROPERTIES) {
             return Ok(Self::new(Property::ALL));
@@ -35,8 +33,8 @@ impl Judge {
         Ok(Self::new(&properties))
     }
 
-    /// What the next view violates; `taken` is the action that led to it,
-    /// `None` for the first view of a run.
+    /// The violations in the next view. `taken` is the action that led to it, `None` for the first
+    /// view of a run.
     pub fn violations(&mut self, view: &View, taken: Option<(&Action, &Outcome)>) -> Vec<Violation> {
         let history = match (self.seen.take(), taken) {
             (Some((before, mut history)), Some((action, outcome))) => {
@@ -57,7 +55,7 @@ impl Judge {
         violations
     }
 
-    /// The names of what the next view violates.
+    /// The names of the properties that the next view violates.
     pub fn names(&mut self, view: &View, taken: Option<(&Action, &Outcome)>) -> Vec<String> {
         self.violations(view, taken).iter().map(|violation| violation.property.name().to_string()).collect()
     }

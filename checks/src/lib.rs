@@ -1,6 +1,5 @@
-//! What joins model and implementation: the explorer over the model, the world
-//! around the stores, the tour that replays every transition, and the
-//! `rollcall` binary.
+//! Everything that joins model and implementation: the explorer of the model, the world around the
+//! stores, the tour that replays every transition, and the `rollcall` program.
 
 pub mod accept;
 pub mod cli;

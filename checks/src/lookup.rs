@@ -1,4 +1,4 @@
-//! Names that somebody typed, with the nearest one suggested where there is none.
+//! Looks names up. An unknown name is an error that suggests the nearest one.
 
 use anyhow::{Result, bail};
 use rollcall_model::liveness::{Goal, StuckReason};
@@ -15,7 +15,7 @@ pub(crate) fn plan(name: &str) -> Result<ScopePlan> {
     unknown("scope", name, plans.iter().map(|plan| plan.scope.name.as_str()), "rollcall scopes")
 }
 
-/// Refuses where no scope of these families and that size has `part` in its name.
+/// An error if no scope of these families and that size has `part` in its name.
 pub(crate) fn no_scope(part: &str, families: &[Family], size: Size) -> Result<()> {
     let plans: Vec<ScopePlan> = families.iter().flat_map(|family| scopes::plans(*family, size)).collect();
     let names = plans.iter().map(|plan| plan.scope.name.as_str());
@@ -60,12 +60,12 @@ pub(crate) fn property(name: &str) -> Result<Property> {
     }
 }
 
-/// A property, or what is owed once faults stop.
+/// A property or a goal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owed {
-    /// In every state.
+    /// Holds in every state.
     Property(Property),
-    /// Once faults stop.
+    /// Is reached once faults stop.
     Goal(Goal),
 }
 
@@ -88,7 +88,7 @@ pub(crate) fn reach(name: &str) -> Result<Reach> {
     Reach::from_name(name).map_or_else(|| unknown("situation", name, names(), "rollcall situations"), Ok)
 }
 
-/// The name of a reason for which something is not owed.
+/// Checks the name of a stuck reason.
 pub(crate) fn stuck_reason(name: &str) -> Result<String> {
     match StuckReason::NAMES.contains(&name) {
         true => Ok(name.into()),

@@ -1,5 +1,5 @@
-//! The `rollcall` binary: 0 holds, 1 violated or diverged, 2 usage or bad
-//! input, 3 not conclusive.
+//! The `rollcall` program. Exit codes: 0 holds, 1 violated or diverged, 2 usage or bad input, 3 not
+//! conclusive.
 
 use std::process::ExitCode;
 

@@ -1,8 +1,8 @@
-//! How much memory this process holds, and how much it may.
+//! How much memory this process uses, and how much it may use.
 
 use sysinfo::{MemoryRefreshKind, Pid, ProcessRefreshKind, ProcessesToUpdate, RefreshKind, System};
 
-/// The bytes of this process that are in memory now; `None` where the system does not say.
+/// The resident bytes of this process; `None` if the system does not say.
 pub fn resident() -> Option<u64> {
     let pid = Pid::from_u32(std::process::id());
     let mut system = System::new().ok()?;
@@ -11,9 +11,8 @@ pub fn resident() -> Option<u64> {
     system.process(pid).map(|process| process.memory())
 }
 
-/// What a run may hold if nobody says: three quarters of what the machine, or
-/// the control group that the process is in, has. What follows the exploration
-/// takes some, too. No limit where the system does not say.
+/// The default memory limit in bytes: three quarters of the machine or of the process's control
+/// group. The rest is for the phases after exploration. `u64::MAX` if the system does not say.
 pub fn default_limit() -> u64 {
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let Ok(system) = System::new_with_specifics(memory) else { return u64::MAX };

@@ -1,13 +1,11 @@
-//! The museum: every guard dropped once, and what comes of it.
+//! The museum: each guard dropped once, and what goes wrong.
 //!
-//! A guard whose absence breaks safety has a shortest counterexample to a named
-//! property in the model. One whose absence only ever stops progress has a
-//! shortest way into a state that does not heal any more, and the healing that
-//! misses its goal. One whose absence only costs time has a *trap*: the shortest
-//! way to a step that the rules without it decide otherwise. On the
-//! implementation the sound store must part from either trace where the guard
-//! bites, and the store without the guard must follow it to the end and, for
-//! safety, violate the same property there.
+//! A guard whose absence breaks safety has a shortest counterexample to a named property in the
+//! model. A guard whose absence only stops progress has a shortest path into a state that cannot
+//! heal, and the healing that misses its goal. A guard whose absence only costs time has a *trap*:
+//! the shortest path to a step that the rules decide differently without it. On the implementation,
+//! the sound store must diverge from the trace where the guard decides. The store without the guard
+//! must follow the trace to its end and, for safety, violate the same property there.
 
 pub mod checks;
 mod find;
@@ -31,19 +29,19 @@ use implementation::on_implementation;
 pub use page::page;
 pub(crate) use page::parts;
 
-/// What a dropped guard does harm to.
+/// What goes wrong without a guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Harm {
     /// This property is violated.
     Safety(Property),
-    /// Something good never comes, though faults have stopped.
+    /// This goal is missed although faults have stopped.
     Recovery(Goal),
-    /// It comes, and later than it should.
+    /// Progress comes later than it should.
     Delay,
 }
 
 impl Harm {
-    /// The property or goal that is broken; nothing where only time is lost.
+    /// The property or goal that is broken; `None` if only time is lost.
     pub(crate) fn broken(self) -> Option<&'static str> {
         match self {
             Harm::Safety(property) => Some(property.name()),
@@ -53,20 +51,20 @@ impl Harm {
     }
 }
 
-/// One guard, and where its absence is looked for. A guard may do several harms.
+/// One guard, and where its absence shows. A guard may do several harms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
     /// The guard.
     pub guard: Guard,
-    /// What its absence does harm to.
+    /// What goes wrong without it.
     pub harm: Harm,
     /// The scope in which that shows.
     pub scope: &'static str,
 }
 
 impl Piece {
-    /// The name of its trace: the guard's, and of its second harm and those
-    /// behind it what is broken, too.
+    /// The name of its trace: the guard's name, followed by the property or goal for every harm but
+    /// the first.
     pub fn name(&self) -> String {
         let is_first = PIECES.iter().find(|piece| piece.guard == self.guard) == Some(self);
         let broken = self.harm.broken().filter(|_| !is_first);
@@ -86,7 +84,7 @@ const fn delay(guard: Guard, scope: &'static str) -> Piece {
     Piece { guard, harm: Harm::Delay, scope }
 }
 
-/// Every guard of the model, with its scope. Smoke scopes where they suffice.
+/// Every guard of the model with its scope; a smoke scope if one suffices.
 pub const PIECES: &[Piece] = &[
     safety(Guard::SnapshotOnce, Property::AppliedAgreement, "replace_one_by_one_smoke"),
     recovery(Guard::StepDownOnHigherTerm, Goal::LeaderElectable, "leader_removed_after_handover_smoke"),
@@ -188,50 +186,50 @@ pub const PIECES: &[Piece] = &[
     safety(Guard::JointNeedsBothMajorities, Property::StateMachineSafety, "swap_two_by_joint"),
 ];
 
-/// Guards below the grain: a named test of the implementation kills each.
+/// How guards below the model's grain are tested: each has a named test of the implementation.
 pub const BELOW_THE_GRAIN: &str = "named test";
 
-/// What came of one guard. A figure that was not measured is `None`.
+/// The result for one guard. A figure that was not measured is `None`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Exhibit {
     /// The guard.
     pub guard: String,
     /// The incident behind it.
     pub incident: String,
-    /// Who decides it: `raft-rs` or `Store`; `None` where the implementation cannot drop it.
+    /// Who implements the rule: `raft-rs` or `Store`; `None` if the implementation cannot drop it.
     pub decider: Option<String>,
     /// `model`, `implementation` or `both`.
     pub level: String,
     /// The property that is violated, the goal that is missed, or `only time is lost`.
     pub property: Option<String>,
-    /// Distinct states looked at until it was found.
+    /// Distinct states explored until it was found.
     pub states_to_find: Option<u64>,
     /// The length of the shortest trace.
     pub trace_steps: Option<u64>,
-    /// What notices in the model.
+    /// What fails in the model.
     pub killed_in_model: Option<String>,
-    /// What notices on the implementation.
+    /// What fails on the implementation.
     pub killed_on_implementation: Option<String>,
-    /// The step at which sound rules and sound implementation part from the trace.
+    /// The step at which the sound rules and the sound implementation diverge from the trace.
     #[serde(skip)]
     pub parts_at: Option<u64>,
-    /// What is missing, in words.
+    /// What should have shown and did not, in sentences.
     #[serde(skip)]
     pub failures: Vec<String>,
 }
 
 /// An exhibit with its trace.
 pub struct Shown {
-    /// What came of it.
+    /// The result.
     pub exhibit: Exhibit,
     /// The shortest trace into it.
     pub trace: Option<Trace>,
 }
 
-/// A piece that cannot be looked for.
+/// An exhibit that cannot be made.
 #[derive(Debug, Error)]
 pub enum MuseumError {
-    /// Its scope is not there.
+    /// Its scope does not exist.
     #[error("guard `{guard}` names scope `{scope}`, which does not exist; correct `museum::PIECES`")]
     UnknownScope {
         /// The guard.
@@ -239,7 +237,7 @@ pub enum MuseumError {
         /// The scope.
         scope: &'static str,
     },
-    /// The scope cannot be begun without the guard.
+    /// The scope cannot begin without the guard.
     #[error(transparent)]
     Scope(#[from] rollcall_traces::ScopeError),
     /// The scope cannot be explored.
@@ -250,11 +248,10 @@ pub enum MuseumError {
 /// What a guard whose absence delays breaks.
 pub const DELAYS: &str = "only time is lost";
 
-/// Shows what comes of dropping one guard.
+/// Drops one guard and looks for the harm.
 ///
-/// # Errors
-/// Where the piece cannot be looked for at all; that nobody notices is no
-/// error but a failure of the exhibit.
+/// # Errors If the exhibit cannot be made at all. If no check fails without the guard, that is a
+/// failure of the exhibit, not an error.
 pub fn show(piece: &Piece, threads: usize, interrupt: &AtomicBool) -> Result<Shown, MuseumError> {
     let plan = plan_of(piece)?;
     let found = match piece.harm {

@@ -1,8 +1,8 @@
-//! The place in the code: which file of the model and which function of the implementation
-//! decide, by action, by reason and by guard.
+//! The code that decides a step: a file of the model and a function of the implementation, by
+//! action, by reason and by guard.
 //!
-//! Guards and reasons are looked up in what the build read from the sources (`build.rs`);
-//! the function that takes an action is named here, and a test checks that it exists.
+//! Guards and reasons are looked up in what `build.rs` reads from the sources. The functions that
+//! take an action are named here; a test checks that each exists.
 
 use rollcall_model::Guard;
 use rollcall_traces::{Action, Command, Divergence, Outcome, Outgoing, PlaceNote, Reason};
@@ -10,7 +10,7 @@ use rollcall_traces::{Action, Command, Divergence, Outcome, Outgoing, PlaceNote,
 /// A token of the sources, the file, and the function around it.
 const PLACES: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/places.rs"));
 
-/// What the sources say of a `Reason` or an `StuckReason`: the type, the name, the words.
+/// The doc comment of each `Reason` and `StuckReason`: type, name, words.
 const MEANINGS: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/meanings.rs"));
 
 fn meaning(of: &str, name: &str) -> &'static str {
@@ -18,25 +18,25 @@ fn meaning(of: &str, name: &str) -> &'static str {
     MEANINGS.iter().find(is).map_or("", |(_, _, words)| words)
 }
 
-/// What a reason means, in the words of its source.
+/// What a reason means, from its doc comment.
 pub fn meaning_of_reason(reason: Reason) -> &'static str {
     meaning("Reason", &reason.to_string())
 }
 
-/// What the stuck reason of that name means.
+/// What the stuck reason of that name means, from its doc comment.
 pub fn meaning_of_stuck_reason(name: &str) -> &'static str {
     meaning("StuckReason", name)
 }
 
-/// Where the property of that name is stated in full.
+/// The file that states the property of that name.
 pub fn of_property(name: &str) -> Vec<CodePlace> {
     of_token(&format!("fn::{name}"))
 }
 
-/// A file and a function in it; of a whole file none.
+/// A file and a function in it; no function means the whole file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CodePlace {
-    /// The file, from the repository's root.
+    /// The file, relative to the repository's root.
     pub file: &'static str,
     /// The function.
     pub function: &'static str,
@@ -52,7 +52,7 @@ impl std::fmt::Display for CodePlace {
 }
 
 impl CodePlace {
-    /// Whether it is one of the model's.
+    /// Whether it is in the model.
     pub fn is_of_model(&self) -> bool {
         self.file.starts_with("model/")
     }
@@ -63,21 +63,21 @@ fn of_token(token: &str) -> Vec<CodePlace> {
     PLACES.iter().filter(is).map(|(_, file, function)| CodePlace { file, function }).collect()
 }
 
-/// Where a guard is asked for: the model's first.
+/// Where a guard is consulted, the model's place first.
 pub fn of_guard(name: &str) -> Vec<CodePlace> {
     let mut places = of_token(&format!("Guard::{}", variant(name)));
     places.sort_by_key(|place| !place.is_of_model());
     places
 }
 
-/// Where something is refused for a reason: the model's first.
+/// Where an action is refused for this reason, the model's place first.
 pub fn of_reason(reason: Reason) -> Vec<CodePlace> {
     let mut places = of_token(&format!("Reason::{reason:?}"));
     places.sort_by_key(|place| !place.is_of_model());
     places
 }
 
-/// The variant of a name in the file's spelling: `snapshot_once` is `SnapshotOnce`.
+/// The variant's name for a guard's name: `snapshot_once` is `SnapshotOnce`.
 fn variant(name: &str) -> String {
     let capital = |word: &str| {
         let mut letters = word.chars();
@@ -86,7 +86,7 @@ fn variant(name: &str) -> String {
     name.split('_').map(capital).collect()
 }
 
-/// The rule's file in the model and what takes the action in the implementation.
+/// The rule's file in the model, and the function that takes the action in the implementation.
 pub fn of_action(action: &Action) -> [CodePlace; 2] {
     let place = |file, function| CodePlace { file, function };
     let both = |model, file, function| [place(model, ""), place(file, function)];
@@ -164,8 +164,8 @@ fn of_proposal(command: &Command) -> [CodePlace; 2] {
     [CodePlace { file: model, function: "" }, CodePlace { file, function: "" }]
 }
 
-/// Who writes a field that a view shows, by a part of its path: in the model and in the
-/// implementation. The first that fits.
+/// Who writes a field of a view, by a part of the field's path: in the model and in the
+/// implementation. The first match counts.
 const FIELDS: &[(&str, &str, &str)] = &[
     ("pd/operators", "model/src/rules/pd/operator.rs", "impl/src/pd/operators.rs"),
     ("pd/regions", "model/src/rules/pd/heartbeat.rs", "impl/src/pd/regions.rs"),
@@ -181,14 +181,14 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("/vote", "model/src/rules/election.rs", "impl/src/peer/mod.rs"),
 ];
 
-/// Where the first field that differs is written.
+/// The code that writes the first differing field.
 fn of_field(path: &str) -> Option<[CodePlace; 2]> {
     let (_, model, implementation) = FIELDS.iter().find(|(part, _, _)| path.contains(part))?;
     Some([CodePlace { file: model, function: "" }, CodePlace { file: implementation, function: "" }])
 }
 
-/// Where to look for why two sides part: by the reasons that they give, if they give any,
-/// by the first field that differs, and by the action.
+/// Where to look for the cause of a divergence: by the two sides' reasons if they refuse, by the
+/// first differing field, and by the action.
 pub fn of_divergence(divergence: &Divergence) -> Vec<PlaceNote> {
     let mut notes: Vec<PlaceNote> = Vec::new();
     let mut add = |place: CodePlace, with_guards: bool| {
@@ -219,7 +219,7 @@ pub fn of_divergence(divergence: &Divergence) -> Vec<PlaceNote> {
     notes
 }
 
-/// The guards that a function asks for.
+/// The guards that a function consults.
 fn guards_at(place: CodePlace) -> Vec<String> {
     let here = PLACES.iter().filter(|(_, file, function)| *file == place.file && *function == place.function);
     let names = here.filter_map(|(token, _, _)| token.strip_prefix("Guard::"));
@@ -236,7 +236,7 @@ mod tests {
 
     use super::*;
 
-    /// Every guard of the model is found in its rules, and every reason somewhere.
+    /// Every guard of the model is found in its rules, and every reason is found somewhere.
     #[test]
     fn guards_and_reasons_have_places() {
         for guard in Guard::ALL {

@@ -1,6 +1,5 @@
-//! Where a run's randomness comes from: SplitMix64 (Steele, Lea and Flood,
-//! "Fast Splittable Pseudorandom Number Generators"), so that a seed means the
-//! same run for ever, whatever the version of a library.
+//! The source of a run's randomness: SplitMix64 (Steele, Lea and Flood, "Fast Splittable
+//! Pseudorandom Number Generators"). A seed gives the same run in every version of Rollcall.
 
 /// A stream of random numbers.
 #[derive(Clone, Debug)]
@@ -18,17 +17,17 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `bound`, which is not 0. (The bias is below 2^-50.)
+    /// A number below `bound`, which must not be 0. The bias is below 2^-50.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
-    /// True so often in a hundred.
+    /// True with a chance of `chance` percent.
     pub(crate) fn percent(&mut self, chance: u64) -> bool {
         self.below(100) < chance
     }
 
-    /// One of several.
+    /// One of several, each with the same chance.
     pub(crate) fn choose<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
         if items.is_empty() { None } else { items.get(self.below(items.len() as u64) as usize) }
     }

@@ -1,11 +1,10 @@
-//! Random walks of a subject, judged by the history of its views and the properties alone.
+//! Random walks of a subject, judged only by properties over the history of its views.
 //!
-//! A step is any action that the scope's budgets allow in what the subject shows and that the
-//! subject itself takes: no rule of the model's says what must come of it, so a subject may go
-//! by other rules. Each walk has a seed of its own, and prefers other kinds of action than the
-//! walk before (swarm testing: Groce et al., ISSTA 2012). What it finds is shrunk to a schedule
-//! without any one of whose actions it would not be found. Left out: recovery, and what a walk
-//! does not come by.
+//! A step is any action that the scope's budgets allow in the subject's view and that the subject
+//! takes. No rule of the model says what the result must be, so a subject may follow other rules.
+//! Each walk has its own seed and prefers other kinds of action than the walk before (swarm
+//! testing: Groce et al., ISSTA 2012). A schedule that finds something is shrunk until no action
+//! can be left out. Left out: healing, and states that no walk reaches.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,13 +19,13 @@ use rollcall_traces::{Action, Header, Outcome, Scope, Step, Subject, Trace, Verd
 use crate::random::Random;
 use crate::subject::run::in_words;
 
-/// So many walks that violate the same are shrunk; the shortest schedule is kept.
+/// How many walks with the same violation are shrunk. The shortest schedule is kept.
 const SHRUNK: usize = 8;
-/// So many schedules are tried to shrink one.
+/// How many schedules are tried to shrink one.
 const TRIES: u64 = 4_000;
-/// The same where an adapter is started anew for each, and may have to be waited for.
+/// The same for a panic or a broken adapter: each try may restart the adapter and wait for it.
 const TRIES_WHERE_IT_BREAKS: u64 = 40;
-/// A scope in which so many walks broke is left.
+/// A scope ends after so many broken walks.
 const BROKEN: u64 = 8;
 
 /// The walks of one scope.
@@ -35,19 +34,19 @@ pub struct Walks<'a> {
     pub scope: &'a Scope,
     /// What must hold after every step.
     pub properties: &'a [Property],
-    /// The seed of the first walk; each of the others has the next one.
+    /// The seed of the first walk. Each next walk takes the next seed.
     pub seed: u64,
-    /// How many walks.
+    /// The number of walks.
     pub walks: u64,
     /// The most steps of a walk.
     pub steps: usize,
-    /// By how many threads, each with a subject of its own.
+    /// The number of threads, each with its own subject.
     pub threads: usize,
-    /// No walk is begun later.
+    /// No walk begins after this time.
     pub until: Option<Instant>,
-    /// The first that is found ends them.
+    /// Whether the first finding ends the walks.
     pub fail_fast: bool,
-    /// Whether the subject has what an action asks of it.
+    /// Whether the subject supports what an action needs.
     pub has: &'a (dyn Fn(&Action) -> bool + Sync),
 }
 
@@ -56,45 +55,45 @@ pub struct Walks<'a> {
 pub enum Wrong {
     /// A property is violated.
     Violates(Property),
-    /// The subject panicked, or its adapter is at fault.
+    /// The subject panicked, or its adapter failed.
     Breaks,
 }
 
-/// What was found, on the shortest schedule that is known to show it.
+/// A finding, with the shortest schedule known to show it.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// What.
+    /// What is wrong.
     pub wrong: Wrong,
-    /// In words.
+    /// What is wrong, in words.
     pub words: String,
-    /// The schedule; its last action shows it.
+    /// The schedule. Its last action shows the finding.
     pub way: Vec<Action>,
     /// The seed of the walk that found it.
     pub seed: u64,
-    /// The steps of that walk.
+    /// The length of that walk in steps.
     pub before: usize,
-    /// The walks that found it.
+    /// How many walks found it.
     pub times: u64,
 }
 
-/// What was walked.
+/// The result of the walks.
 #[derive(Clone, Debug, Default)]
 pub struct Walked {
-    /// Walks.
+    /// The number of walks.
     pub walks: u64,
-    /// Steps that the subject took, each judged; not those of shrinking.
+    /// Steps that the subject took and that were judged. Steps of shrinking are not counted.
     pub steps: u64,
     /// Actions that it refused.
     pub refused: u64,
     /// Steps by kind ([`ACTION_KINDS`]).
     pub kinds: BTreeMap<&'static str, u64>,
-    /// What was found, one of a kind.
+    /// The findings, one of each kind.
     pub found: Vec<Found>,
-    /// Why no walk can be begun.
+    /// Why no walk could begin.
     pub not_begun: Option<String>,
 }
 
-/// Why a run ends before its end.
+/// Why a run ends early.
 enum Stop {
     NotBegun(String),
     Wrong(Wrong, String),
@@ -110,16 +109,16 @@ impl Stop {
     }
 }
 
-/// What a walk came by, before it is shrunk.
+/// A finding of a walk before it is shrunk.
 struct Raw {
     seed: u64,
     wrong: Wrong,
     words: String,
-    /// With what was refused on it.
+    /// The actions, refused ones included; `true` if done.
     way: Vec<(Action, bool)>,
 }
 
-/// Walks, each thread on a subject that `make` makes.
+/// Runs the walks. Each thread uses a subject from `make`.
 pub fn walk<S: Subject>(walks: &Walks<'_>, make: impl Fn() -> S + Sync, interrupt: &AtomicBool) -> Walked {
     let total: Mutex<(Walked, Vec<Raw>)> = Mutex::default();
     let (next, broken, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
@@ -170,7 +169,7 @@ impl Walked {
     }
 }
 
-/// Which walks are shrunk does not depend on who was first.
+/// Shrinks the shortest finding of each kind. The choice does not depend on the order of threads.
 fn shortest_of_each<S: Subject>(walks: &Walks<'_>, raws: Vec<Raw>, make: impl Fn() -> S) -> Vec<Found> {
     let mut of_each: BTreeMap<Wrong, Vec<Raw>> = BTreeMap::new();
     raws.into_iter().for_each(|raw| of_each.entry(raw.wrong).or_default().push(raw));
@@ -188,13 +187,13 @@ fn shortest_of_each<S: Subject>(walks: &Walks<'_>, raws: Vec<Raw>, make: impl Fn
     found
 }
 
-/// What is wrong, behind how many actions of a schedule, and in words.
+/// What is wrong, after how many actions of a schedule, and in words.
 pub type Judged = (Wrong, usize, String);
 
-/// Takes a schedule along, judged. What is wrong, behind how many of its actions, and in words.
+/// Takes the subject through a schedule and judges each view. Returns what is wrong, after how many
+/// actions, and in words.
 ///
-/// # Errors
-/// Where the scope cannot be begun.
+/// # Errors If the scope cannot begin.
 pub fn judge(
     walks: &Walks<'_>,
     subject: impl Subject,
@@ -205,7 +204,7 @@ pub fn judge(
     Ok((walker.done, judged))
 }
 
-/// A schedule as a trace, with what the subject shows on it.
+/// A schedule as a trace, with the subject's views.
 pub fn trace_of(scope: &Scope, found: &Found, mut subject: impl Subject) -> Trace {
     let mut header = Header::new(scope.clone());
     let violated = match found.wrong {
@@ -249,7 +248,7 @@ struct Walker<'a, S> {
 }
 
 impl<'a, S: Subject> Walker<'a, S> {
-    /// Puts the subject where the scope begins, its setup taken as far as it does, and judged.
+    /// Resets the subject to the scope's setup, as far as it takes it, and judges each view.
     fn begin(&mut self) -> Result<Walk<'a>, Stop> {
         let Walks { scope, properties, .. } = *self.walks;
         let unbegun = Scope { setup: Vec::new(), ..scope.clone() };
@@ -262,7 +261,7 @@ impl<'a, S: Subject> Walker<'a, S> {
         let mut walk = Walk::begin(scope, properties, self.subject.view());
         for action in &scope.setup {
             let (outcome, view) = take(&mut self.subject, action).map_err(Stop::breaks)?;
-            // Who goes by other rules may be there already.
+            // A subject with other rules may already be there.
             if outcome.is_done() {
                 walk.prepare(action, &outcome, view);
                 walk.violation().map_or(Ok(()), |violation| Err(Stop::violates(&violation)))?;
@@ -271,7 +270,7 @@ impl<'a, S: Subject> Walker<'a, S> {
         Ok(walk)
     }
 
-    /// Takes one action; whether it was done.
+    /// Takes one action; returns whether it was done.
     fn take(&mut self, walk: &mut Walk<'_>, action: &Action) -> Result<bool, Stop> {
         let kind = ACTION_KINDS[walk.kind_of(action)];
         let (outcome, view) = take(&mut self.subject, action).map_err(Stop::breaks)?;
@@ -285,7 +284,7 @@ impl<'a, S: Subject> Walker<'a, S> {
         walk.violation().map_or(Ok(true), |violation| Err(Stop::violates(&violation)))
     }
 
-    /// One walk; what it comes by.
+    /// One walk and its finding.
     fn one(&mut self, seed: u64) -> Option<Raw> {
         self.done.walks += 1;
         let mut way = Vec::new();
@@ -327,7 +326,7 @@ impl<'a, S: Subject> Walker<'a, S> {
         Ok(())
     }
 
-    /// What is wrong on a schedule, and behind how many of its actions.
+    /// What is wrong on a schedule, and after how many of its actions.
     fn play(&mut self, way: &[Action]) -> Result<Option<Judged>, String> {
         let mut taken = 0;
         let run = self.begin().and_then(|mut walk| {
@@ -343,12 +342,12 @@ impl<'a, S: Subject> Walker<'a, S> {
         }
     }
 
-    /// Leaves out of a walk whatever it is found without.
+    /// Removes every action that the finding does not need.
     fn shrink(&mut self, raw: Raw) -> Found {
         let Raw { seed, wrong, words, way } = raw;
         let done: Vec<Action> =
             way.iter().filter(|(_, done)| *done).map(|(action, _)| action.clone()).collect();
-        // What was refused has changed nothing, unless that is what is wrong.
+        // A refused action changes nothing, unless that is the finding itself.
         let shows_it = matches!(self.play(&done), Ok(Some((same, ..))) if same == wrong);
         let way = if shows_it { done } else { way.into_iter().map(|(action, _)| action).collect() };
         let mut found = Found { wrong, words, before: way.len(), way: way.clone(), seed, times: 1 };
@@ -364,7 +363,7 @@ impl<'a, S: Subject> Walker<'a, S> {
             }
             same == wrong
         });
-        // The last that was kept may have been found before its end.
+        // The last kept schedule may show the finding before its end.
         if shrunk.len() < found.way.len() {
             found.way = shrunk;
         }
@@ -372,7 +371,7 @@ impl<'a, S: Subject> Walker<'a, S> {
     }
 }
 
-/// An action of a kind that is drawn by weight; it is offered no more.
+/// Draws an action, its kind by weight, and removes it from the offer.
 fn drawn(
     of_kinds: &mut BTreeMap<usize, Vec<Action>>,
     weights: &[u64],

@@ -1,10 +1,9 @@
-//! From every state, once faults stop: does it heal?
+//! Does every state heal once faults stop?
 //!
-//! The schedule and the goals are the model's (`rollcall_model::liveness`). A state
-//! on the way from another heals as that one does, so whatever lies on a way
-//! that reached the goals is known to be good, and the whole graph costs little
-//! more than one pass. The states are looked at in breadth-first order and the
-//! first that does not heal is reported: its way is a shortest one.
+//! The schedule and the goals are the model's (`rollcall_model::liveness`). A state on another
+//! state's healing path heals as that one does. So every state on a path that reached the goals is
+//! known to heal, and the whole graph costs little more than one pass. States are healed in
+//! breadth-first order. The first that does not heal is reported, so its path is a shortest one.
 
 mod repeats;
 mod ways;
@@ -28,7 +27,7 @@ pub use ways::{StuckStates, Ways};
 /// The most actions that healing may take.
 pub const BOUND: usize = 400;
 
-/// What is done next from a state at rest; nothing at the end.
+/// The next action from a state at rest; `None` at the end.
 pub type Schedule<'a> = &'a (dyn Fn(&Rollcall, &State) -> Option<Action> + Sync);
 
 /// How states are healed.
@@ -46,16 +45,16 @@ impl Default for How<'_> {
     }
 }
 
-/// What came of it.
+/// The result of healing every state.
 #[derive(Clone, Debug, Default)]
 pub struct Recovery {
-    /// The states from which every goal that is owed is reached.
+    /// The states that reach every goal that is owed.
     pub recovered: u64,
     /// The first state that does not heal.
     pub stuck: Option<Stuck>,
-    /// Whether every state was looked at.
+    /// Whether every state was healed.
     pub finished: bool,
-    /// How the states that were looked at heal.
+    /// The healing paths.
     pub ways: Ways,
 }
 
@@ -64,16 +63,16 @@ pub struct Recovery {
 pub struct Stuck {
     /// Its index.
     pub state: u32,
-    /// What the schedule did from there.
+    /// The schedule's actions from there.
     pub healing: Vec<Action>,
-    /// What was missed, the first first; never empty.
+    /// The missed goals, the first first; never empty.
     pub missed: Vec<Missed>,
-    /// So many actions would have been enough, where the bound was not.
+    /// How many actions would have sufficed, if the bound was too low.
     pub needs: Option<usize>,
 }
 
 impl Stuck {
-    /// What is reported of it.
+    /// The goal that is reported.
     pub fn first(&self) -> &Missed {
         &self.missed[0]
     }
@@ -95,8 +94,7 @@ pub fn recover(
     recover_by(How::default(), model, explored, threads, interrupt)
 }
 
-/// The same in any way: a schedule that is wrong must be found out
-/// (`second_answer`).
+/// The same with any schedule. `second_answer` must find a wrong schedule.
 pub fn recover_by(
     how: How<'_>,
     model: &Rollcall,
@@ -107,11 +105,11 @@ pub fn recover_by(
     recover_from(how, model, explored, 0, |_| {}, threads, interrupt)
 }
 
-/// So many states are healed between two notes of how far it came.
+/// States that are healed between two progress notes.
 const STRETCH: usize = 1 << 20;
 
-/// The same where each state before `from` is known to heal. From time to time
-/// `note` is called with the point up to which that is known.
+/// The same if each state before `from` is known to heal. `note` is called from time to time with
+/// the index below which every state is known to heal.
 pub fn recover_from(
     how: How<'_>,
     model: &Rollcall,
@@ -142,13 +140,13 @@ pub fn recover_from(
     Recovery { recovered, finished, stuck, ways: Ways::new(rest, healer.known) }
 }
 
-/// Who heals the states of an exploration.
+/// Heals the states of an exploration.
 struct Healer<'a> {
     how: How<'a>,
     model: &'a Rollcall,
     explored: &'a Exploration<State>,
     known: HealingStates,
-    /// Of each state: the number of what it is at rest.
+    /// For each state, the number of its state at rest.
     rest: Vec<AtomicU32>,
     interrupt: &'a AtomicBool,
 }
@@ -158,7 +156,7 @@ impl Healer<'_> {
     fn heal(&self, stretch: Range<usize>, threads: usize) -> (u64, Option<Stuck>) {
         let (next, recovered) = (AtomicU32::new(stretch.start as u32), AtomicU64::new(0));
         let stuck: Mutex<Option<Stuck>> = Mutex::new(None);
-        // States behind the first that is stuck need no look.
+        // States after the first stuck one need no check.
         let limit = AtomicU32::new(u32::MAX);
         std::thread::scope(|scope| {
             for _ in 0..threads.max(1) {
@@ -193,7 +191,7 @@ impl Healer<'_> {
     }
 }
 
-/// The first state that does not heal for want of `goal`.
+/// The first state that misses `goal`.
 pub fn first_that_misses(
     model: &Rollcall,
     explored: &Exploration<State>,
@@ -211,7 +209,7 @@ pub fn first_that_misses(
     })
 }
 
-/// The first state that does not heal, for each goal that is missed anywhere.
+/// For each goal that is missed anywhere, the first state that misses it.
 pub fn first_of_each(
     model: &Rollcall,
     explored: &Exploration<State>,
@@ -226,7 +224,7 @@ pub fn first_of_each(
         }
         way.clear();
         let rest = model.at_rest(&state);
-        // Whoever comes here later misses the same.
+        // A state that leads here later misses the same goal.
         if lost.contains(&rest) {
             continue;
         }
@@ -241,7 +239,7 @@ pub fn first_of_each(
     first
 }
 
-/// Where the model's schedule leads from a state that heals.
+/// The state in which the model's schedule ends, from a state that heals.
 pub fn end_of(model: &Rollcall, state: &State) -> State {
     let mut at = model.at_rest(state);
     while let Some(action) = liveness::next(model, &at) {
@@ -250,13 +248,12 @@ pub fn end_of(model: &Rollcall, state: &State) -> State {
     at
 }
 
-/// What comes of a healing that is not over within the bound: as many actions
-/// more, but no fewer than [`BOUND`], tell one that would have ended from one
-/// that never does.
+/// Handles a healing that exceeds the bound. It continues for as many actions again, but at least
+/// [`BOUND`], to tell a slow healing from one that never ends.
 fn too_long(how: How<'_>, model: &Rollcall, healing: Vec<Action>, state: State) -> Stuck {
     let mut at = state;
     for more in 0..how.bound.max(BOUND) {
-        // Round and round.
+        // The schedule has come back to the same state: it never ends.
         if more > 0 && at == state {
             break;
         }
@@ -271,8 +268,8 @@ fn too_long(how: How<'_>, model: &Rollcall, healing: Vec<Action>, state: State) 
     Stuck { state: 0, healing, missed: vec![endless(model, &state, how.bound)], needs: None }
 }
 
-/// What is missed where the schedule does not end: a leader, or keys that nobody has, if that
-/// is still the matter.
+/// The goal that an endless healing misses: a leader, or keys without a region, if that is still
+/// the problem.
 fn endless(model: &Rollcall, state: &State, bound: usize) -> Missed {
     let without_leader = liveness::missed(model, state).into_iter().find(|of| of.goal.is_of_keys());
     without_leader.unwrap_or_else(|| Missed {
@@ -282,8 +279,8 @@ fn endless(model: &Rollcall, state: &State, bound: usize) -> Missed {
     })
 }
 
-/// Follows the schedule until it ends or meets a state that is known to heal;
-/// the number of the first state.
+/// Follows the schedule until it ends or reaches a state that is known to heal; returns the number
+/// of the first state.
 fn heal_one(
     how: How<'_>,
     model: &Rollcall,

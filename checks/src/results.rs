@@ -1,8 +1,8 @@
 //! `docs/results.md`: a table for each size, a row for each scope.
 //!
-//! A run replaces the rows of the scopes that it verified. Other rows stay, rows of scopes
-//! that are gone are dropped, and a new scope without a run has a row that says so. The last
-//! row adds them up.
+//! A run replaces the rows of the scopes that it verified. Other rows stay. Rows of deleted scopes
+//! are dropped. A new scope that has not been run has a row that says so. The last row has the
+//! totals.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::verify::ScopeReport;
 
-/// A page without a table for the size.
+/// The page has no table for this size.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("the page has no section `## {0}` with a table; put one there")]
 pub struct NoTable(String);
@@ -19,7 +19,7 @@ pub struct NoTable(String);
 /// The head of each table.
 const HEAD: &str = "| scope | family | states | transitions | depth | replayed | verdict |\n|---|---|---:|---:|---:|---:|---|\n";
 
-/// What stands in the place of figures before the first run.
+/// The cells of a scope that has not been run.
 const NOT_RUN: &str = " | | | | | not run |";
 
 /// The heading of a size.
@@ -28,7 +28,7 @@ fn heading(size: Size) -> String {
     format!("## {}{}", name[..1].to_uppercase(), &name[1..])
 }
 
-/// Where the table of a size stands in the page.
+/// The byte range of a size's table in the page.
 fn table_of(page: &str, size: Size) -> Result<std::ops::Range<usize>, NoTable> {
     let heading = heading(size);
     let missing = || NoTable(heading.trim_start_matches("## ").into());
@@ -39,20 +39,18 @@ fn table_of(page: &str, size: Size) -> Result<std::ops::Range<usize>, NoTable> {
     Ok(begin..end)
 }
 
-/// The rows of a size's table by the scope's name, as they stand in the page.
+/// The rows of a size's table, by scope name.
 ///
-/// # Errors
-/// Where there is no such table.
+/// # Errors If there is no such table.
 pub fn rows(page: &str, size: Size) -> Result<BTreeMap<String, String>, NoTable> {
     let lines = page[table_of(page, size)?].lines().skip(2);
     let name = |line: &str| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_string());
     Ok(lines.filter_map(|line| Some((name(line)?, line.to_string()))).collect())
 }
 
-/// The page with what these reports say in the table of the size.
+/// The page with these reports in the table of the size.
 ///
-/// # Errors
-/// Where the page has no table for the size.
+/// # Errors If the page has no table for the size.
 pub fn updated(page: &str, size: Size, reports: &[ScopeReport]) -> Result<String, NoTable> {
     let (range, before) = (table_of(page, size)?, rows(page, size)?);
     let mut table = HEAD.to_string();
@@ -72,7 +70,7 @@ pub fn updated(page: &str, size: Size, reports: &[ScopeReport]) -> Result<String
     Ok(format!("{}{table}{}", &page[..range.start], &page[range.end..]))
 }
 
-/// The last row of a table: how many scopes it has, and what their counts come to.
+/// The last row of a table: the number of scopes and the sums of their counts.
 fn sums(table: &str) -> String {
     let rows: Vec<Vec<&str>> =
         table.lines().skip(2).map(|row| row.split('|').map(str::trim).collect()).collect();
@@ -101,7 +99,7 @@ fn row(report: &ScopeReport) -> String {
     )
 }
 
-/// A number with a comma behind every third digit.
+/// A number with a comma before every three digits from the right.
 fn grouped(number: u64) -> String {
     crate::numbers::grouped(number)
 }

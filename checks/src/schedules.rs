@@ -1,10 +1,9 @@
-//! Random schedules beyond what any scope exhausts: the model's rules offer
-//! them, the implementation takes them, and after every action, done or refused,
-//! outcome and view must be equal.
+//! Random schedules beyond the exhausted scopes. The model's rules offer the actions and the
+//! implementation takes them. After each action, done or refused, outcome and view must be equal.
 //!
-//! The seed is fixed. `test_sequential` of proptest-state-machine is not used:
-//! it reports by panicking, hundreds of times while it shrinks. Left out: the
-//! placement driver, merges and force.
+//! The seed is fixed. `test_sequential` of proptest-state-machine is not used: it reports by
+//! panicking, hundreds of times while it shrinks. Left out: the placement driver, merges and unsafe
+//! recovery.
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,14 +25,14 @@ use stateright::Model;
 use crate::driven::take;
 use crate::world::World;
 
-/// From where everything random is drawn.
+/// The seed of all randomness.
 pub const SEED: [u8; 32] = *b"members leave and join in safety";
-/// How many schedules.
+/// The number of schedules.
 pub const CASES: u32 = 384;
-/// How many actions each of them has.
+/// The number of actions in each.
 pub const STEPS: std::ops::RangeInclusive<usize> = 60..=100;
 
-/// Five stores, and more of everything than any exhausted scope has.
+/// Five stores, and larger budgets than any exhausted scope has.
 fn scope() -> Scope {
     let base = scopes::named("grow_and_shrink");
     let change = |kind, peer, store| Change { kind, peer, store };
@@ -103,12 +102,12 @@ fn scope() -> Scope {
     }
 }
 
-/// A state of the model, and what the last action came to.
+/// A state of the model, and the outcome of the last action.
 #[derive(Clone)]
 pub struct Reached {
     /// The state.
     pub state: State,
-    /// What the action that led there came to.
+    /// The outcome of the action that led there.
     pub outcome: Outcome,
 }
 
@@ -124,10 +123,9 @@ pub struct Schedules {
 }
 
 impl Schedules {
-    /// Those of the rules with these guards.
+    /// Schedules of the rules with these guards.
     ///
-    /// # Errors
-    /// Where the scope cannot be begun without a guard.
+    /// # Errors If the scope cannot begin without a guard.
     pub fn new(guards: GuardSet) -> Result<Self, ScopeError> {
         Ok(Self { model: Arc::new(Rollcall::new(&scope(), guards, Property::ALL, &[])?) })
     }
@@ -149,7 +147,7 @@ impl Schedules {
         )
     }
 
-    /// How a run of one schedule ends, if it does not agree to its end.
+    /// The disagreement that ends one schedule, if there is one.
     pub fn disagreement<G: Guards>(
         &self,
         world: &mut World<G>,
@@ -177,7 +175,7 @@ impl Schedules {
         None
     }
 
-    /// The first `cases` schedules, one after the other, until there is an interrupt.
+    /// The first `cases` schedules in order, until interrupted.
     pub fn drawn<'a>(
         &'a self,
         cases: u32,
@@ -195,7 +193,7 @@ fn runner() -> TestRunner {
     TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &SEED))
 }
 
-/// What the scope offers and can be done, and now and then what is refused.
+/// An enabled action of the scope, and now and then a disabled one.
 fn offered(model: &Rollcall, reached: &Reached) -> BoxedStrategy<Action> {
     let mut offered = Vec::new();
     model.actions(&reached.state, &mut offered);

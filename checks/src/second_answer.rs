@@ -21,7 +21,7 @@ use crate::recover::{Recovery, Schedule, Ways};
 /// States that a thread takes at a time.
 const PIECE: usize = 4_096;
 
-/// The edges that continue once faults stop, one bit each.
+/// The fault-free edges, one bit each.
 pub struct FaultFree {
     words: Vec<u64>,
 }
@@ -65,37 +65,36 @@ impl FaultFree {
     }
 }
 
-/// What the second answer came to.
+/// The result of the second check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SecondAnswer {
-    /// The states that reach a goal over edges that go on once faults stop.
+    /// The states that reach a goal over fault-free edges.
     pub reaching: u64,
-    /// The states whose healing is a way through the graph; `None` where some
-    /// state does not heal.
+    /// The states whose healing is a path in the graph; `None` if some state does not heal.
     pub within: Option<u64>,
-    /// Of the others: what the first step outside the graph was, with how often.
+    /// For the others, the kinds of the first step outside the graph, with counts.
     pub outside: BTreeMap<&'static str, u64>,
-    /// The first state of which the two answers say what cannot be.
+    /// The first state on which the two checks contradict each other.
     pub disagreement: Option<Disagreement>,
 }
 
-/// A state of which the two answers say what cannot be.
+/// A state on which the two checks contradict each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Disagreement {
     /// Its index.
     pub state: u32,
-    /// What they say.
+    /// The contradiction.
     pub what: Contradiction,
 }
 
-/// What cannot be.
+/// How the two checks contradict each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contradiction {
     /// It reaches a goal and does not heal.
     NotHealed,
     /// It heals within the graph and reaches no goal.
     NotReaching,
-    /// Its healing takes a step that the scope offers, and no faultless edge is that step.
+    /// Its healing takes a step that the scope offers, but no fault-free edge is that step.
     NoEdge,
 }
 
@@ -119,7 +118,7 @@ impl fmt::Display for Disagreement {
     }
 }
 
-/// Holds the schedule's answer against the graph's.
+/// Compares the schedule's answer with the graph's.
 pub fn second_answer(
     schedule: Schedule<'_>,
     model: &Rollcall,
@@ -165,15 +164,15 @@ pub fn second_answer(
     answer
 }
 
-/// Where a state's healing leads in the graph.
+/// Where a state's healing path ends in the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     NotYet,
-    /// To its end.
+    /// At the end of the healing.
     Within,
-    /// Out of the scope, by an action of this kind.
+    /// At an action of this kind, which the scope does not offer.
     Outside(u8),
-    /// To a step that should be an edge and is none.
+    /// At a step that should be an edge and is not.
     Torn,
 }
 
@@ -209,7 +208,7 @@ impl Follower<'_> {
         ends
     }
 
-    /// The edge of the healing's next step, whatever the history remembers.
+    /// The edge of the healing's next step, whatever its history.
     fn step(&self, state: u32) -> Result<u32, End> {
         let graph = &self.explored.graph;
         let Some(rest) = self.ways.rest(state) else { return Err(End::Torn) };

@@ -1,25 +1,25 @@
-//! What people paste: messages and complaints, and which rules they are about.
+//! What people paste: error messages and complaints, and the rules that they concern.
 //!
-//! A complaint is rarely one rule's. Each entry names the guards whose absence shows so,
-//! the most likely first, what is missed or violated, and a scope to begin with.
+//! A complaint rarely concerns one rule. Each entry names the guards whose absence shows this
+//! symptom, the most likely first, what is missed or violated, and a scope to begin with.
 
-/// Something that is seen in the field.
+/// A symptom seen in the field.
 #[derive(Clone, Copy, Debug)]
 pub struct Symptom {
-    /// Pieces of messages, in lower case; any of them is the symptom.
+    /// Parts of messages, in lower case. Any of them identifies the symptom.
     pub said: &'static [&'static str],
     /// What it means, in a sentence or two.
     pub means: &'static str,
-    /// The guards whose absence shows so.
+    /// The guards whose absence causes it.
     pub guards: &'static [&'static str],
-    /// Properties, goals, reasons and stuck reasons that it is about.
+    /// The properties, goals, reasons and stuck reasons that it concerns.
     pub about: &'static [&'static str],
     /// Where to begin.
     pub scope: &'static str,
 }
 
 impl Symptom {
-    /// The symptoms that `words` are, or are part of.
+    /// The symptoms that contain `words`, or that `words` contain.
     pub fn of(words: &str) -> Vec<&'static Symptom> {
         let words = words.to_lowercase();
         let words = words.trim_matches(|other: char| other.is_whitespace() || "\"'`".contains(other));
@@ -33,7 +33,7 @@ impl Symptom {
 
 macro_rules! symptoms {
     ($($said:expr => $means:literal, $guards:expr, $about:expr, $scope:literal;)+) => {
-        /// Everything that is known here by what people say of it.
+        /// All known symptoms.
         pub const SYMPTOMS: &[Symptom] =
             &[$(Symptom { said: &$said, means: $means, guards: &$guards, about: &$about, scope: $scope },)+];
     };
@@ -165,7 +165,7 @@ mod tests {
 
     use super::*;
 
-    /// Whatever an entry names is there.
+    /// Every name in an entry exists.
     #[test]
     fn every_name_is_known() {
         for symptom in SYMPTOMS {
@@ -186,7 +186,7 @@ mod tests {
         }
     }
 
-    /// What was pasted in the reports finds its entry, with what stands around it, too.
+    /// Messages pasted from the reports find their entry, with surrounding text too.
     #[test]
     fn what_people_paste_is_found() {
         for pasted in [

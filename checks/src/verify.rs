@@ -1,9 +1,8 @@
-//! The main job on one scope.
+//! Verifies one scope.
 //!
-//! A scope is explored to the end, stateright's own checker is asked for a
-//! second opinion, every state is healed, and every transition is replayed on
-//! the implementation. A deep scope is explored and healed, whole, and no more:
-//! its tour would take days, and stateright's checker more memory than it does.
+//! The scope is explored to its end, stateright's own checker explores it again, every state is
+//! healed, and every transition is replayed on the implementation. A deep scope is only explored
+//! and healed: its tour would take days, and stateright's checker more memory than it does.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -35,16 +34,16 @@ use report::{judge_budgets, judge_conformance, judge_healing, judge_second_answe
 /// A scope that cannot be verified at all.
 #[derive(Debug, Error)]
 pub enum VerifyError {
-    /// It cannot be begun.
+    /// It cannot begin.
     #[error(transparent)]
     Scope(#[from] ScopeError),
     /// It cannot be explored.
     #[error(transparent)]
     Explore(#[from] ExploreError),
-    /// It cannot go on from its journal.
+    /// It cannot continue from its journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// Nothing has happened yet, and it does not heal.
+    /// Its first state does not heal.
     #[error(
         "scope `{scope}` cannot recover from its first state: {missed}; \
          correct its setup, or list the reason in the scope"
@@ -55,7 +54,7 @@ pub enum VerifyError {
         /// What is missed.
         missed: String,
     },
-    /// Some state heals, and takes longer.
+    /// A state heals, but needs more actions than the bound.
     #[error(
         "scope `{scope}`: recovery from state {state} needs {needs} actions, and {bound} are allowed; \
          raise the bound (`--heal-bound`)"
@@ -72,58 +71,56 @@ pub enum VerifyError {
     },
 }
 
-/// A report with the traces that came of it.
+/// A report and its traces.
 pub struct Verified {
     /// The report.
     pub report: ScopeReport,
     /// A shortest trace into each violation.
     pub violations: Vec<Trace>,
-    /// The first disagreement with the implementation.
+    /// The first divergence from the implementation.
     pub divergence: Option<Box<Divergence>>,
 }
 
-/// How far a job has come, for whoever watches.
+/// Settings of a job, and its progress for an observer.
 #[derive(Default)]
 pub struct Watch {
-    /// How far the exploration has come, once it has come far.
+    /// The exploration's progress, once there is any.
     pub explored: Mutex<Option<explorer::Progress>>,
-    /// States known to heal, as far as that was noted.
+    /// States known to heal, as of the last note.
     pub recovered: AtomicU64,
     /// Transitions replayed.
     pub replayed: AtomicU64,
-    /// From which states the implementation is healed; if nobody says, from
-    /// all of a smoke scope and from 10,000 of a standard one.
+    /// From which states the implementation is healed. `None`: all states of a smoke scope, 10,000
+    /// of a standard one.
     pub healed: Option<Sample>,
-    /// The most actions of a healing, if not [`BOUND`].
+    /// The most actions of a healing; `None` is [`BOUND`].
     pub heal_bound: Option<usize>,
-    /// Why a state may end short of its goals, by name, where it is not the plan that says
-    /// so: of a scope that begins behind a file's steps. None named allows any.
+    /// The stuck reasons to allow, by name, for a scope that begins after a file's steps and so has
+    /// no plan. `None` allows any.
     pub may_end: Option<Vec<String>>,
-    /// The guards that the implementation lacks: nobody is fit to be asked for without a look
-    /// at how that is printed.
+    /// The guards that the implementation lacks.
     pub lacking: Vec<rollcall_impl::Guard>,
-    /// Every disabled action is checked in every state, though it was refused on the same parts before.
+    /// Whether every disabled action is checked in every state, although it was refused on the same
+    /// components before.
     pub every_refusal: bool,
-    /// Set to end it soon.
+    /// Set it to end the job soon.
     pub interrupt: Arc<AtomicBool>,
     /// How much memory the process may hold while it explores.
     pub memory: Option<Memory>,
-    /// Where the exploration's journal is, and how often it is written; none is if nobody says.
+    /// The exploration's journal and how often it is written; `None` keeps none.
     pub journal: Option<(PathBuf, Pace)>,
 }
 
 /// Verifies one scope.
 ///
-/// # Errors
-/// Where it cannot be begun.
+/// # Errors If it cannot begin, be explored, or continue from its journal.
 pub fn verify(plan: &ScopePlan, threads: usize, watch: &Watch) -> Result<Verified, VerifyError> {
     verify_begun(plan, begin(plan, watch)?, threads, watch)
 }
 
-/// The same of a scope that was begun.
+/// The same for a scope that has begun.
 ///
-/// # Errors
-/// Where it cannot be explored.
+/// # Errors If it cannot be explored.
 pub(crate) fn verify_begun(
     plan: &ScopePlan,
     begun: Begun,
@@ -183,7 +180,7 @@ pub(crate) fn verify_begun(
         }
         check_recoverable(plan, how.bound, &recovery, watch.may_end.is_some())?;
         violations.extend(judge_recovery(&mut report, &model, &explored, &recovery));
-        // Of states that an earlier run healed the ways are not known any more.
+        // The healing paths of states that an earlier run healed are not known.
         if recovery.finished && begun.healed == 0 {
             violations.extend(check_stuck_reasons(
                 &mut report,
@@ -229,10 +226,9 @@ pub(crate) fn verify_begun(
     Ok(Verified { report, violations, divergence })
 }
 
-/// Explores a model with every edge kept.
+/// Explores a model and keeps every edge.
 ///
-/// # Errors
-/// Where it cannot be judged.
+/// # Errors If it cannot be explored.
 pub fn explore(model: &Rollcall, threads: usize, watch: &Watch) -> Result<Exploration<State>, ExploreError> {
     explored(model, threads, watch, Kept::default(), None)
 }
@@ -256,7 +252,7 @@ fn explored(
     explorer::resume(model, &options, |state, action| model.kind_of(state, action), kept)
 }
 
-/// What there is before anything is explored: the model, and what its journal had.
+/// A scope that has begun: its model, and the content of its journal.
 pub(crate) struct Begun {
     model: Rollcall,
     journal: Option<Mutex<Journal>>,
@@ -264,10 +260,9 @@ pub(crate) struct Begun {
     healed: u32,
 }
 
-/// Begins a scope, and goes on from its journal if it has one.
+/// Begins a scope, and continues from its journal if it has one.
 ///
-/// # Errors
-/// Where it cannot be begun or its journal is not its own.
+/// # Errors If it cannot begin, or if the journal belongs to another scope or build.
 pub(crate) fn begin(plan: &ScopePlan, watch: &Watch) -> Result<Begun, VerifyError> {
     let model = plan.model(GuardSet::ALL)?;
     let Some((path, pace)) = &watch.journal else {
@@ -277,8 +272,8 @@ pub(crate) fn begin(plan: &ScopePlan, watch: &Watch) -> Result<Begun, VerifyErro
     Ok(Begun { model, journal: Some(Mutex::new(journal)), kept, healed })
 }
 
-/// A scope that asks for what cannot be, or heals longer than it may, is no
-/// fault of the rules. Where a file's steps lead is a finding.
+/// An error if the first state does not heal, or heals in more actions than the bound: then the
+/// scope is wrong, not the rules. After a file's steps it is a finding.
 fn check_recoverable(
     plan: &ScopePlan,
     bound: usize,

@@ -1,4 +1,4 @@
-//! Traces out of an exploration: the shortest way to a state, and what is wrong there.
+//! Traces from an exploration: the shortest path to a state, and what is wrong there.
 
 use rollcall_model::{Rollcall, State};
 use rollcall_traces::{Action, Header, Step, Trace, Verdict};
@@ -13,10 +13,10 @@ pub fn violation_trace(model: &Rollcall, explored: &Exploration<State>, property
     trace
 }
 
-/// The most steps of healing that a trace shows.
+/// The most healing steps that a trace shows.
 pub(crate) const SHOWN: usize = 24;
 
-/// The way to a state that does not heal, and the beginning of its healing.
+/// The path to a state that does not heal, and the beginning of its healing.
 pub fn stuck_trace(model: &Rollcall, explored: &Exploration<State>, stuck: &Stuck) -> Trace {
     let way = explored.trace(model, stuck.state).steps.into_iter().map(|(action, _)| action);
     let mut trace = walk(model, way.chain(stuck.healing.iter().take(SHOWN).cloned()));
@@ -27,8 +27,8 @@ pub fn stuck_trace(model: &Rollcall, explored: &Exploration<State>, stuck: &Stuc
     trace
 }
 
-/// What the model makes of the actions from its first state on: every outcome
-/// and view, and what is violated. The verdict is the caller's.
+/// The model's outcomes, views and violations for these actions, from its first state. The caller
+/// sets the verdict.
 pub fn walk(model: &Rollcall, actions: impl IntoIterator<Item = Action>) -> Trace {
     let mut header = Header::new(model.scope().clone());
     header.without = model.guards().dropped().map(|guard| guard.name().to_string()).collect();

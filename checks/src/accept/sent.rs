@@ -1,13 +1,12 @@
-//! Whether what was sent could be: by the sender as it was before the event or
-//! after it, as the answer to what it took, or by the placement driver that was
-//! asked.
+//! Checks a sent message. The sender may send it in its state before or after the event, or it is
+//! the reply to the delivered message, or the placement driver's reply.
 
 use rollcall_model::{State, may_ask, may_send};
 use rollcall_traces::{Cluster, Event, Happening, Held, Message, Sent};
 
 use super::{Acceptor, Fault};
 
-/// The last id that a message allots; 0 for none.
+/// The last id that a message allots; 0 if it allots none.
 pub(super) fn last_id(held: &Held) -> u64 {
     let Message::AskSplitResponse { children, .. } = &held.message else { return 0 };
     let ids = children.iter().flat_map(|child| child.peers.iter().chain([&child.region]));
@@ -15,8 +14,8 @@ pub(super) fn last_id(held: &Held) -> u64 {
 }
 
 impl Acceptor {
-    /// A message is what its sender may send before or after the event, or its
-    /// answer to the message that it took.
+    /// Checks that the sender may send the message before or after the event, or that it replies to
+    /// the delivered message.
     pub(super) fn check_sent(
         &self,
         event: &Event,
@@ -57,8 +56,8 @@ impl Acceptor {
         }
     }
 
-    /// Whether the placement driver may give these ids: to a leader that asked,
-    /// one for each member that it knows, none of them given before.
+    /// Whether the placement driver may allot these ids: to a leader that asked, one for each
+    /// member that it knows, and none of them allotted before.
     fn may_allot(&self, event: &Event, state: &State, held: &Held) -> Result<(), String> {
         let demand = |holds: bool, what: &str| if holds { Ok(()) } else { Err(what.to_string()) };
         let Message::AskSplitResponse { children, derive } = &held.message else {

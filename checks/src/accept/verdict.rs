@@ -1,11 +1,11 @@
-//! The verdict in words: what was accepted, or the first event that cannot be.
+//! The verdict: what was accepted, or the first event that no behaviour explains.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use rollcall_traces::{Difference, RegionId, StoreId};
 
-/// What was accepted.
+/// An accepted run, in counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Accepted {
     /// Events.
@@ -16,9 +16,9 @@ pub struct Accepted {
     pub delivered: u64,
     /// Facts of a peer compared.
     pub facts: u64,
-    /// Actions that nobody wrote down.
+    /// Actions that the run did not record.
     pub hidden: u64,
-    /// The most of them for one event.
+    /// The most unrecorded actions for one event.
     pub most_hidden: usize,
 }
 
@@ -31,13 +31,13 @@ pub struct Unexplained {
     pub seed: u64,
     /// The event, from 1.
     pub event: u64,
-    /// The store that it happened to, where one is known.
+    /// The store of the event, if one is known.
     pub store: Option<StoreId>,
     /// The region.
     pub region: RegionId,
-    /// What happened, and the last events before it.
+    /// The event, after the last events before it.
     pub happened: Vec<String>,
-    /// What cannot be.
+    /// Why no behaviour explains it.
     pub fault: String,
     /// The facts that differ.
     pub differences: Vec<Difference>,

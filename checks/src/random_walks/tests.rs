@@ -20,8 +20,8 @@ fn walked<G: Guards + Send + Sync>(guards: G, scope: &str, walks: u64, threads: 
     walk(&walks, || World::new(guards), &AtomicBool::new(false))
 }
 
-/// A guard that our own store drops, the scope in which that shows, and the steps of its exhibit,
-/// which are as few as there can be.
+/// A guard that our own store drops, the scope in which that shows, and the length of its exhibit's
+/// trace, which is the shortest possible.
 const PLANTED: &[(Guard, &str, usize)] = &[
     (Guard::TombstoneRefusesStale, "leader_removed_after_handover_smoke", 6),
     (Guard::TombstoneAtNewEpoch, "replace_one_by_one_smoke", 4),
@@ -38,7 +38,8 @@ fn a_right_store_violates_nothing() {
     }
 }
 
-/// Each is found, on a schedule as short as the exhibit's, and by two threads as by one.
+/// Each dropped guard is found, on a schedule as short as the exhibit's, with one thread and with
+/// two.
 #[test]
 fn a_guard_that_is_dropped_is_found_and_its_schedule_shrunk() {
     for (guard, scope, fewest) in PLANTED {
@@ -54,7 +55,7 @@ fn ways(found: &[Found]) -> Vec<(Wrong, u64, &[Action])> {
     found.iter().map(|found| (found.wrong, found.seed, &found.way[..])).collect()
 }
 
-/// One walk of the seed that found it finds it again, on the same schedule.
+/// One walk with the same seed finds the same schedule again.
 #[test]
 fn a_seed_is_a_walk() {
     let (guard, scope, fewest) = PLANTED[1];
@@ -81,7 +82,7 @@ fn a_seed_is_a_walk() {
     assert_eq!(trace.verdict.map(|verdict| verdict.at), Some(Some(fewest as u64)));
 }
 
-/// A subject that panics at one action, whatever was before.
+/// A subject that panics at one action, whatever came before.
 struct Broken(World<Sound>);
 
 impl Subject for Broken {

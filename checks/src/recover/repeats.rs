@@ -1,17 +1,17 @@
-//! A healing that does not end repeats itself: from where on, and how long a round is.
+//! Finds the round that an endless healing repeats.
 
 use std::fmt::Display;
 use std::ops::Range;
 
-/// Actions of which the last ones repeat.
+/// A repetition at the end of a list of actions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repeats {
-    /// The first round of those that repeat.
+    /// The first of the repeated rounds.
     pub round: Range<usize>,
 }
 
 impl Repeats {
-    /// The shortest round that the end of `actions` repeats at least once, whole.
+    /// The shortest round that the end of `actions` repeats completely at least once.
     pub fn of<A: PartialEq>(actions: &[A]) -> Option<Self> {
         (1..=actions.len() / 2).find_map(|length| {
             let same = |at: &usize| actions[*at] == actions[*at + length];
@@ -22,7 +22,7 @@ impl Repeats {
     }
 }
 
-/// What comes of a healing that misses its goal, in a line.
+/// A failed healing in one line.
 pub fn in_a_line<A: PartialEq + Display>(actions: &[A]) -> String {
     let words = |actions: &[A]| actions.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     match Repeats::of(actions) {

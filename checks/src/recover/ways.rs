@@ -1,7 +1,7 @@
-//! The ways on which states heal: states at rest, each with the next.
+//! The healing paths: states at rest, each with its next one.
 //!
-//! A state at rest is numbered when it is first met on a way that reached the
-//! goals. Where the schedule ends, a state leads to itself.
+//! A state at rest is numbered when it first occurs on a path that reached the goals. Where the
+//! schedule ends, a state leads to itself.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
@@ -12,21 +12,21 @@ use rollcall_model::liveness::StuckReason;
 
 const SHARDS: usize = 64;
 
-/// In place of the number of a state that is not known to heal.
+/// The number of a state that is not known to heal.
 pub(super) const UNKNOWN: u32 = u32::MAX;
 
 #[derive(Default)]
 struct Shard {
     numbers: HashMap<State, u32, RandomState>,
-    /// Of each of its states, by its place here: where the schedule leads.
+    /// For each state of this shard, the number of its next one.
     next: Vec<u32>,
 }
 
-/// The states at rest that are known to heal, for many threads.
+/// The states at rest that are known to heal, shared between threads.
 pub(super) struct HealingStates {
     shards: Vec<Mutex<Shard>>,
     hasher: RandomState,
-    /// Of the ends at which something is not owed: why.
+    /// For each end at which something is not owed, the reasons.
     stuck_reasons: Mutex<BTreeMap<u32, Vec<StuckReason>>>,
 }
 
@@ -41,7 +41,7 @@ impl HealingStates {
         }
     }
 
-    /// Notes what is not owed at an end.
+    /// Notes the stuck reasons of an end.
     pub(super) fn stuck_reason(&self, end: &State, why: Vec<StuckReason>) {
         if let (false, Some(number)) = (why.is_empty(), self.number(end)) {
             self.stuck_reasons.lock().expect("a thread panicked").insert(number, why);
@@ -58,8 +58,8 @@ impl HealingStates {
         shard.numbers.get(state).copied()
     }
 
-    /// Takes in a way that ends where the schedule does, or in a state that is
-    /// known already; the number of its first state.
+    /// Adds a path that ends where the schedule ends, or in a known state; returns the number of
+    /// its first state.
     pub(super) fn add(&self, way: &[State], end: Option<u32>) -> u32 {
         let number = way.iter().rev().fold(end, |next, state| Some(self.add_one(state, next)));
         number.expect("a way has a beginning or an end")
@@ -78,20 +78,20 @@ impl HealingStates {
     }
 }
 
-/// How the states of an exploration heal.
+/// The healing paths of an exploration.
 #[derive(Clone, Debug, Default)]
 pub struct Ways {
-    /// Of each state: the number of what it is at rest.
+    /// For each state, the number of its state at rest.
     rest: Vec<u32>,
-    /// Of each state at rest: where the schedule leads.
+    /// For each state at rest, its next one.
     next: Vec<Vec<u32>>,
     stuck_reasons: BTreeMap<u32, Vec<StuckReason>>,
 }
 
-/// How often something is not owed.
+/// The states with one stuck reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StuckStates {
-    /// The first state that heals to where it is not.
+    /// The first state that ends with it.
     pub first: u32,
     /// How many do.
     pub states: u64,
@@ -105,8 +105,8 @@ impl Ways {
         Self { rest, next, stuck_reasons }
     }
 
-    /// Why the states that heal end short of what was asked for, each reason
-    /// with the states that do; and how many have any.
+    /// The stuck reasons of the states that heal, each with its states; and how many states have
+    /// any.
     pub fn stuck(&self) -> (BTreeMap<StuckReason, StuckStates>, u64) {
         let (mut stuck, mut any) = (BTreeMap::new(), 0);
         if self.stuck_reasons.is_empty() {
@@ -123,7 +123,7 @@ impl Ways {
         (stuck, any)
     }
 
-    /// Where the schedule ends; `ends` is what was found so far.
+    /// The end of the schedule from `rest`; `ends` has the ends found so far.
     fn end(&self, rest: u32, ends: &mut [Vec<u32>]) -> u32 {
         let place = |number: u32| (number as usize % SHARDS, number as usize / SHARDS);
         let (mut at, mut way) = (rest, Vec::new());
@@ -145,18 +145,18 @@ impl Ways {
         end
     }
 
-    /// Forged: so many states, each at its end already.
+    /// For tests: `states` states, each at its end already.
     #[cfg(test)]
     pub(crate) fn that_end_at_once(states: usize) -> Self {
         Self { rest: vec![0; states], next: vec![vec![0]; SHARDS], stuck_reasons: BTreeMap::new() }
     }
 
-    /// What `state` is at rest, as a number; `None` if it is not known to heal.
+    /// The number of the state at rest of `state`; `None` if it is not known to heal.
     pub fn rest(&self, state: u32) -> Option<u32> {
         Some(self.rest[state as usize]).filter(|number| *number != UNKNOWN)
     }
 
-    /// Where the schedule leads from a state at rest; `None` where it ends.
+    /// The next state at rest; `None` where the schedule ends.
     pub fn next(&self, rest: u32) -> Option<u32> {
         let next = self.next[rest as usize % SHARDS][rest as usize / SHARDS];
         (next != rest).then_some(next)

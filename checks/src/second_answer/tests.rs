@@ -1,5 +1,4 @@
-//! The second answer finds a wrong schedule and a wrong graph, and blames
-//! neither for what the rules do.
+//! The second check finds a wrong schedule and a wrong graph, and blames neither for the rules.
 
 use std::sync::atomic::AtomicBool;
 
@@ -47,7 +46,7 @@ fn both_answers_agree_where_schedule_and_rules_are_sound() {
     assert_eq!(within + answer.outside.values().sum::<u64>(), case.explored.distinct());
 }
 
-/// A schedule in which nobody ever campaigns.
+/// A schedule that never campaigns.
 fn gives_up_early(model: &Rollcall, state: &State) -> Option<Action> {
     liveness::next(model, state).filter(|action| !matches!(action, Action::Campaign { .. }))
 }
@@ -62,7 +61,7 @@ fn a_schedule_that_gives_up_early_is_found_out() {
     assert_eq!(answer.within, None);
 }
 
-/// A near miss: the rules are to blame, so both say that it does not heal.
+/// A near miss: the rules are wrong, so both checks say that it does not heal.
 #[test]
 fn a_trap_of_the_rules_is_no_disagreement() {
     let guards = GuardSet::without(Guard::TransferTimesOut);
@@ -72,7 +71,7 @@ fn a_trap_of_the_rules_is_no_disagreement() {
     assert_eq!(case.answer(&liveness::next, &recovery).disagreement, None);
 }
 
-/// Another near miss: a schedule that wastes time arrives all the same.
+/// Another near miss: a slow schedule arrives all the same.
 #[test]
 fn a_schedule_that_takes_its_time_is_no_disagreement() {
     let restless = |model: &Rollcall, state: &State| {

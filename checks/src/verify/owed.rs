@@ -1,4 +1,4 @@
-//! What the scopes of a family owe together: what no single one can.
+//! What the scopes of a family must cover together.
 
 use rollcall_model::ACTION_KINDS;
 use rollcall_model::scopes::{Family, Size};
@@ -6,15 +6,15 @@ use rollcall_traces::Reason;
 
 use super::ScopeReport;
 
-/// What is missing of it: every action and every reason
-/// somewhere, and no scope that outweighs the others.
+/// What the family fails to cover: every action and every reason must occur, and no scope may have
+/// most of the states.
 pub fn family_failures(family: Family, size: Size, reports: &[ScopeReport]) -> Vec<String> {
     let reports: Vec<&ScopeReport> = reports
         .iter()
         .filter(|report| report.family == family.name() && report.size == size.name())
         .collect();
     let mut failures = Vec::new();
-    // A deep scope asks one question for itself.
+    // A deep scope answers one question by itself.
     if size == Size::Deep {
         return failures;
     }
@@ -39,7 +39,7 @@ pub fn family_failures(family: Family, size: Size, reports: &[ScopeReport]) -> V
     failures
 }
 
-/// The distinct states that the standard scopes of a family have at least.
+/// The least number of distinct states in a family's standard scopes.
 fn standard_states(family: Family) -> u64 {
     match family {
         Family::ConfChange | Family::Split => 1_000_000,

@@ -1,4 +1,4 @@
-//! What was found of one scope, and how each part of the job is judged.
+//! The report on one scope, and the verdict of each phase.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +16,11 @@ use crate::recover::{Recovery, end_of};
 use crate::second_answer::SecondAnswer;
 use crate::walk::{stuck_trace, violation_trace};
 
-/// What was found of one scope. A figure that was not measured is `None`.
-/// The figures are serialised; the prose is not.
+/// The report on one scope. A figure that was not measured is `None`. Figures are serialised, prose
+/// is not.
 #[derive(Clone, Debug, Serialize)]
 pub struct ScopeReport {
-    /// The subject.
+    /// The scope's family.
     pub family: String,
     /// The scope.
     pub scope: String,
@@ -30,74 +30,76 @@ pub struct ScopeReport {
     pub distinct_states: u64,
     /// Transitions between them.
     pub transitions: u64,
-    /// The longest shortest way to a state, in actions.
+    /// The greatest depth of a state: the length of its shortest path, in actions.
     pub depth: u32,
-    /// Whether there is nothing left to explore.
+    /// Whether the exploration is complete.
     pub exhausted: bool,
-    /// The distinct states that a journal brought; `None` without one.
+    /// The distinct states that a journal provided; `None` without one.
     pub resumed_states: Option<u64>,
-    /// Whether stateright's checker says the same.
+    /// Whether stateright's checker finds the same states.
     pub stateright_agrees: Option<bool>,
-    /// Seconds that its exploration took, of a model that remembers nothing.
+    /// Seconds of stateright's exploration, which has no memoisation.
     pub stateright_seconds: Option<f64>,
     /// Distinct transitions replayed on the implementation and compared.
     pub transitions_replayed: Option<u64>,
-    /// Steps that took, those that only led to a transition included.
+    /// Steps of the replay, including those that only lead to a transition.
     pub replayed_steps: Option<u64>,
     /// Disabled actions that the implementation refuses for the model's reason, over all states.
     pub refusals: Option<u64>,
-    /// Those that it was asked to take; it refused the others in another state, on the same parts.
+    /// Those that it was asked to take. It refused the others in another state with the same
+    /// components.
     pub refusals_checked: Option<u64>,
-    /// States from which the goal was reached again.
+    /// States that heal.
     pub recovered_states: Option<u64>,
-    /// States that reach the goal over edges of the graph that go on once faults stop.
+    /// States that reach every owed goal over fault-free edges of the graph.
     pub reaching_states: Option<u64>,
-    /// States whose healing is a way through the graph, and not beyond the scope's bounds.
+    /// States whose healing is a path in the graph and stays within the scope's bounds.
     pub healed_within_scope: Option<u64>,
-    /// States that rightly end short of something, for a reason that the scope names.
+    /// States that miss something for a reason that the scope lists.
     pub stuck_states: Option<u64>,
-    /// States from which the implementation reached it too, and showed the same on the way.
+    /// States from which the implementation heals, with equal views on the way.
     pub healed_on_implementation: Option<u64>,
     /// The properties that are violated.
     pub violations: Vec<String>,
-    /// What had to be reached and was not.
+    /// Situations and actions that had to occur and did not.
     pub unreached: Vec<String>,
     /// Seconds of exploration.
     pub explore_seconds: f64,
-    /// Seconds in which the model healed every state.
+    /// Seconds of healing every state of the model.
     pub heal_seconds: Option<f64>,
-    /// Seconds of the second answer, by the graph.
+    /// Seconds of the second check.
     pub second_answer_seconds: Option<f64>,
     /// Seconds of replay.
     pub replay_seconds: Option<f64>,
-    /// Seconds in which the implementation healed.
+    /// Seconds of healing the implementation.
     pub implementation_heal_seconds: Option<f64>,
-    /// The most bytes that the explorer's tables held.
+    /// The most bytes of the explorer's tables.
     pub peak_bytes: u64,
-    /// The most bytes that the process held while it explored, the parts of states among them.
+    /// The most resident bytes of the process during exploration, including the components of
+    /// states.
     pub peak_resident_bytes: Option<u64>,
-    /// How often each kind of action fired.
+    /// How often each kind of action was taken.
     pub actions: BTreeMap<&'static str, u64>,
-    /// Of the states whose healing leaves the scope: by which kind of action.
+    /// How many healings leave the scope, by kind of action.
     #[serde(skip)]
     pub outside: BTreeMap<&'static str, u64>,
-    /// Why states end short of something, and how many do.
+    /// How many states have each stuck reason.
     pub stuck: BTreeMap<String, u64>,
-    /// How often each reason was given, by model and implementation alike.
+    /// How often both sides gave each reason.
     pub reasons: BTreeMap<Reason, u64>,
-    /// What went wrong, in words.
+    /// What went wrong, as sentences.
     #[serde(skip)]
     pub failures: Vec<String>,
-    /// What was not finished, in words.
+    /// What was not finished, as sentences.
     #[serde(skip)]
     pub unfinished: Vec<String>,
-    /// What is worth knowing beside, in words.
+    /// What else is worth knowing, as sentences.
     #[serde(skip)]
     pub notes: Vec<String>,
 }
 
 impl ScopeReport {
-    /// Whether everything that was asked of the scope holds.
+    /// Whether everything that the scope asks for holds.
     pub fn holds(&self) -> bool {
         self.failures.is_empty() && self.unfinished.is_empty()
     }
@@ -168,7 +170,7 @@ pub(crate) fn report_of(
     }
 }
 
-/// What a broken-off exploration has covered, and what is left.
+/// What an interrupted exploration has covered, and what is left.
 pub fn covered<S>(explored: &Exploration<S>) -> String {
     let whole = match explored.depth_expanded() {
         Some(depth) => format!("every state up to depth {depth} is expanded"),
@@ -177,7 +179,7 @@ pub fn covered<S>(explored: &Exploration<S>) -> String {
     format!("{whole}, {} of {} distinct states are not expanded", explored.frontier(), explored.distinct())
 }
 
-/// Enters from how many states the scope heals; the way to the first that does not.
+/// Records how many states heal; returns the trace to the first that does not.
 pub(crate) fn judge_recovery(
     report: &mut ScopeReport,
     model: &Rollcall,
@@ -195,9 +197,9 @@ pub(crate) fn judge_recovery(
     None
 }
 
-/// Enters why states end short of something; fails for a reason that the scope
-/// does not name, by a shortest way, and for one that is never met. Of a file's scope
-/// `may_end` says what it names, if it names any.
+/// Records the stuck reasons. Fails for a reason that the scope does not list, with a shortest
+/// trace, and for a listed reason that never occurs. For a file's scope, `may_end` lists the
+/// reasons, if it is given.
 pub(crate) fn check_stuck_reasons(
     report: &mut ScopeReport,
     plan: &ScopePlan,
@@ -245,8 +247,8 @@ pub(crate) fn check_stuck_reasons(
     Ok(Some(violation_trace(model, explored, "stuck", of.first)))
 }
 
-/// Enters how many states reach the goal through the graph; the way to the first
-/// of which that is no wonder, or should be none.
+/// Records the second check; returns the trace to the first state on which the two checks
+/// contradict each other.
 pub(super) fn judge_second_answer(
     report: &mut ScopeReport,
     model: &Rollcall,
@@ -261,8 +263,8 @@ pub(super) fn judge_second_answer(
     Some(violation_trace(model, explored, "second_answer", disagreement.state))
 }
 
-/// Fails where a state has spent more than its scope allows: then the scope is larger
-/// than its budgets say.
+/// Fails if a state has spent more than its scope's budgets: the scope is then larger than its
+/// budgets say.
 pub(super) fn judge_budgets(report: &mut ScopeReport, model: &Rollcall, explored: &Exploration<State>) {
     let states = 0..explored.states.len() as u32;
     let mut overdrawn = states.filter(|state| model.is_overdrawn(&explored.states.get(*state)));
@@ -272,7 +274,7 @@ pub(super) fn judge_budgets(report: &mut ScopeReport, model: &Rollcall, explored
     }
 }
 
-/// Enters what was replayed, and fails where nothing was.
+/// Records the replay. Fails if nothing was replayed.
 pub(super) fn judge_conformance(
     report: &mut ScopeReport,
     conformance: Conformance,
@@ -300,7 +302,7 @@ pub(super) fn judge_conformance(
     conformance.divergence
 }
 
-/// Enters from how many states the implementation healed as the model did.
+/// Records from how many states the implementation healed as the model did.
 pub(super) fn judge_healing(
     report: &mut ScopeReport,
     sample: Sample,
