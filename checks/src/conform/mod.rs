@@ -2,10 +2,10 @@
 //!
 //! Implement [`Subject`] for it: `reset` begins a scope, `apply` takes one action, `view` shows
 //! the cluster. [`Conform`] explores the scope, takes the subject along every transition, tries
-//! every action that the rules refuse, and compares. What the subject cannot show is left out by
-//! a [`Projection`]; the report names it.
+//! every action that the rules refuse, and compares. A [`Projection`] leaves out what the subject
+//! cannot show; the report names it.
 //!
-//! `examples/own_raft.rs` is a raft of one file that is checked so.
+//! `examples/own_raft.rs` is a Raft implementation in one file, checked in this way.
 //!
 //! ```
 //! use rollcall_checks::conform::{Conform, Part, Projection};
@@ -45,7 +45,7 @@ use crate::numbers::grouped;
 
 pub use projection::{Part, Projection};
 
-/// States that are explored at most, unless [`Conform::most_states`] says otherwise.
+/// The most states that are explored, unless [`Conform::most_states`] sets another limit.
 pub const MOST_STATES: u32 = 1_000_000;
 
 /// A check of one scope against a subject.
@@ -61,7 +61,7 @@ pub struct Conform {
 }
 
 impl Conform {
-    /// Checks every transition and every refusal of `scope`, by all guards, on one thread.
+    /// Checks every transition and every refusal of `scope`, with all guards, on one thread.
     pub fn new(scope: Scope) -> Self {
         Self {
             scope,
@@ -74,32 +74,31 @@ impl Conform {
         }
     }
 
-    /// Judges by the rules with these guards. An implementation that lacks a guard on purpose is
-    /// judged by the rules without it.
+    /// Uses the rules with these guards. An implementation that lacks a guard on purpose is
+    /// compared with the rules without it.
     #[must_use]
     pub fn guards(mut self, guards: GuardSet) -> Self {
         self.guards = guards;
         self
     }
 
-    /// Compares these parts alone.
+    /// Compares only these parts.
     #[must_use]
     pub fn compare(mut self, projection: Projection) -> Self {
         self.projection = projection;
         self
     }
 
-    /// Does not try the actions that the rules refuse.
+    /// Does not check the disabled actions.
     #[must_use]
     pub fn without_refusals(mut self) -> Self {
         self.refusals = false;
         self
     }
 
-    /// Uses so many threads, each with a subject of its own.
+    /// Uses `threads` threads, each with its own subject.
     ///
-    /// # Panics
-    /// Of 0 threads.
+    /// # Panics If `threads` is 0.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         assert!(threads > 0, "ask for at least 1 thread");
@@ -107,35 +106,34 @@ impl Conform {
         self
     }
 
-    /// A scope with more distinct states is not checked at all.
+    /// Sets the most distinct states. A scope with more is an error ([`ConformError::TooLarge`]).
     #[must_use]
     pub fn most_states(mut self, states: u32) -> Self {
         self.most_states = states;
         self
     }
 
-    /// Calls the subject so in a divergence.
+    /// The subject's name in a divergence.
     #[must_use]
     pub fn named(mut self, name: &'static str) -> Self {
         self.name = name;
         self
     }
 
-    /// Checks the subjects that `make` makes, one for each thread. A path continues from a clone
-    /// of the subject where it parts from the path before; one in 64 starts over.
+    /// Checks the subjects that `make` makes, one for each thread. Where a path branches off the
+    /// path before, it continues from a clone of the subject; one path in 64 starts from the
+    /// beginning.
     ///
-    /// # Errors
-    /// [`ConformError::Diverged`] with the shortest divergence found, and where the scope cannot
-    /// be explored.
+    /// # Errors [`ConformError::Diverged`] with the shortest divergence found; another
+    /// [`ConformError`] if the scope cannot be explored.
     pub fn run<S: Subject + Clone>(&self, make: impl Fn() -> S + Sync) -> Result<Report, ConformError> {
         self.tour(make, Some(S::clone))
     }
 
-    /// The same of a subject that cannot be cloned: every path starts over, which takes four to
-    /// nine times as many steps.
+    /// The same for a subject that cannot be cloned. Every path starts from the beginning, which
+    /// takes four to nine times as many steps.
     ///
-    /// # Errors
-    /// As [`Conform::run`].
+    /// # Errors As [`Conform::run`].
     pub fn run_anew<S: Subject>(&self, make: impl Fn() -> S + Sync) -> Result<Report, ConformError> {
         self.tour(make, None)
     }
@@ -148,7 +146,7 @@ impl Conform {
         let model = Rollcall::new(&self.scope, self.guards, &[], &[])?;
         let exploration = self.explore(&model)?;
         let look = if self.refusals { Look::Everything } else { Look::Transitions };
-        // A subject does not say at what it looked, so a refusal says nothing of another state.
+        // A subject has no read set, so a refusal cannot be reused in another state.
         let touring = Touring { look, every_refusal: true, ..Touring::by(self.threads) };
         let begun = || Projected { subject: make(), projection: &self.projection, copy, name: self.name };
         let (interrupt, covered) = (AtomicBool::new(false), AtomicU64::new(0));
@@ -200,7 +198,7 @@ impl fmt::Display for Compared {
     }
 }
 
-/// What agreed.
+/// What was compared and found equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The scope.
@@ -209,9 +207,9 @@ pub struct Report {
     pub states: u64,
     /// Its transitions. Each was taken and compared.
     pub transitions: u64,
-    /// Actions that the rules refuse, over all states. The subject refused each.
+    /// Disabled actions, over all states. The subject refused each.
     pub refusals: u64,
-    /// Steps that the subject took, on the way to a transition included.
+    /// Steps that the subject took, including those that only lead to a transition.
     pub steps: u64,
     /// What was compared.
     pub compared: Compared,
@@ -230,18 +228,18 @@ impl fmt::Display for Report {
     }
 }
 
-/// Why a subject was not found to conform.
+/// Why a subject does not conform.
 #[derive(Debug, Error)]
 pub enum ConformError {
-    /// It does something else than the model.
+    /// The subject differs from the model.
     #[error("{divergence}  {compared}\n")]
     Diverged {
-        /// The shortest divergence that was found.
+        /// The shortest divergence found.
         divergence: Box<Divergence>,
         /// What was compared.
         compared: Compared,
     },
-    /// The scope cannot be begun.
+    /// The scope cannot begin.
     #[error(transparent)]
     Scope(#[from] ScopeError),
     /// The scope cannot be explored.
@@ -269,7 +267,7 @@ impl ConformError {
     }
 }
 
-/// A subject of which some parts are compared.
+/// A subject of which only some parts are compared.
 struct Projected<'p, S> {
     subject: S,
     projection: &'p Projection,

@@ -1,4 +1,4 @@
-//! What a subject can show, and so what is compared.
+//! The parts of a view that a subject can show, and so what is compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,16 +7,16 @@ use rollcall_traces::{
     LogPosition, Outcome, Peer, PeerState, PlacementDriver, Region, Role, Store, StoreStatus, View,
 };
 
-/// A part of what can be seen of a cluster.
+/// A part of the visible state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Part {
-    /// Why an action was refused. Without it a refusal agrees with any refusal.
+    /// Why an action was refused. Without this part, any two refusals agree.
     Reason,
-    /// What an action returned: a value that was read, ids, an order.
+    /// What an action returned: the value of a read, ids, or an order.
     Returned,
-    /// Whether a store runs.
+    /// Whether a store is up.
     StoreStatus,
-    /// Which peers a store has, their ids, and where they stand in their life.
+    /// Which peers a store has, their ids, and their life-cycle state.
     Peers,
     /// Follower, candidate or leader.
     Role,
@@ -24,33 +24,33 @@ pub enum Part {
     Term,
     /// Whom a peer voted for.
     Vote,
-    /// Whom a peer takes for the leader.
+    /// Which peer it takes for the leader.
     Leader,
-    /// The log: entries, and what was discarded.
+    /// The log: entries and truncated index.
     Log,
     /// The commit index.
     Commit,
     /// The applied index.
     Applied,
-    /// The region as of the applied index: members, key range and epoch.
+    /// The region at the applied index: members, key range and epoch.
     Region,
-    /// The keys and values as of the applied index.
+    /// The keys and values at the applied index.
     Data,
-    /// What a candidate knows of its election.
+    /// A candidate's election: its votes and the end of its log.
     Campaign,
-    /// What a leader knows of its followers, and a transfer of leadership.
+    /// A leader's progress of its followers, and a leadership transfer.
     Progress,
     /// A received snapshot that is not applied.
     Snapshot,
-    /// A read under way.
+    /// A pending read.
     Read,
-    /// A merge under way, and what a tombstone says of one.
+    /// A merge in progress, and what a tombstone says about one.
     Merge,
-    /// What a peer knows of its own creation and of members that it has not met.
+    /// What a peer knows about its creation and about members that it has never seen.
     Origin,
-    /// A store's index from key range to region.
+    /// A store's range index, from key range to region.
     Ranges,
-    /// First messages for peers that do not exist yet.
+    /// Pending first messages for peers that do not exist yet.
     PendingMessages,
     /// An unsafe recovery, on stores and peers.
     Recovery,
@@ -126,7 +126,7 @@ impl fmt::Display for Part {
     }
 }
 
-/// The parts that are compared. A part that a subject cannot show is left out on both sides.
+/// The parts that are compared. Any other part is left out on both sides.
 ///
 /// ```
 /// use rollcall_checks::conform::{Part, Projection};
@@ -146,17 +146,17 @@ impl Default for Projection {
 }
 
 impl Projection {
-    /// Compares all that there is.
+    /// Compares every part.
     pub fn everything() -> Self {
         Self(Part::ALL.into())
     }
 
-    /// Compares these parts, and always whether an action took effect.
+    /// Compares only these parts, and always whether an action took effect.
     pub fn only(parts: impl IntoIterator<Item = Part>) -> Self {
         Self(parts.into_iter().collect())
     }
 
-    /// The same without these parts.
+    /// Compares these parts no longer.
     #[must_use]
     pub fn without(mut self, parts: impl IntoIterator<Item = Part>) -> Self {
         for part in parts {
@@ -175,7 +175,7 @@ impl Projection {
         Part::ALL.into_iter().filter(|part| !self.has(*part))
     }
 
-    /// The outcome without what is not compared.
+    /// Whether two outcomes are equal in every part that is compared.
     pub(crate) fn outcomes_agree(&self, expected: &Outcome, actual: &Outcome) -> bool {
         match (expected, actual) {
             (Outcome::Done(_), Outcome::Done(_)) if !self.has(Part::Returned) => true,
@@ -184,7 +184,7 @@ impl Projection {
         }
     }
 
-    /// The view without what is not compared. Blanked fields have one value on both sides.
+    /// The view with only what is compared. A blanked field has the same value on both sides.
     pub fn of(&self, mut view: View) -> View {
         if !self.has(Part::Delayed) {
             view.held.clear();
@@ -216,13 +216,14 @@ impl Projection {
         if self.has(Part::Peers) {
             peers.values_mut().for_each(|peer| self.blank_peer(peer));
         } else {
-            // Whose parts they would be is not known: nothing of a peer is compared.
+            // Without `Peers` no other part of a peer can be assigned to it, so no part of a peer
+            // is compared.
             *peers = BTreeMap::new();
         }
     }
 
     fn blank_peer(&self, peer: &mut Peer) {
-        // Every field by name, so that a new one has to be given to a part.
+        // Names every field, so that a new field must be assigned to a part.
         let Peer {
             id: _,
             state,

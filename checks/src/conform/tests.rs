@@ -14,7 +14,7 @@ fn scope() -> Scope {
         .expect("sound")
 }
 
-/// The model, which shows one part wrong.
+/// The model with one part forged.
 #[derive(Clone)]
 struct Forged {
     model: ModelSubject,
@@ -49,7 +49,7 @@ impl Subject for Forged {
     }
 }
 
-/// Changes what belongs to that part, and nothing else.
+/// Changes that part and no other.
 fn forge(part: Part, view: &mut View) {
     if part == Part::Delayed {
         let nobody = rollcall_traces::Member { id: 7, store: 7, role: rollcall_traces::MemberRole::Voter };
@@ -117,7 +117,7 @@ fn forge_peer(part: Part, peer: &mut Peer) {
     }
 }
 
-/// Everything but what one region without a placement driver cannot show wrong by itself.
+/// The parts that one region without a placement driver can forge.
 fn forgeable() -> impl Iterator<Item = Part> {
     let cannot = [Part::Read, Part::PendingMessages];
     Part::ALL.into_iter().filter(move |part| !cannot.contains(part))
