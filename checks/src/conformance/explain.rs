@@ -1,4 +1,4 @@
-//! Which guard a raft library lacks that does something else than the model.
+//! Finds the guard that a raft library lacks, when it differs from the model.
 
 use rollcall_model::State;
 use rollcall_traces::{Action, Outcome, View};
@@ -7,7 +7,7 @@ use super::guide::Guide;
 use crate::driven::Driven;
 use crate::subject::exhibits::{is_raft_s, without_what_was_sent};
 
-/// A view, but for snapshots that were sent, or wait.
+/// A view without sent and pending snapshots.
 fn without_snapshots(view: &View) -> View {
     let mut view = without_what_was_sent(view);
     for store in view.stores.values_mut() {
@@ -31,7 +31,7 @@ impl<D: Driven> Guide<'_, D> {
             let (after, expected) = model.step(&state, action);
             self.world.agrees(&expected, outcome) && self.world.shows(&model.cluster(&after))
         });
-        // Or nothing came of it either way, and only who sent it knows that it was sent.
+        // Or the action changed nothing on either side, and only the sender records that it sent.
         let nothing = || {
             let sound = self.model.step(&state, action);
             let seen = without_what_was_sent(&self.world.view());
@@ -44,9 +44,9 @@ impl<D: Driven> Guide<'_, D> {
         same.or_else(nothing).or_else(|| self.drops_a_snapshot(&state, action)).map(|guard| guard.name())
     }
 
-    /// Whether the world did what the rules do, but for a snapshot that somebody took in and
-    /// dropped who is being demoted: the rules without the guard refuse it before raft hears
-    /// who sent it.
+    /// Whether the world did what the rules do, except for a snapshot that a demoted peer received
+    /// and dropped. Without the guard the rules refuse that snapshot before raft learns who sent
+    /// it.
     fn drops_a_snapshot(&self, state: &State, action: &Action) -> Option<&'static rollcall_model::Guard> {
         let guard = &rollcall_model::Guard::DemotedTakesSnapshots;
         let sound = self.model.step(state, action);

@@ -1,4 +1,4 @@
-//! Takes the implementation along the paths of one tour, and compares.
+//! Drives the implementation along the paths of one tour, and compares.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard};
@@ -14,22 +14,22 @@ use crate::parting;
 use crate::subject;
 use crate::tour::{self, Batch, Tour};
 
-/// So many disagreements of a kind are looked into for a shorter way.
+/// For how many divergences of a kind a shorter path is looked for.
 const MOST_LISTED: u64 = 20;
 
-/// Whether every disabled action is checked in a state, whatever was refused before: an
-/// implementation carries more than its state shows. One state in 64 is drawn,
-/// by a hash, for neighbours in breadth-first order are alike; the first is.
+/// Whether every disabled action is checked in this state, whatever was refused before: an
+/// implementation holds more than its view shows. One state in 64 is chosen, by a hash, because
+/// neighbours in breadth-first order are alike. State 0 is always chosen.
 fn is_drawn(state: u32) -> bool {
     state.wrapping_mul(0x9e37_79b9) >> 26 == 0
 }
 
-/// The disagreement that a panic is, at the end of the path.
+/// The divergence for a panic at the end of the path.
 pub(crate) fn panicked(scope: &str, sides: Sides, path: &[Action], words: &str) -> Box<Divergence> {
     subject::run::broken(scope, sides, path.to_vec(), words)
 }
 
-/// Takes the implementation along the paths of one tour.
+/// Drives the implementation along the paths of one tour.
 pub(super) struct Guide<'a, D> {
     pub(super) touring: Touring,
     pub(super) model: &'a Rollcall,
@@ -38,12 +38,12 @@ pub(super) struct Guide<'a, D> {
     pub(super) copies: Copies<D>,
     pub(super) done: Conformance,
     pub(super) path: Vec<Action>,
-    /// So many steps of the tour's path were taken.
+    /// How many steps of the current path were taken.
     pub(super) reached: usize,
-    /// The guard that explains the disagreement that is being reported.
+    /// The guard that explains the divergence that is being reported.
     pub(super) explained: Option<&'static str>,
-    /// The edges on which a tour that goes on has disagreed: whatever lies behind one is no
-    /// disagreement of its own.
+    /// The edges on which a tour that continues has diverged. A divergence behind one of them is
+    /// not counted.
     differing: &'a Mutex<HashSet<u32>>,
 }
 
@@ -60,7 +60,7 @@ impl<'a, D: Driven> Guide<'a, D> {
         Self { touring, model, exploration, world, copies, done, path, reached, explained, differing }
     }
 
-    /// What was done, the disabled actions counted.
+    /// The result, with the disabled actions counted.
     pub(super) fn done(self, cache: &RefusalCache) -> Conformance {
         let mut done = self.done;
         done.checked = cache.checked();
@@ -71,7 +71,7 @@ impl<'a, D: Driven> Guide<'a, D> {
         done
     }
 
-    /// `Ok(false)` where `go_on` said to stop.
+    /// Follows one path. `Ok(false)` if `go_on` said to stop.
     pub(super) fn follow(
         &mut self,
         tour: &Mutex<Tour<'_>>,
@@ -105,23 +105,23 @@ impl<'a, D: Driven> Guide<'a, D> {
         Ok(true)
     }
 
-    /// Leaves a path behind a disagreement.
+    /// Records a divergence and leaves the rest of the path.
     fn part(&mut self, path: &tour::Path, divergence: Box<Divergence>) {
         self.done.part(self.explained.take(), 1, divergence);
         self.leave(path);
     }
 
-    /// Leaves a path behind the steps that were taken.
+    /// Leaves the path after the steps that were taken.
     fn leave(&mut self, path: &tour::Path) {
         let behind = path.steps.iter().skip(self.reached);
         self.done.beyond += behind.filter(|step| step.new_edge).count() as u64;
-        // Nothing that stands on this way is where it should be.
+        // No copy along this path is in the right state.
         self.copies.clear();
         self.path.clear();
     }
 
-    /// Tries the disabled actions where the path stands. Of a tour that goes on, the path does so from
-    /// where it stood before one that was not refused.
+    /// Checks the disabled actions in the current state. If a tour continues after divergences, the
+    /// path continues from the state before an action that was not refused.
     fn check_refusals_on_the_way(
         &mut self,
         state: u32,
@@ -140,7 +140,7 @@ impl<'a, D: Driven> Guide<'a, D> {
         again.iter().try_for_each(|action| self.take(action).map(drop))
     }
 
-    /// Takes the steps of `path` behind the first `begin`.
+    /// Takes the steps of `path` after the first `begin`.
     fn go(
         &mut self,
         path: &tour::Path,
@@ -163,7 +163,7 @@ impl<'a, D: Driven> Guide<'a, D> {
             }
             let outcome = match self.take(&offered.action) {
                 Ok(outcome) => outcome,
-                // Of transitions somebody else speaks.
+                // The check of transitions reports this one.
                 Err(_) if self.touring.look == Look::Refusals => break,
                 Err(divergence) => return Err(divergence),
             };
@@ -193,12 +193,12 @@ impl<'a, D: Driven> Guide<'a, D> {
         self.world.take(action).map_err(|words| self.panicked(&words))
     }
 
-    /// It panicked where its path is not to be gone again.
+    /// The divergence for a panic on a path that must not be repeated.
     pub(super) fn panicked_at_once(&self, words: &str) -> Box<Divergence> {
         panicked(&self.model.scope().name, self.world.sides(), &self.path, words)
     }
 
-    /// It panicked, or had parted before.
+    /// The divergence for a panic. If the path diverges earlier, that divergence.
     fn panicked(&mut self, words: &str) -> Box<Divergence> {
         let before = parting::first_on(&mut self.world, self.model, &self.path);
         before.unwrap_or_else(|| panicked(&self.model.scope().name, self.world.sides(), &self.path, words))
@@ -258,7 +258,7 @@ impl<'a, D: Driven> Guide<'a, D> {
         Ok(())
     }
 
-    /// Tries a group of disabled actions; at which parts the implementation looked.
+    /// Tries a group of disabled actions; returns the implementation's read set.
     fn refuse_all(&mut self, state: u32, disabled: &[(&Action, Reason)]) -> Result<ReadSet, Box<Divergence>> {
         self.world.notice_afresh();
         for (action, reason) in disabled {
@@ -283,7 +283,7 @@ impl<'a, D: Driven> Guide<'a, D> {
         Ok(())
     }
 
-    /// The disabled actions were all refused and something changed: tries them one by one.
+    /// All disabled actions were refused, but the view changed: tries them one by one.
     fn which_action_changed(&mut self, state: u32, disabled: &[(Action, Reason)]) -> Box<Divergence> {
         for (action, reason) in disabled {
             self.world.begin(self.model);
@@ -344,15 +344,15 @@ impl<'a, D: Driven> Guide<'a, D> {
         })
     }
 
-    /// The shortest way to the last action of the path, which is taken in `origin`.
+    /// The shortest path to the last action of the path, which is taken in `origin`.
     fn shortest_way(&self, origin: u32) -> Vec<Action> {
         let way = self.exploration.trace(self.model, origin).steps.into_iter().map(|(action, _)| action);
         way.chain(self.path.last().cloned()).collect()
     }
 }
 
-/// What is said of a disagreement that is not there where its path is gone from the
-/// beginning: it is Rollcall's own.
+/// Says that a divergence does not occur when its path is driven from the beginning. That is
+/// Rollcall's own mistake.
 pub(crate) fn not_from_the_beginning() -> Difference {
     Difference {
         path: "gone from the beginning".into(),

@@ -1,16 +1,14 @@
-//! Every transition of an explored scope, replayed on the implementation.
+//! Replays every transition of an explored scope on the implementation.
 //!
-//! A tour covers the edges of the state graph by long paths. After every step
-//! on a new edge outcome and view must be those of the model; in every state
-//! met for the first time every disabled action must be refused, for the model's reason,
-//! with nothing changed. Which the implementation refused in an earlier state,
-//! and refuses by looking at parts that are the same here, is not checked again,
-//! but in one state of 64 ([`Touring::every_refusal`] tries it everywhere).
+//! A tour covers the edges of the state graph by long paths. After every step on a new edge,
+//! outcome and view must equal the model's. In every new state, every disabled action must be
+//! refused for the model's reason and must change nothing. A refusal is reused when every component
+//! that the implementation read is unchanged; one state in 64 is checked in full
+//! ([`Touring::every_refusal`] checks all).
 //!
-//! A path goes on from a copy of the world that stands where it parts from the
-//! path before; one in 64 goes all the way from the beginning. Steps that only lead
-//! to a new edge are driven and not compared: they were compared before, and both
-//! counts are reported.
+//! A path continues from a copy of the world at the point where it branches off the path before;
+//! one path in 64 starts from the beginning. Steps that only lead to a new edge are driven and not
+//! compared, because they were compared before. Both counts are reported.
 
 mod explain;
 mod guide;
@@ -39,36 +37,37 @@ pub(crate) use guide::{not_from_the_beginning, panicked};
 /// What was replayed, and whether it agreed.
 #[derive(Clone, Debug, Default)]
 pub struct Conformance {
-    /// Paths begun.
+    /// Paths.
     pub paths: u64,
     /// Distinct transitions replayed and compared.
     pub transitions: u64,
-    /// Steps taken, those that only led somewhere included; none before a copy.
+    /// Steps taken, including those that only lead to a new edge. Steps before a copy are not
+    /// counted.
     pub steps: u64,
     /// States in which the disabled actions were checked.
     pub states: u64,
     /// Disabled actions refused for the model's reason, over all states.
     pub refusals: u64,
-    /// Those among them that the implementation was asked to take; the others it
-    /// had refused in another state, on the same parts.
+    /// How many of them the implementation was asked to take. It had refused the others in another
+    /// state with the same components.
     pub checked: u64,
-    /// How often each reason was given, by both sides alike.
+    /// How often each reason was given by both sides.
     pub reasons: BTreeMap<Reason, u64>,
-    /// The shortest disagreement that was found.
+    /// The shortest divergence found.
     pub divergence: Option<Box<Divergence>>,
-    /// Whether the tour came to its end.
+    /// Whether the tour is complete.
     pub finished: bool,
-    /// Of a tour that goes on behind a disagreement: how often there was one, and the
-    /// shortest, by the guard whose absence explains it; under no name what none explains.
+    /// Divergences of a tour that continues after one, by the guard whose absence explains them.
+    /// `None` is the key of those that no guard explains.
     pub parted: BTreeMap<Option<&'static str>, Parted>,
-    /// And the transitions that were only reached behind one.
+    /// Transitions that were only reached after a divergence.
     pub beyond: u64,
 }
 
-/// Disagreements of one kind.
+/// Divergences of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parted {
-    /// How many there were.
+    /// How many.
     pub times: u64,
     /// The shortest.
     pub shortest: Box<Divergence>,
@@ -104,33 +103,33 @@ impl Conformance {
     }
 }
 
-/// What a tour looks at.
+/// What a tour checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
     /// Transitions and disabled actions.
     Everything,
-    /// Transitions alone.
+    /// Only transitions.
     Transitions,
-    /// Disabled actions alone, in the states that are shown as they should be.
+    /// Only disabled actions, in the states whose view agrees.
     Refusals,
 }
 
-/// How a tour is gone.
+/// How a tour is driven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Touring {
-    /// What is looked at.
+    /// What is checked.
     pub look: Look,
-    /// Every disabled action is checked in every state.
+    /// Whether every disabled action is checked in every state.
     pub every_refusal: bool,
-    /// A disagreement is counted, with the guard whose absence explains it, and the tour goes
-    /// on with its next path.
+    /// Whether the tour continues with its next path after a divergence, and counts divergences by
+    /// the guard whose absence explains them.
     pub goes_on: bool,
-    /// By how many threads.
+    /// The number of threads.
     pub threads: usize,
 }
 
 impl Touring {
-    /// Looks at everything, and shares what was refused on the same parts.
+    /// Checks everything, and reuses refusals on the same components.
     pub fn by(threads: usize) -> Self {
         Self { look: Look::Everything, every_refusal: false, goes_on: false, threads }
     }
@@ -148,7 +147,7 @@ pub fn conform<G: Guards + Send + Sync>(
     conform_on(touring, || World::new(guards), model, exploration, interrupt, covered)
 }
 
-/// The same on what `begun` makes, one for each thread and one more: worlds, or somebody's own.
+/// The same for what `begun` makes, one for each thread and one more: worlds or a user's subjects.
 pub(crate) fn conform_on<D: Driven>(
     touring: Touring,
     begun: impl Fn() -> D + Sync,
@@ -166,7 +165,7 @@ pub(crate) fn conform_on<D: Driven>(
             scope.spawn(move || {
                 let mut guide = Guide::new(touring, begun(), model, exploration, differing);
                 let mut cache = RefusalCache::default();
-                // Where a scope begins, an adapter may be at fault, too.
+                // An adapter may already fail where a scope begins.
                 let result = catch_unwind(AssertUnwindSafe(|| {
                     guide.follow(tour, &mut cache, |transitions| {
                         covered.fetch_add(transitions, Ordering::Relaxed);
@@ -199,7 +198,7 @@ pub(crate) fn conform_on<D: Driven>(
     total
 }
 
-/// Of two disagreements the one with the shorter way.
+/// Keeps the divergence with the shorter path.
 pub(crate) fn keep_shorter(kept: &mut Option<Box<Divergence>>, other: Box<Divergence>) {
     if kept.as_ref().is_none_or(|kept| other.step < kept.step) {
         *kept = Some(other);

@@ -1,4 +1,4 @@
-//! What a tour blames, and how it is reported.
+//! Which step a tour blames, and how it is reported.
 
 use rollcall_impl::{Dropped, Sound};
 use rollcall_model::{GuardSet, scopes};
@@ -15,7 +15,7 @@ fn explored(name: &str) -> (Rollcall, Exploration<State>) {
     (model, explored)
 }
 
-/// Of a world that is not where its path leads, the divergence says so.
+/// The divergence says that the world is not in the state that its path leads to.
 #[test]
 fn a_divergence_that_only_a_copy_shows_is_reported_as_one() {
     let (model, explored) = explored("two_voters_to_one_smoke");
@@ -36,8 +36,7 @@ fn a_divergence_that_only_a_copy_shows_is_reported_as_one() {
     assert!(divergence.differences.len() > 1, "the differences are listed, too");
 }
 
-/// However many threads look, the same step is blamed, and it is the first that
-/// differs on its way.
+/// Any number of threads blames the same step, the first on its path that differs.
 #[test]
 fn the_first_step_that_differs_is_blamed_whoever_finds_it() {
     let (model, explored) = explored("promoted_while_it_needs_a_snapshot_smoke");
