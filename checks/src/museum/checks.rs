@@ -1,4 +1,4 @@
-//! Who can kill a guard's absence: the columns of the kill matrix.
+//! The checks that may kill a missing guard: the columns of the kill matrix.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::BELOW_THE_GRAIN;
 
-/// Something that may notice that a guard is missing.
+/// A check that may fail when a guard is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Check {
     /// A property is violated.
@@ -17,7 +17,7 @@ pub enum Check {
     Goal(Goal),
     /// A transition differs.
     Tour,
-    /// What is refused on one side is not refused on the other, or otherwise.
+    /// A disabled action is not refused, or for another reason.
     Refusals,
     /// A random schedule differs.
     Schedules,

@@ -1,5 +1,5 @@
-//! The shortest ways: into a violation, into a state that does not heal, to a
-//! step that is decided otherwise.
+//! Shortest paths: into a violation, into a state that does not heal, to a step that is decided
+//! differently.
 
 use std::sync::atomic::AtomicBool;
 
@@ -40,7 +40,8 @@ pub(super) fn counterexample(
     Ok(Some(Found { states: u64::from(state) + 1, trace }))
 }
 
-/// The same trace with the scope's setup as its first steps: the guard bites in there.
+/// The same trace with the scope's setup as its first steps, because the guard decides a step of
+/// the setup.
 pub(super) fn with_setup_taken(
     trace: &Trace,
     model: &Rollcall,
@@ -60,8 +61,8 @@ pub(super) fn options(threads: usize, stop_at_first_violation: bool, interrupt: 
     Options { threads, stop_at_first_violation, keep_edges: false, interrupt, ..Options::default() }
 }
 
-/// A shortest trace into a state that does not heal without the guard, the
-/// healing that fails, and the step that the sound rules would take from there.
+/// A shortest trace into a state that does not heal without the guard, its failed healing, and the
+/// step that the sound rules would take from there.
 pub(super) fn stuck(
     plan: &ScopePlan,
     guard: Guard,
@@ -73,7 +74,7 @@ pub(super) fn stuck(
     let without = plan.model(GuardSet::without(guard))?;
     let explored = explorer::explore(&without, &options(threads, false, interrupt), |_, _| 0)?;
     let first = recover(&without, &explored, threads, interrupt).stuck;
-    // Something less may be missed before.
+    // An earlier state may miss another goal.
     let stuck = first.and_then(|mut first| {
         first.missed.retain(|missed| missed.goal == goal);
         if first.missed.is_empty() {
@@ -107,8 +108,8 @@ pub(super) fn stuck(
     Ok(Some(Found { states: u64::from(stuck.state) + 1, trace }))
 }
 
-/// Where the sound rules would heal otherwise: behind how many steps of the
-/// healing, and what they would do there, if that is something else.
+/// Where the sound rules would heal differently: after how many healing steps, and their next step
+/// if it is another one.
 fn parting(
     without: &Rollcall,
     explored: &Exploration<State>,
@@ -117,7 +118,7 @@ fn parting(
     let sound = without.with_guards(GuardSet::ALL);
     let mut state = without.at_rest(&explored.states.get(stuck.state));
     for (healed, action) in stuck.healing.iter().enumerate() {
-        // What both rules make the same of shows nothing.
+        // A step with the same result under both rules shows no difference.
         let shows = |other: &Action| without.step(&state, other) != sound.step(&state, other);
         if let Some(other) = liveness::next(&sound, &state).filter(|other| other != action && shows(other)) {
             return Some((healed, Some(other)));
@@ -136,8 +137,8 @@ fn parting(
     Some((stuck.healing.len(), Some(action)))
 }
 
-/// A shortest trace to a step that the rules decide otherwise without the
-/// guard. Up to that step both say the same, so the sound states are searched.
+/// A shortest trace to a step that the rules decide differently without the guard. Both agree up to
+/// that step, so the states of the sound rules are searched.
 pub(super) fn trap(
     piece: &Piece,
     plan: &ScopePlan,
@@ -152,7 +153,7 @@ pub(super) fn trap(
         let state = &state;
         actions.clear();
         without.actions(state, &mut actions);
-        // Another word for a refusal is no harm.
+        // A different reason for a refusal is no harm.
         let bites = |action: &&Action| {
             let ((sound, _), (without, outcome)) = (sound.step(state, action), without.step(state, action));
             sound != without && (outcome.is_done() || sound != *state)
@@ -165,7 +166,7 @@ pub(super) fn trap(
     Ok(None)
 }
 
-/// Only time is lost: without the guard, too, every state of the scope heals.
+/// Checks that only time is lost: every state of the scope heals without the guard, too.
 pub(super) fn more_than_delay(
     plan: &ScopePlan,
     guard: Guard,
@@ -180,7 +181,7 @@ pub(super) fn more_than_delay(
     Ok(stuck.or_else(|| (!recovery.finished).then(|| "whether more than time is lost is not known".into())))
 }
 
-/// The way to `state` and the step there, as the rules without the guard take it.
+/// The path to `state` and the step there, by the rules without the guard.
 fn trap_trace(without: &Rollcall, explored: &Exploration<State>, state: u32, action: &Action) -> Trace {
     let way = explored.trace(without, state).steps.into_iter().map(|(action, _)| action);
     let mut trace = walk(without, way.chain([action.clone()]));

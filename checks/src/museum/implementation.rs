@@ -1,5 +1,5 @@
-//! A trace of the museum on the implementation: the sound store parts from it,
-//! the store without the guard follows it to its end.
+//! Replays a trace of the museum on the implementation: the sound store diverges from it, and the
+//! store without the guard follows it to its end.
 
 use rollcall_impl::{Dropped, Guards, Sound};
 use rollcall_traces::{ReplayError, Sides, Trace, replay};
@@ -8,8 +8,8 @@ use super::{Exhibit, Harm, Piece};
 use crate::judge::Judge;
 use crate::world::World;
 
-/// The sound store must part from the trace, the store without the guard must
-/// follow it to the end.
+/// Checks that the sound store diverges from the trace, and that the store without the guard
+/// follows it to its end.
 pub(super) fn on_implementation(piece: &Piece, trace: &Trace, exhibit: &mut Exhibit) {
     exhibit.parts_at = match replay(&mut World::new(Sound), trace, Sides::MODEL_AND_IMPL) {
         Err(ReplayError::Diverged(divergence)) if divergence.step > 0 => Some(divergence.step),
@@ -41,7 +41,7 @@ pub(super) fn on_implementation(piece: &Piece, trace: &Trace, exhibit: &mut Exhi
                     "without the guard the implementation follows the trace and does not violate {}",
                     property.name()
                 )),
-                // It shows every view in which the model misses the goal.
+                // Its views equal those in which the model misses the goal.
                 Harm::Recovery(goal) => exhibit.killed_on_implementation = Some(goal.name().into()),
                 Harm::Delay if parts_at == trace.steps.len() as u64 => {}
                 Harm::Delay => exhibit.failures.push(format!(
@@ -53,12 +53,12 @@ pub(super) fn on_implementation(piece: &Piece, trace: &Trace, exhibit: &mut Exhi
     }
 }
 
-/// Replays the trace; the properties that are violated at its end.
+/// Replays the trace; returns the properties that are violated at its end.
 pub(super) fn follow<G: Guards>(mut world: World<G>, trace: &Trace) -> Result<Vec<String>, String> {
     replay(&mut world, trace, Sides::MODEL_AND_IMPL).map_err(|error| {
         format!("the implementation without the guard does not follow the trace:\n{error}")
     })?;
-    // The views are equal to the trace's, so the trace's are judged.
+    // The views equal the trace's, so the trace's are judged.
     let mut judge = Judge::named(&trace.header.properties).map_err(|error| error.to_string())?;
     let mut violated = Vec::new();
     if let Some(view) = &trace.header.view {

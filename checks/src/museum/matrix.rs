@@ -1,15 +1,15 @@
 //! The kill matrix: every guard against every check, within bounds.
 //!
-//! A guard is dropped in the scopes of its exhibits and, for properties and
-//! goals, in every smoke scope of the same families; of each scope the first
-//! [`STATES`] states are explored, once for all. In the model a
-//! property kills by a violation, a goal by a state that does not heal, and the
-//! tour, the disabled actions and the schedules by the sound implementation that parts
-//! from the unsound model. On the implementation a property or goal kills where
-//! the store without the guard follows the model's trace to the same end, and
-//! the others by the unsound implementation that parts from the sound model.
+//! A guard is dropped in the scopes of its exhibits and, for properties and goals, in every smoke
+//! scope of the same families. The first [`STATES`] states of each scope are explored, once for all
+//! checks. In the model, a property kills by a violation, and a goal by a state that does not heal.
+//! The tour, the disabled actions and the schedules kill if the sound implementation diverges from
+//! the unsound model. On the implementation, a property or goal kills if the store without the
+//! guard follows the model's trace to the same end. The others kill if the unsound implementation
+//! diverges from the sound model.
 //!
-//! What is empty was not killed within these bounds, which is not: cannot be.
+//! An empty cell means that the check did not kill within these bounds. It does not mean that it
+//! cannot.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -31,19 +31,20 @@ use crate::schedules::Schedules;
 use crate::walk::{violation_trace, walk};
 use crate::world::World;
 
-/// So many states of a scope are explored without a guard, and a chunk's more.
+/// How many states of a scope are explored without a guard; the exploration ends with the chunk
+/// that exceeds it.
 pub const STATES: u32 = 150_000;
-/// So many schedules are run.
+/// How many schedules are run.
 pub const CASES: u32 = 128;
 
-/// Where one check has killed one guard's absence.
+/// How one check kills one missing guard.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Kill {
-    /// The scope in which it was killed first; none where schedules or tests kill.
+    /// The first scope in which it does; `None` for schedules and tests.
     pub scope: Option<String>,
-    /// States looked at until then, for properties and goals.
+    /// States explored until then, for properties and goals.
     pub states_to_find: Option<u64>,
-    /// Actions on the way there, for properties and goals.
+    /// Length of the trace in actions, for properties and goals.
     pub trace_steps: Option<u64>,
     /// Whether the model shows it.
     pub in_model: bool,
@@ -51,16 +52,16 @@ pub struct Kill {
     pub on_implementation: bool,
 }
 
-/// What kills one guard's absence.
+/// What kills one missing guard.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Row {
     /// The guard.
     pub guard: String,
-    /// The scopes that were looked through.
+    /// The scopes that were searched.
     pub scopes: Vec<String>,
-    /// The states of these without the guard, as far as they were explored.
+    /// Their states without the guard, as far as they were explored.
     pub states: u64,
-    /// Who noticed.
+    /// The checks that kill it.
     #[serde(serialize_with = "as_list")]
     pub kills: BTreeMap<Check, Kill>,
 }
@@ -89,32 +90,32 @@ impl Row {
         self.kills.get(&check).cloned().unwrap_or_default()
     }
 
-    /// Whether the check has nothing more to find on either side.
+    /// Whether the check has killed on both sides.
     fn is_settled(&self, check: Check) -> bool {
         let Kill { in_model, on_implementation, .. } = self.kill(check);
         in_model && on_implementation
     }
 }
 
-/// The guards that nobody kills, in words.
+/// The guards that no check kills, as sentences.
 pub fn unnoticed(rows: &[Row]) -> Vec<String> {
     let alive = rows.iter().filter(|row| row.kills.is_empty());
     alive.map(|row| format!("nothing notices that {} is missing", row.guard)).collect()
 }
 
-/// The checks that kill nobody of a whole matrix, in words.
+/// The checks of a whole matrix that kill no guard, as sentences.
 pub fn idle(rows: &[Row]) -> Vec<String> {
     let idle = Check::all().filter(|check| rows.iter().all(|row| !row.kills.contains_key(check)));
     idle.map(|check| format!("{check} notices no guard's absence")).collect()
 }
 
-/// A guard below the grain: its test kills it, wherever it is run.
+/// The row of a guard below the model's grain: its named test kills it.
 pub fn below_the_grain(guard: rollcall_impl::Guard) -> Row {
     let kill = Kill { on_implementation: true, ..Kill::default() };
     Row { guard: guard.name().into(), kills: [(Check::NamedTest, kill)].into(), ..Row::default() }
 }
 
-/// The scopes in which a guard is dropped: those of its exhibits first.
+/// The scopes in which a guard is dropped, those of its exhibits first.
 fn scopes_of(guard: Guard) -> Vec<ScopePlan> {
     let shown = PIECES.iter().filter(|piece| piece.guard == guard);
     let mut plans: Vec<ScopePlan> = shown.filter_map(|piece| scopes::named(piece.scope)).collect();
@@ -126,15 +127,15 @@ fn scopes_of(guard: Guard) -> Vec<ScopePlan> {
     plans
 }
 
-/// A scope without its questions of reachability, explored by some rules.
+/// A scope without its reachability questions, and its exploration.
 struct Explored {
     plan: ScopePlan,
     model: Rollcall,
     explored: Exploration<State>,
 }
 
-/// What is shared between the guards: every scope by sound rules, and the
-/// schedules that these offer.
+/// What the guards share: the exploration of every scope by sound rules, and the schedules that
+/// these offer.
 pub struct Matrix<'a> {
     threads: usize,
     interrupt: &'a AtomicBool,
@@ -148,10 +149,9 @@ impl<'a> Matrix<'a> {
         Self { threads, interrupt, sound: BTreeMap::new(), offered: None }
     }
 
-    /// Drops one guard and asks every check. Interrupted, the row is cut short.
+    /// Drops one guard and runs every check. An interrupt cuts the row short.
     ///
-    /// # Errors
-    /// Where a scope cannot be begun or explored without the guard.
+    /// # Errors If a scope cannot begin or be explored without the guard.
     pub fn row(&mut self, guard: Guard) -> Result<Row, MuseumError> {
         let mut row = Row { guard: guard.name().into(), ..Row::default() };
         for plan in scopes_of(guard) {
@@ -161,7 +161,7 @@ impl<'a> Matrix<'a> {
             let name = plan.scope.name.clone();
             let Explored { plan, model, explored } = match self.explore(plan, GuardSet::without(guard)) {
                 Ok(explored) => explored,
-                // A step on the way to its first state is decided otherwise.
+                // A step of its setup is decided differently.
                 Err(MuseumError::Scope(ScopeError::Setup { .. })) => {
                     row.add(Check::Tour, Kill { scope: Some(name), in_model: true, ..Kill::default() });
                     continue;
@@ -190,7 +190,7 @@ impl<'a> Matrix<'a> {
         Ok(Explored { plan, model, explored })
     }
 
-    /// Each side without the guard against the other with it.
+    /// Compares each side without the guard with the other side with all guards.
     fn conform(&mut self, without: &Without<'_>, row: &mut Row) -> Result<(), MuseumError> {
         let name = &without.plan.scope.name;
         let looks = [(Check::Tour, Look::Transitions), (Check::Refusals, Look::Refusals)];
@@ -217,7 +217,7 @@ impl<'a> Matrix<'a> {
         Ok(())
     }
 
-    /// Whether the implementation parts from the model.
+    /// Whether the implementation diverges from the model.
     fn parts<G: Guards + Send + Sync>(
         &self,
         look: Look,
@@ -225,7 +225,7 @@ impl<'a> Matrix<'a> {
         model: &Rollcall,
         explored: &Exploration<State>,
     ) -> bool {
-        // That it does not take the setup is a transition that differs.
+        // A refused setup is a transition that differs.
         if World::new(guards).reset(model.scope()).is_err() {
             return look == Look::Transitions;
         }
@@ -257,7 +257,7 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// A scope as it is without a guard.
+/// A scope without the guard.
 struct Without<'a> {
     guard: Guard,
     plan: &'a ScopePlan,
@@ -295,19 +295,19 @@ impl Without<'_> {
         Ok(())
     }
 
-    /// The way to a state that does not heal, and all of its healing.
+    /// The path to a state that does not heal, and all of its healing.
     fn healing(&self, stuck: &Stuck) -> Trace {
         let way = self.explored.trace(self.model, stuck.state).steps.into_iter().map(|(action, _)| action);
         walk(self.model, way.chain(stuck.healing.iter().cloned()))
     }
 
-    /// A guard may bite in the setup.
+    /// The trace with the setup as its first steps, if the guard decides a step of the setup.
     fn with_setup(&self, trace: &Trace) -> Result<Trace, MuseumError> {
         with_setup_taken(trace, self.model, self.model.checked())
     }
 
-    /// What the implementation without the guard violates at the end of the
-    /// trace, if it follows it there.
+    /// The properties that the implementation without the guard violates at the end of the trace;
+    /// `None` if it does not follow the trace.
     fn followed(&self, trace: &Trace) -> Option<Vec<String>> {
         let guard = rollcall_impl::Guard::from_name(self.guard.name())?;
         follow(World::new(Dropped(guard)), trace).ok()

@@ -4,13 +4,12 @@ use std::path::Path;
 
 use super::{DELAYS, PIECES, Piece};
 
-/// What stands above the tables.
+/// The text above the tables.
 const ABOVE: &str = include_str!("page.md");
 
-/// The page, with the lengths of the traces under `folder` (`traces/museum`).
+/// The page, with the lengths of the traces in `folder` (`traces/museum`).
 ///
-/// # Errors
-/// A trace that cannot be read.
+/// # Errors If a trace cannot be read.
 pub fn page(folder: &Path) -> std::io::Result<String> {
     let mut page = ABOVE.to_string();
     page += "\n## Guards of the model and the implementation\n\n";
@@ -46,14 +45,14 @@ fn exhibit(piece: &Piece, steps: usize) -> String {
     )
 }
 
-/// How many steps a trace has.
+/// The number of steps of a trace.
 fn steps(path: &Path) -> std::io::Result<usize> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
     Ok(text.lines().filter(|line| line.starts_with(r#"{"record":"step""#)).count())
 }
 
-/// What an incident says, and the reference in brackets at its end.
+/// The text of an incident, and the reference in brackets at its end.
 pub(crate) fn parts(incident: &str) -> (&str, &str) {
     match (incident.rfind('('), incident.rfind(')')) {
         (Some(from), Some(to)) if from < to => (incident[..from].trim_end(), &incident[from + 1..to]),
@@ -61,7 +60,7 @@ pub(crate) fn parts(incident: &str) -> (&str, &str) {
     }
 }
 
-/// Words as a cell of a table has them.
+/// Words as a cell of a Markdown table.
 fn cell(words: &str) -> String {
     words.replace('|', "\\|")
 }
