@@ -1,24 +1,23 @@
-//! Consecutive paths, and where each parts from the one before.
+//! Batches of consecutive paths, and where each branches off the one before.
 //!
-//! A tour takes what is left edge by edge, so most of a path is the way of the
-//! path before it. Who replays a batch keeps a copy of what it replays wherever a
-//! later path of the batch parts, and drives only what is behind that: in standard
-//! scopes 1.3 steps for each new edge instead of 4 to 9. States in breadth-first
-//! order have ways that are as much alike.
+//! A tour covers the remaining edges one by one, so a path shares most of its steps with the path
+//! before. The replay keeps a copy wherever a later path of the batch branches off, and drives only
+//! the steps after it. In standard scopes this takes 1.3 steps for each new edge instead of 4 to 9.
+//! The shortest paths to states in breadth-first order share as much.
 
 use super::Path;
 
-/// How many paths of a tour make a batch. More of them part hardly later.
+/// The number of paths in a batch. Larger batches share hardly more.
 pub const PATHS: usize = 1_024;
 
-/// Where a path parts from the one before, and where later ones part from it.
+/// Where a path branches off the one before, and where later ones branch off it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parting {
-    /// So many steps are those of the path before; none of the first of a batch.
+    /// How many first steps equal those of the path before; 0 for the first of a batch.
     pub shared: usize,
-    /// A later path parts behind the same steps.
+    /// Whether a later path branches off after the same number of steps.
     pub again: bool,
-    /// Behind how many steps, more than `shared`, later paths part. Ascending.
+    /// After how many steps, more than `shared`, later paths branch off. Ascending.
     pub kept: Vec<usize>,
 }
 
@@ -31,8 +30,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Takes the next paths, `most` at most; false if there are none. `next` writes
-    /// one over another.
+    /// Takes the next paths, at most `most`; false if there are none. `next` overwrites its
+    /// argument with the next path.
     pub fn take(&mut self, most: usize, mut next: impl FnMut(&mut Path) -> bool) -> bool {
         self.paths.resize_with(most, Path::default);
         self.partings.resize_with(most, Parting::default);
@@ -44,12 +43,12 @@ impl Batch {
         self.len > 0
     }
 
-    /// Whether there are no paths.
+    /// Whether it has no paths.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The paths, and where they part.
+    /// The paths, each with its branch points.
     pub fn iter(&self) -> impl Iterator<Item = (&Path, &Parting)> {
         self.paths.iter().zip(&self.partings).take(self.len)
     }
@@ -59,7 +58,7 @@ impl Batch {
             let before = at.checked_sub(1).map(|before| &self.paths[before]);
             self.partings[at].shared = before.map_or(0, |before| shared(before, &self.paths[at]));
         }
-        // From the last to the first: behind how many steps later paths part.
+        // From the last path to the first: after how many steps later paths branch off.
         let mut later: Vec<usize> = Vec::new();
         for Parting { shared, again, kept } in self.partings[..self.len].iter_mut().rev() {
             let deeper = later.partition_point(|steps| steps <= shared);
@@ -73,7 +72,7 @@ impl Batch {
     }
 }
 
-/// How many steps two paths have in common from the beginning.
+/// How many first steps two paths share.
 fn shared(one: &Path, other: &Path) -> usize {
     if one.start != other.start {
         return 0;

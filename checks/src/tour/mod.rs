@@ -1,12 +1,10 @@
-//! A tour: every edge of an explored graph, by few and long paths.
+//! A tour covers every edge of an explored graph by few and long paths.
 //!
-//! Every path begins at an initial state. A plan (`plan.rs`) says how often each
-//! edge has to be taken for that; the paths simply take what is
-//! left until nothing leads on. In a graph with cycles some cycles may
-//! remain: they are fetched afterwards, by the breadth-first way to
-//! the first state of each. Paths are made one at a time: what is held is a
-//! byte an edge and about four a state. A batch of them (`batch.rs`) says where
-//! each parts from the one before.
+//! Every path begins at an initial state. A plan (`plan.rs`) says how often each edge must be
+//! taken; each path takes what is left until no edge leads on. In a graph with cycles some cycles
+//! may remain. They are covered afterwards, each by the breadth-first path to its first state.
+//! Paths are made one at a time: a tour holds a byte for each edge and about four for each state. A
+//! batch of paths (`batch.rs`) says where each branches off the one before.
 //!
 //! Left out: replaying.
 
@@ -20,13 +18,13 @@ use plan::TourPlan;
 
 pub use batch::{Batch, PATHS, Parting};
 
-/// No path goes on longer than this. Only cycles could; a divergence should stay readable.
+/// The longest path. Only a cycle could make a longer one. The bound keeps divergences readable.
 pub const LONGEST_PATH: usize = 4_096;
 
-/// Of a state's cursor: the edge that it points to has been taken before.
+/// Set in a state's cursor if the edge at the cursor has been taken.
 const TAKEN: u32 = 1 << 31;
 
-/// One edge taken.
+/// One step along an edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TourStep {
     /// The state before.
@@ -35,27 +33,27 @@ pub struct TourStep {
     pub edge: u32,
     /// The state after.
     pub to: u32,
-    /// Whether no step of the whole tour took this edge before.
+    /// Whether this is the tour's first step on this edge.
     pub new_edge: bool,
-    /// Whether no step of the whole tour came to `to` before.
+    /// Whether this is the tour's first visit of `to`.
     pub new_state: bool,
 }
 
-/// A way from an initial state.
+/// A path from an initial state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Path {
-    /// Its place in the whole tour, from 0; of a way to a state, that state.
+    /// Its number in the tour, from 0. For a path to a state, that state.
     pub number: u64,
     /// The initial state.
     pub start: u32,
-    /// Whether no path of the whole tour came to `start` before.
+    /// Whether this is the tour's first path from `start`.
     pub new_start: bool,
-    /// The steps. None only where an initial state has no edge.
+    /// The steps. Empty only if the initial state has no edge.
     pub steps: Vec<TourStep>,
 }
 
 impl Path {
-    /// Becomes the breadth-first way to `state`, on which nothing is new.
+    /// Becomes the breadth-first path to `state`. Nothing on it counts as new.
     pub fn lead_to(&mut self, graph: &Graph, state: u32) {
         let lineage = graph.lineage(state);
         (self.start, self.new_start) = (lineage[0], false);
@@ -79,7 +77,7 @@ pub struct Counters {
     pub edges: u64,
     /// Edges covered: the steps on new edges.
     pub covered: u64,
-    /// Steps on edges taken before.
+    /// Steps on covered edges.
     pub repeated: u64,
     /// States visited for the first time.
     pub visited: u64,
@@ -94,25 +92,24 @@ impl Counters {
     }
 }
 
-/// The paths of a tour, one after the other.
+/// The paths of a tour, in order.
 pub struct Tour<'g> {
     graph: &'g Graph,
     plan: TourPlan,
-    /// Of each state its next edge, with [`TAKEN`].
+    /// For each state, its next edge, with [`TAKEN`].
     cursors: Vec<u32>,
     visited: Vec<u64>,
-    /// The initial state whose paths are being made; behind them the first
-    /// state that may still have an edge left.
+    /// The initial state whose paths are being made. After the last of them, the first state that
+    /// may still have an uncovered edge.
     root: u32,
     leftover: u32,
     counters: Counters,
 }
 
 impl<'g> Tour<'g> {
-    /// The whole tour.
+    /// Plans the tour of the whole graph.
     ///
-    /// # Panics
-    /// If the graph has 2^31 edges or more.
+    /// # Panics If the graph has 2^31 edges or more.
     pub fn new(graph: &'g Graph) -> Self {
         assert!(graph.edges() < TAKEN, "a tour numbers fewer than 2^31 edges; explore a smaller scope");
         let states = graph.states();
@@ -127,22 +124,22 @@ impl<'g> Tour<'g> {
         }
     }
 
-    /// The steps of all paths together: exact without cycles, otherwise a little too few.
+    /// The steps of all paths together. Exact without cycles, otherwise slightly too low.
     pub fn planned_steps(&self) -> u64 {
         self.plan.steps()
     }
 
-    /// What the paths yielded so far come to.
+    /// The counts of the paths so far.
     pub fn counters(&self) -> Counters {
         self.counters
     }
 
-    /// Bytes held, without the graph.
+    /// Bytes held, not counting the graph.
     pub fn bytes(&self) -> u64 {
         u64::from(self.graph.edges()) + self.cursors.len() as u64 * 4 + self.visited.len() as u64 * 8
     }
 
-    /// Writes the next path over `path`; false if there is none.
+    /// Overwrites `path` with the next path; false if there is none.
     pub fn next_path(&mut self, path: &mut Path) -> bool {
         if !self.make(path) {
             return false;
@@ -185,11 +182,11 @@ impl<'g> Tour<'g> {
         false
     }
 
-    /// Takes what is left until nothing leads on; whether anything did.
-    /// Repetitions at the end are cut off again: they serve a later new edge or nobody.
+    /// Takes what is left until no edge leads on; returns whether any did. Repeated edges at the
+    /// end are removed again.
     fn walk(&mut self, from: u32, path: &mut Path) -> bool {
         let mut at = from;
-        // Once the planned paths are made, an edge's leftover repetitions serve nobody.
+        // After the planned paths, the remaining repetitions of an edge are not needed.
         let is_planned = self.root < self.graph.initial();
         let begin = path.steps.len();
         while path.steps.len() < begin + LONGEST_PATH {
@@ -232,8 +229,8 @@ impl<'g> Tour<'g> {
         next_new < self.graph.row(state).end
     }
 
-    /// The breadth-first way to `state`: its edges were covered before, since
-    /// their sources have lower numbers and nothing left.
+    /// Appends the breadth-first path to `state`. Its edges are covered: their sources have lower
+    /// numbers and no edge left.
     fn walk_to(&mut self, state: u32, path: &mut Path) {
         path.lead_to(self.graph, state);
         path.new_start = self.visit(path.start);

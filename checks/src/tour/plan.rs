@@ -1,27 +1,26 @@
-//! How often each edge is to be taken so that paths from the initial states cover all.
+//! How often each edge must be taken so that paths from the initial states cover all edges.
 //!
-//! A path that arrives leaves by one edge at most, so a state with more ways
-//! out than ways in needs further arrivals: a flow with lower bound 1 on every
-//! edge. One sweep from the deepest level to the shallowest settles it. What a
-//! state lacks is laid on edges from the level before: first from states that
-//! have arrivals to spare, then, in equal shares, from those that are nearest
-//! to such a state upstream, which then lack it in turn. (Laying all of it on
-//! the parent's edge took 3.2 steps an edge on a layered random graph, this
-//! takes 1.4; on a grid, where nothing can be spared, both are minimal.)
+//! A path that arrives in a state leaves by at most one edge. So a state with more edges out than
+//! in needs more arrivals: this is a flow with lower bound 1 on every edge. One sweep from the
+//! deepest level to the shallowest solves it. The arrivals that a state lacks are assigned to edges
+//! from the level before. States with spare arrivals come first. The rest goes in equal shares to
+//! those sources that are nearest to such a state upstream; these then lack arrivals in turn.
+//! (Assigning everything to the parent's edge took 3.2 steps for each edge of a layered random
+//! graph; this takes 1.4. On a grid, which has no spare arrivals, both are minimal.)
 //!
-//! Where the graph has no cycle the paths follow the plan to the step.
+//! If the graph has no cycle, the paths follow the plan exactly.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::explorer::Graph;
 
-/// No state upstream has arrivals to spare, or not within so many steps.
+/// No state upstream has spare arrivals, or none within this distance.
 const FAR: u8 = u8::MAX;
 
-/// How much oftener than once each edge is to be taken.
+/// How many times more than once each edge must be taken.
 pub(super) struct TourPlan {
-    /// Of each edge; the rest beyond 255 is in `beyond`.
+    /// For each edge; an excess over 255 is in `beyond`.
     again: Vec<u8>,
     beyond: HashMap<u32, u32>,
     steps: u64,
@@ -41,12 +40,12 @@ impl TourPlan {
         plan
     }
 
-    /// All steps that the plan has.
+    /// All steps of the plan.
     pub(super) fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// Takes one of the repetitions of `edge`, if any is left.
+    /// Uses one repetition of `edge`; false if none is left.
     pub(super) fn take(&mut self, edge: u32) -> bool {
         let again = &mut self.again[edge as usize];
         if *again == 0 {
@@ -80,12 +79,12 @@ impl TourPlan {
 
 struct Sweep<'g> {
     graph: &'g Graph,
-    /// Of each state: arrivals minus departures.
+    /// For each state, arrivals minus departures.
     balance: Vec<i64>,
-    /// Of each state: how far upstream, not counting itself, one with arrivals to spare is.
+    /// For each state, the distance upstream, itself not counted, to a state with spare arrivals.
     upstream: Vec<u8>,
-    /// Of each state that lacks arrivals: the least `upstream` among its sources
-    /// one level up, and how many edges come from such.
+    /// For each state that lacks arrivals, the least `upstream` of its sources one level up, and
+    /// how many edges come from such sources.
     nearest: Vec<(u8, u32)>,
 }
 
@@ -123,8 +122,8 @@ impl<'g> Sweep<'g> {
         plan.add(edge, times as u32);
     }
 
-    /// The first pass over the edges from `sources` to `targets`, the level
-    /// behind it. It also notes who can be asked for the rest.
+    /// The first pass over the edges from `sources` to `targets`, the level after it. It also finds
+    /// the sources for the rest.
     fn spend_what_is_spare(&mut self, plan: &mut TourPlan, sources: &Range<u32>, targets: &Range<u32>) {
         for source in sources.clone() {
             for edge in self.graph.row(source) {

@@ -1,4 +1,4 @@
-//! Tours of random graphs, judged edge by edge.
+//! Tours of random graphs, checked edge by edge.
 
 use std::collections::HashSet;
 
@@ -21,7 +21,7 @@ fn paths(mut tour: Tour<'_>) -> (Vec<Path>, Counters) {
     (paths, tour.counters())
 }
 
-/// Every path hangs together, every flag is true, and nothing is left out.
+/// Every path is connected, every flag is right, and every edge is covered.
 fn judge(graph: &Graph, paths: &[Path], counters: Counters) {
     let (mut edges, mut states) = (HashSet::new(), HashSet::new());
     for (number, path) in paths.iter().enumerate() {
@@ -61,8 +61,8 @@ fn a_grid_is_toured_by_its_plan_to_the_step() {
     let (paths, counters) = paths(Tour::new(&graph));
     judge(&graph, &paths, counters);
     assert_eq!(counters.steps(), planned);
-    // Nothing can be spared before the widest level, so each state's further
-    // departures have to come all the way from the beginning.
+    // No state before the widest level has spare arrivals, so every extra departure needs a path
+    // from the beginning.
     let least: i64 = (0..graph.states())
         .map(|state| {
             let arrivals = (0..graph.edges()).filter(|&edge| graph.target(edge) == state).count() as i64;
@@ -145,8 +145,8 @@ proptest! {
         }
     }
 
-    /// What was replayed is kept in the given place, and found there, and
-    /// keeps nothing for nobody.
+    /// Copies are kept exactly where a later path branches off, are found there, and none is kept
+    /// without need.
     #[test]
     fn a_path_parts_from_the_one_before_where_somebody_stands(drawn in any_graph()) {
         let graph = graph_of(&drawn);
