@@ -1,24 +1,23 @@
-//! The file under a journal: records one behind the other, each whole or not there.
+//! The file format of a journal: a sequence of records, each complete or cut off.
 //!
-//! A record is its kind, the length and checksum of what it says, a checksum of
-//! those three, and then what it says. A process that is killed leaves a prefix
-//! of what it was writing: a last record that ends with the file is cut off.
-//! Everything else that does not check is damage, a changed length too.
+//! A record has its kind, the length and checksum of its body, a checksum of those three fields,
+//! and its body. A killed process leaves a prefix of what it was writing, so an incomplete last
+//! record is cut off. Any other failed checksum is damage. This includes a changed length.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 
-/// What a journal begins with; the number is the version of its schema.
+/// The first bytes of a journal; the number is the version of its schema.
 pub(super) const MAGIC: &[u8] = b"rollcall-journal/1\n";
 
 const HEAD: usize = 13;
 
-/// A file that is not what it should be.
+/// What is wrong with a file.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// It begins with something else.
+    /// It is not a journal.
     NotOne,
-    /// It begins as a journal of another schema does.
+    /// It is a journal of another schema.
     OtherSchema(String),
     /// A record does not check.
     Damaged(&'static str),
@@ -36,14 +35,14 @@ impl From<io::Error> for Fault {
 pub(super) struct Frames<'f> {
     file: BufReader<&'f File>,
     length: u64,
-    /// Where the last whole record ended.
+    /// The end of the last complete record, as an offset in bytes.
     whole: u64,
     /// How many records were read.
     records: u64,
 }
 
 impl<'f> Frames<'f> {
-    /// Reads the beginning; nothing follows where even that is not whole.
+    /// Reads the magic bytes. If they are incomplete, the file has no records.
     pub(super) fn begin(mut file: &'f File) -> Result<Self, Fault> {
         let length = file.metadata()?.len();
         file.seek(SeekFrom::Start(0))?;
@@ -60,7 +59,7 @@ impl<'f> Frames<'f> {
         Ok(frames)
     }
 
-    /// The next record's kind and what it says; `None` where the last whole one was.
+    /// The next record's kind and body; `None` after the last complete one.
     pub(super) fn next(&mut self) -> Result<Option<(u8, Vec<u8>)>, Fault> {
         let left = self.length - self.whole;
         if self.whole == 0 || left < HEAD as u64 {
@@ -86,7 +85,7 @@ impl<'f> Frames<'f> {
         Ok(Some((head[0], said)))
     }
 
-    /// Where the last whole record ended: what lies behind may be cut off.
+    /// The end of the last complete record. The bytes after it may be cut off.
     pub(super) fn whole(&self) -> u64 {
         self.whole
     }
@@ -97,7 +96,7 @@ impl<'f> Frames<'f> {
     }
 }
 
-/// Appends one record by one write.
+/// Appends one record with one write.
 pub(super) fn append(file: &mut impl Write, kind: u8, said: &[&[u8]]) -> io::Result<()> {
     let length: usize = said.iter().map(|part| part.len()).sum();
     let length = u32::try_from(length).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;

@@ -1,14 +1,12 @@
-//! The journal of an exploration: what a killed process leaves behind so that
-//! another goes on.
+//! The journal of an exploration. After a process is killed, another one continues from it.
 //!
-//! A file of records (`frames.rs`): a header that says what is explored, by what,
-//! and then checkpoints, each with what came since the one before: the parts that
-//! states are made of, and the states with their parents and edges. Nothing is
-//! ever changed but by appending, so a process may be killed at any moment. One
-//! process at a time has the file.
+//! It is a file of records (`frames.rs`): a header that says what is explored and by which build,
+//! and then checkpoints. A checkpoint has what came since the one before: the components of states,
+//! and the states with their parents and edges. The file is only appended to, so a process may be
+//! killed at any moment. One process at a time may open it.
 //!
-//! A journal is of one build of this program alone: other rules would go on from
-//! states that they never make.
+//! A journal belongs to one build of this program. A build with other rules would continue from
+//! states that its rules never reach.
 
 mod frames;
 mod sync;
@@ -34,7 +32,7 @@ const HEADER: u8 = 0;
 const CHECKPOINT: u8 = 1;
 const HEALED: u8 = 2;
 
-/// A journal that cannot be gone on with. The file is as it was.
+/// Why a journal cannot be continued. The file is unchanged.
 #[derive(Debug, Error)]
 pub enum JournalError {
     /// It cannot be read or written.
@@ -45,53 +43,53 @@ pub enum JournalError {
         /// Why.
         source: io::Error,
     },
-    /// Another process has it.
+    /// Another process has it open.
     #[error("{path}: another process writes this journal; wait until it ends, or end it")]
     InUse {
         /// The file.
         path: PathBuf,
     },
-    /// It is something else.
+    /// It is not a journal.
     #[error("{path}: not a journal of an exploration")]
     NotOne {
         /// The file.
         path: PathBuf,
     },
-    /// Another schema, or another build of the program.
+    /// It is of another schema, or of another build of the program.
     #[error(
         "{path}: written by another version ({theirs}, this is {ours}); finish the run with that version, or remove the journal"
     )]
     OtherVersion {
         /// The file.
         path: PathBuf,
-        /// Who wrote it.
+        /// The build that wrote it.
         theirs: String,
-        /// Who reads it.
+        /// This build.
         ours: String,
     },
-    /// What is explored is something else.
+    /// It is the journal of another exploration.
     #[error("{path}: the journal belongs to another exploration: {what}; name another file, or remove it")]
     OtherScope {
         /// The file.
         path: PathBuf,
-        /// In what they differ.
+        /// How they differ.
         what: String,
     },
-    /// A record in the middle does not check.
+    /// A record before the last one fails its checksum.
     #[error("{path}: damaged at byte {at}, in record {record}: {what}; restore a copy, or remove it")]
     Damaged {
         /// The file.
         path: PathBuf,
         /// The record, from 1.
         record: u64,
-        /// Where it begins, in bytes.
+        /// Where it begins, in bytes from the beginning of the file.
         at: u64,
         /// What is wrong with it.
         what: String,
     },
 }
 
-/// What is explored, and by what.
+/// What is explored, and by which build.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Header {
     program: String,
@@ -114,7 +112,7 @@ impl Header {
         }
     }
 
-    /// In what another exploration differs.
+    /// How another exploration differs.
     fn differs(&self, theirs: &Self) -> Option<String> {
         let listed = |names: &[String]| if names.is_empty() { "none".into() } else { names.join(", ") };
         let said = |what: &str, theirs: String, ours: String| format!("{what} {theirs}, asked is {ours}");
@@ -137,7 +135,7 @@ impl Header {
     }
 }
 
-/// The version, and the build by a checksum of the running program: the rules are in it.
+/// The version, and a checksum of the running program, which contains the rules.
 fn program() -> &'static str {
     static PROGRAM: OnceLock<String> = OnceLock::new();
     PROGRAM.get_or_init(|| {
@@ -146,7 +144,8 @@ fn program() -> &'static str {
     })
 }
 
-/// When a checkpoint is due: after so many states, or so long after the last one.
+/// When a checkpoint is due: after this many states or this long after the last one, whichever is
+/// first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// States.
@@ -161,15 +160,15 @@ impl Default for Pace {
     }
 }
 
-/// How long what was written may be away from the disk.
+/// The longest time for which written records may be unsynced.
 const SYNC_EVERY: Duration = Duration::from_secs(20);
 
-/// A journal that is open for more.
+/// An open journal.
 pub struct Journal {
     file: File,
     syncer: Syncer,
     model: Rollcall,
-    /// The parts that are written.
+    /// How many components are written.
     parts: PartCounts,
     pace: Pace,
     /// States at the last checkpoint.
@@ -178,29 +177,27 @@ pub struct Journal {
     synced_at: Instant,
 }
 
-/// A journal and what it had.
+/// An open journal and its content.
 pub struct Opened {
     /// The journal, open for more.
     pub journal: Journal,
-    /// What there was to go on from.
+    /// The exploration so far.
     pub kept: Kept,
-    /// Up to which state each is known to heal.
+    /// Every state below this index is known to heal.
     pub healed: u32,
 }
 
 impl Journal {
-    /// The states that it holds: from as many another run goes on.
+    /// The number of states in the journal.
     pub fn states(&self) -> u64 {
         self.states
     }
 
-    /// Opens the journal of exploring `model`, which has made no state yet: with
-    /// what is in the file, or new where there is no file. A last record that is
-    /// not whole is cut off.
+    /// Opens the journal of exploring `model`, which must not have made a state yet. Creates the
+    /// file if there is none. Cuts off an incomplete last record.
     ///
-    /// # Errors
-    /// Where the file is no journal of this exploration and build, damaged, or in
-    /// use. It is left as it was.
+    /// # Errors If the file is no journal of this exploration and build, is damaged, or is in use.
+    /// The file is left unchanged.
     pub fn open(path: &Path, model: &Rollcall, edges: bool, pace: Pace) -> Result<Opened, JournalError> {
         let io = |source| JournalError::Io { path: path.into(), source };
         let mut file =
@@ -223,7 +220,7 @@ impl Journal {
                 .and_then(|_| file.write_all(MAGIC))
                 .and_then(|()| append(&mut file, HEADER, &[&json]));
             if let Err(source) = begun {
-                // On a full disk: nobody can go on from nothing.
+                // The disk is full. A file without a header is of no use.
                 let _ = std::fs::remove_file(path);
                 return Err(io(source));
             }
@@ -247,13 +244,12 @@ impl Journal {
 
     /// Notes that every state before `up_to` heals.
     ///
-    /// # Errors
-    /// Where it cannot be written.
+    /// # Errors If it cannot be written.
     pub fn note_healed(&mut self, up_to: u32) -> io::Result<()> {
         self.append(HEALED, &[&up_to.to_le_bytes()])
     }
 
-    /// A record is there or not: what was written of it is taken back if it fails.
+    /// Appends a record. If that fails, the part that was written is cut off again.
     fn append(&mut self, kind: u8, said: &[&[u8]]) -> io::Result<()> {
         let begin = self.file.stream_position()?;
         if let Err(error) = append(&mut self.file, kind, said) {
@@ -291,7 +287,7 @@ impl Drop for Journal {
     }
 }
 
-/// Reading a journal from its beginning.
+/// Reads a journal from its beginning.
 struct Read<'a> {
     path: &'a Path,
     model: &'a Rollcall,
@@ -301,7 +297,7 @@ struct Read<'a> {
 }
 
 impl Read<'_> {
-    /// Takes every whole record in; where the last one ends.
+    /// Reads every complete record; returns where the last one ends.
     fn all(&mut self, file: &File, ours: &Header) -> Result<u64, JournalError> {
         let mut frames = Frames::begin(file).map_err(|fault| self.error(fault, 0, 1))?;
         loop {

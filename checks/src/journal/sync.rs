@@ -1,7 +1,7 @@
-//! Bringing what was written to the disk without waiting for it.
+//! Syncs the file in the background.
 //!
-//! A killed process loses nothing that it wrote; a machine that stops loses what
-//! its disk has not got. A thread of its own waits for the disk.
+//! A killed process loses nothing that it wrote. A machine that stops loses what is not synced. A
+//! thread of its own waits for the disk.
 
 use std::fs::File;
 use std::io;
@@ -32,7 +32,8 @@ impl Syncer {
         Ok(Self { ask: Some(ask), failed, thread: Some(thread) })
     }
 
-    /// Asks for it, and says whether it failed before. Who has asked already need not again.
+    /// Requests a sync; returns the error of an earlier one. A request that is still pending is not
+    /// repeated.
     pub(super) fn ask(&self) -> io::Result<()> {
         if self.failed.load(Ordering::Relaxed) {
             return Err(io::Error::other("what was written did not reach the disk"));

@@ -1,4 +1,4 @@
-//! A journal read back at every point at which its writer may have died.
+//! A journal is read back from every point at which its writer may have died.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -26,7 +26,7 @@ fn pace(states: u64) -> Pace {
     Pace { states, time: Duration::MAX }
 }
 
-/// The result, without the numbers that another process would give.
+/// The result, without numbers that differ between processes.
 #[derive(Clone, Debug, PartialEq)]
 struct Counted {
     counts: (u64, u64, u32, u64, u64),
@@ -54,7 +54,8 @@ fn counted(model: &Rollcall, explored: &Exploration<State>) -> Counted {
     }
 }
 
-/// Goes on from `path` until the end or so many states; what it went on from, too.
+/// Continues from `path` to the end or to `max_states` states; also returns the state count that it
+/// started from.
 fn go_on(path: &Path, every: u64, max_states: u32, threads: usize) -> (u64, Counted) {
     let model = model();
     let Opened { journal, kept, .. } = Journal::open(path, &model, true, pace(every)).expect("it goes on");
@@ -72,7 +73,7 @@ fn whole() -> Counted {
     counted(&model, &explored)
 }
 
-/// Where each record of a journal ends, the beginning among them.
+/// The end of each record of a journal; the first is the end of the magic bytes.
 fn ends(path: &Path) -> Vec<usize> {
     let file = File::open(path).expect("the journal");
     let mut frames = Frames::begin(&file).unwrap_or_else(|fault| panic!("{fault:?}"));
@@ -92,7 +93,7 @@ fn it_goes_on_from_wherever_its_writer_was_killed() {
     let (bytes, ends) = (std::fs::read(&path).expect("the journal"), ends(&path));
     assert!(ends.len() > 8, "{} records are too few", ends.len());
     assert_eq!(ends.last(), Some(&bytes.len()));
-    // At each end of a record, just before it, and in the middle of what comes next.
+    // At each end of a record, just before it, and in the middle of the next one.
     let cuts =
         ends.iter().zip(&ends[1..]).flat_map(|(&end, &next)| [end - 1, end, end + 7, (end + next) / 2]);
     let mut last = 0;
@@ -102,7 +103,7 @@ fn it_goes_on_from_wherever_its_writer_was_killed() {
         let (began, result) = go_on(&path, 400, u32::MAX, 1);
         assert_eq!(result, whole, "cut at byte {cut} of {}", bytes.len());
         last = last.max(began);
-        // What was added is as good as what was there.
+        // A continued journal is as good as one that was written in one run.
         let (again, result) = go_on(&path, 400, u32::MAX, 1);
         assert_eq!((again, result), (whole.counts.0, whole.clone()), "cut at byte {cut}, once more");
     }
@@ -127,7 +128,7 @@ fn it_may_be_ended_over_and_over() {
     }
 }
 
-/// Each refusal leaves the file as it was.
+/// The error of opening the journal; the file must be unchanged.
 #[track_caller]
 fn refused(path: &Path, model: &Rollcall, edges: bool) -> JournalError {
     let before = std::fs::read(path).expect("the file");
