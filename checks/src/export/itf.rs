@@ -13,10 +13,10 @@ use serde_json::{Map, Value, json};
 /// The variables of a state.
 const VARIABLES: [&str; 3] = ["action", "outcome", "view"];
 
-/// Fields of a view that map ids to something.
+/// Fields of a view that are maps from ids.
 const MAPS_OF_IDS: [&str; 9] =
     ["stores", "peers", "regions", "matched", "committed", "operators", "reports", "plans", "demotes"];
-/// Fields that map a store's keys, as hex digits. Any other object is a record.
+/// Fields that are maps from keys, as hex digits. Any other object is a record.
 const MAPS_OF_KEYS: [&str; 1] = ["data"];
 
 /// The trace as one JSON document.
@@ -49,7 +49,7 @@ fn variant(tag: &str, value: Value) -> Value {
     json!({ "tag": tag, "value": value })
 }
 
-/// An enumeration as serde writes it, `"tag"` or `{"tag": value}`, as a variant.
+/// An enumeration that serde writes as `"tag"` or `{"tag": value}`, as a variant.
 fn tagged(value: &impl Serialize) -> Value {
     match serde_json::to_value(value).expect("it is JSON") {
         Value::String(tag) => variant(&tag, Value::Null),

@@ -1,8 +1,9 @@
-//! Traces of a whole scope, for an implementation that wants files and no driver.
+//! Traces of a whole scope, for an implementation that reads files instead of implementing
+//! `Subject`.
 //!
-//! Every trace begins in the scope's first state. Together they take every transition, or come to
-//! every state, or take every kind of action, as [`Cover`] says. Outcome and view stand after each
-//! step, so a reader needs no model.
+//! Every trace begins in the scope's first state. Together they cover every transition, every
+//! state, or every kind of action ([`Cover`]). Each step has its outcome and view, so a reader
+//! needs no model.
 
 pub mod itf;
 #[cfg(test)]
@@ -20,18 +21,17 @@ use crate::walk::walk;
 /// What the traces cover together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cover {
-    /// Every transition, by the paths of the tour, which repeat as few as they can.
+    /// Every transition, by the paths of the tour, which repeat few transitions.
     Transitions,
-    /// Every state, by the shortest way: one trace to each state that lies on no other's way.
+    /// Every state, by its shortest path. A state on another's path needs no trace of its own.
     States,
-    /// Every kind of action that the scope takes: the shortest trace to each.
+    /// Every kind of action that occurs in the scope: the shortest trace to each.
     Actions,
 }
 
-/// Calls `each` with the traces, one at a time; how many there were.
+/// Calls `each` with the traces, one at a time; returns how many there were.
 ///
-/// # Errors
-/// The first of `each`, which ends it.
+/// # Errors The first error of `each`, which ends the export.
 pub fn traces<E>(
     model: &Rollcall,
     exploration: &Exploration<State>,
@@ -81,7 +81,7 @@ fn way_to(model: &Rollcall, exploration: &Exploration<State>, state: u32) -> Vec
     exploration.trace(model, state).steps.into_iter().map(|(action, _)| action).collect()
 }
 
-/// The states that no breadth-first way to another state goes through.
+/// The states that lie on no other state's breadth-first path.
 fn ends_of_ways(exploration: &Exploration<State>) -> Vec<u32> {
     let graph = &exploration.graph;
     let mut is_parent = vec![false; graph.states() as usize];
@@ -93,7 +93,8 @@ fn ends_of_ways(exploration: &Exploration<State>) -> Vec<u32> {
     (0..graph.states()).filter(|state| !is_parent[*state as usize]).collect()
 }
 
-/// Of each kind of action the first state, in breadth-first order, in which it is taken, and its edge.
+/// For each kind of action, the first state in breadth-first order in which it is taken, and its
+/// edge.
 fn first_of_each_kind(model: &Rollcall, exploration: &Exploration<State>) -> Vec<(u32, u32)> {
     let mut left: BTreeSet<usize> = (0..ACTION_KINDS.len()).collect();
     let mut found = Vec::new();

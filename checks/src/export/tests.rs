@@ -25,7 +25,7 @@ fn all(model: &Rollcall, explored: &Exploration<State>, cover: Cover) -> Vec<Tra
     traces
 }
 
-/// The pairs of views that are next to each other in some trace, and the action between.
+/// The neighbouring views of the traces, each pair with the action between.
 fn transitions(traces: &[Trace]) -> BTreeSet<String> {
     let mut met = BTreeSet::new();
     for trace in traces {
@@ -78,7 +78,7 @@ fn a_trace_replays() {
     }
 }
 
-/// What somebody reads out of a state who uses Informal Systems' reader.
+/// A state as a user of Informal Systems' reader gets it.
 #[derive(Deserialize)]
 struct Read {
     action: Tag,
@@ -109,7 +109,7 @@ struct ReadPeer {
     commit: u64,
 }
 
-/// The name that a variant has in JSON.
+/// The variant's name in JSON.
 fn name(value: &impl Serialize) -> String {
     match serde_json::to_value(value).expect("it is JSON") {
         serde_json::Value::String(name) => name,
