@@ -1,7 +1,7 @@
-//! Whether the implementation shows what somebody expects, without building
-//! what it shows: this stands on the path of every replayed step.
+//! Compares the implementation with an expected cluster without building a view. Every replayed
+//! step needs this comparison.
 //!
-//! Says yes or no. Who wants to know the difference builds both views.
+//! The result is yes or no. To see the differences, build both views.
 
 use rollcall_impl as imp;
 use rollcall_impl::{Guards, PeerStatus, Replica};
@@ -11,15 +11,15 @@ use rollcall_traces::{Cluster, StoreId, View};
 
 use super::{Node, World, convert};
 
-/// A cluster that a world may be compared with.
+/// A cluster with which a world is compared.
 pub trait Expected: Cluster {
-    /// A number for all that a store and its peers show, where there is one. A world is only
-    /// ever compared with clusters in which equal numbers mean identical stores.
+    /// An id of the store's whole visible state, if there is one. Two clusters that one world is
+    /// compared with must give equal ids only to identical stores.
     fn store_number(&self, _: StoreId) -> Option<usize> {
         None
     }
 
-    /// The same of the placement driver.
+    /// The same for the placement driver.
     fn pd_number(&self) -> Option<usize> {
         None
     }
@@ -38,15 +38,15 @@ impl Expected for StateRef<'_> {
 }
 
 impl<G: Guards, R: Replica> World<G, R> {
-    /// Whether every store, peer, range and held message, and the placement
-    /// driver, are as in `expected`. What was found to be so, and was not changed
-    /// since, is not compared again (`Expected::store_number`).
+    /// Whether every store, peer, range and held message, and the placement driver, equal those of
+    /// `expected`. A component that was found equal and has not changed since is not compared again
+    /// (`Expected::store_number`).
     pub fn shows(&self, expected: &impl Expected) -> bool {
         let mut stores = 0;
         for (id, status) in expected.stores() {
             stores += 1;
             let Some(node) = self.index_of(id).map(|at| &self.nodes[at]) else { return false };
-            // Whether a `TimeoutNow` waits here, the world says and not the node.
+            // The world holds the pending `TimeoutNow`, not the node.
             let may_hand_over = self.timeouts.iter().any(|kept| kept.from.store == id);
             let number = expected.store_number(id).filter(|_| !may_hand_over);
             if !node.found_to_show(number, |node| node.status == status && self.node_shows(node, expected)) {
@@ -97,7 +97,7 @@ impl<G: Guards, R: Replica> World<G, R> {
     }
 }
 
-/// Whether the ranges are the expected ones, in the same order.
+/// Whether the ranges equal the expected ones, in the same order.
 fn same_ranges<'a>(
     mut ours: impl Iterator<Item = imp::RangeEntry<'a>>,
     expected: impl Iterator<Item = tr::RangeEntry>,

@@ -1,4 +1,4 @@
-//! The one place where the implementation's types and the dictionary's meet.
+//! Converts between the implementation's types and the dictionary's. No other file does.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use rollcall_traces as tr;
 pub(crate) mod pd;
 pub(crate) mod recovery;
 
-/// The store's refusal, as a reason. (Exhaustive on purpose.)
+/// The store's refusal as a reason. The match is exhaustive on purpose.
 pub(crate) fn reason(refusal: imp::Refusal) -> tr::Reason {
     use rollcall_impl::Refusal as R;
     match refusal {
@@ -128,7 +128,7 @@ pub(crate) fn to_command(command: &tr::Command) -> imp::Command {
         tr::Command::LeaveJoint => imp::Command::LeaveJoint,
         tr::Command::TransferLeader { to } => imp::Command::TransferLeader { to: *to },
         tr::Command::CompactLog { index } => imp::Command::CompactLog { index: *index },
-        // What is proposed names the other region; the store fills in the rest.
+        // The command names the other region; the store fills in the rest.
         tr::Command::PrepareMerge { target, .. } => imp::Command::prepare_merge(to_region(target)),
         tr::Command::CommitMerge { source, .. } => imp::Command::commit_merge(source.id),
         tr::Command::RollbackMerge { .. } => imp::Command::rollback_merge(),
@@ -252,12 +252,12 @@ pub(crate) fn change(change: &imp::Change) -> tr::Change {
 
 fn entry(entry: &eraftpb::Entry, payload: &imp::Payload) -> tr::Entry {
     let proposed = payload.request().map(|request| epoch(request.epoch)).unwrap_or_default();
-    // `None` of the empty entry, and of one that cannot be read.
+    // `None` for the empty entry, and for one that cannot be decoded.
     let said = payload.request().map(|request| command(&request.command));
     tr::Entry { term: entry.term, command: said, epoch: proposed }
 }
 
-/// An entry of the source's log in the target's.
+/// An entry of the source's log that a merge carries into the target's.
 fn carried(carried: &imp::CarriedEntry) -> tr::Entry {
     let raft = eraftpb::Entry {
         index: carried.index,
@@ -285,7 +285,7 @@ pub(crate) fn state(state: imp::PeerState) -> tr::PeerState {
     }
 }
 
-/// A candidate that asks whether it could win is a candidate.
+/// A pre-candidate is a candidate.
 pub(crate) fn role(role: StateRole) -> tr::Role {
     match role {
         StateRole::Follower => tr::Role::Follower,
@@ -294,7 +294,7 @@ pub(crate) fn role(role: StateRole) -> tr::Role {
     }
 }
 
-/// Where a candidate's log ended when it asked, if it ends elsewhere now.
+/// The end of a candidate's log when it sent its vote requests, if the log ends elsewhere now.
 pub(crate) fn asked_with<R: Replica>(status: PeerStatus<'_, R>) -> Option<tr::LogPosition> {
     let asked = position(status.asked_with());
     let last = status.last_index();
@@ -319,8 +319,8 @@ fn members(peers: &[imp::Member]) -> Vec<tr::Member> {
     peers.iter().map(member).collect()
 }
 
-/// A live peer, all of it on disk. `timeout_now` says whether its `TimeoutNow` is under way,
-/// `merged_into` what other stores have said of its region.
+/// A live peer as its disk has it. `timeout_now` says whether its `TimeoutNow` is pending,
+/// `merged_into` is the merge of its region that other stores have reported to it.
 pub(crate) fn peer<R: Replica>(
     status: PeerStatus<'_, R>,
     timeout_now: bool,
@@ -366,7 +366,7 @@ pub(crate) fn peer<R: Replica>(
         failed_stores: status.failed_stores().clone(),
         recovery: status.recovery().map(recovery::peer_recovery),
         read: status.read().map(|read| tr::Read {
-            // A keyless read is not among the dictionary's.
+            // A read without a key does not exist in the dictionary.
             key: read.key.map_or_else(tr::Key::empty, key),
             index: read.index,
             acks: read.acks.into_iter().collect(),
@@ -376,7 +376,7 @@ pub(crate) fn peer<R: Replica>(
     }
 }
 
-/// What is left of a destroyed peer.
+/// The tombstone of a destroyed peer.
 pub(crate) fn tombstone(tombstone: imp::Tombstone<'_>) -> tr::Peer {
     tr::Peer {
         applied: tombstone.applied,
@@ -386,7 +386,7 @@ pub(crate) fn tombstone(tombstone: imp::Tombstone<'_>) -> tr::Peer {
     }
 }
 
-/// A message that is under way.
+/// A message in flight.
 pub(crate) fn held(message: &imp::Message) -> tr::Held {
     let (term, said) = match &message.payload {
         imp::MessagePayload::Raft(raft) => (raft.term, said(raft)),

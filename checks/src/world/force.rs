@@ -1,4 +1,4 @@
-//! What an administrator does by force: on the disk of a stopped store.
+//! What an administrator does to the disk of a stopped store.
 
 use std::rc::Rc;
 
@@ -8,8 +8,8 @@ use rollcall_traces::{Reason, RegionId, StoreId, StoreStatus};
 use super::{World, convert};
 
 impl<G: Guards, R: Replica> World<G, R> {
-    /// tikv-ctl `tombstone`. Who runs it without force asks the placement driver
-    /// for the region; the disk is looked at first.
+    /// tikv-ctl `tombstone`. Without force it asks the placement driver for the region. The disk is
+    /// read first.
     pub(super) fn tombstone_peer(
         &mut self,
         region: RegionId,

@@ -1,5 +1,4 @@
-//! How the stores heal: by the model's schedule, step by step, and what they show
-//! must be what the model shows.
+//! Heals the stores by the model's schedule, step by step. Their view must equal the model's.
 
 use rollcall_impl::{Guards, Replica};
 use rollcall_model::{Guard, GuardSet, Rollcall, State, liveness};
@@ -9,8 +8,8 @@ use super::World;
 use crate::driven::take;
 
 impl<G: Guards, R: Replica> World<G, R> {
-    /// How a copy of the world heals; `None` of a world that was not reset to a scope.
-    /// Where it parts from the model that counts as missed.
+    /// Heals a copy of the world; `None` if it was not reset to a scope. A difference from the
+    /// model counts as missed.
     pub(super) fn heal(&self) -> Option<Healed> {
         let model = Rollcall::new(self.scope.as_deref()?, self.model_guards(), &[], &[]).ok()?;
         let mut at = model.at_rest(&model.state_of(&self.view())?);
@@ -41,7 +40,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         Some(liveness::how_it_ends(&model, &at, steps))
     }
 
-    /// What the world shows otherwise than the model in `state`.
+    /// How the world's view differs from the model's `state`.
     fn parts_from(&self, model: &Rollcall, state: &State) -> Option<String> {
         let seen = model.cluster(state);
         if self.shows(&seen) {
@@ -51,7 +50,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         Some(all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
     }
 
-    /// The guards of the model that the world keeps as well.
+    /// The guards of the model that the world also has.
     fn model_guards(&self) -> GuardSet {
         let dropped = Guard::ALL.iter().filter(|guard| {
             rollcall_impl::Guard::from_name(guard.name()).is_some_and(|ours| !self.guards.holds(ours))

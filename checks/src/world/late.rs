@@ -1,5 +1,5 @@
-//! `Hold`, `Late`, `TimeoutNow` and `TransferTimeout`: messages that do not
-//! belong to a round, and the end of a transfer; reports and orders that are late.
+//! `Hold`, `Late`, `TimeoutNow` and `TransferTimeout`: messages outside of a round, the timeout of
+//! a transfer, and late reports and orders.
 
 use rollcall_impl::{Config, Guards, INITIAL_POSITION, Input, Message, Output, Replica};
 use rollcall_traces::{Entries, Outgoing, Reason, RegionId, Reply, Returned, StoreId};
@@ -34,9 +34,9 @@ impl<G: Guards, R: Replica> World<G, R> {
                 let receiver = receiver.filter(|peer| peer.id() == member.id);
                 let leader = self.leader(leading, region)?;
                 let next = match receiver {
-                    // Below its first index a leader sends a snapshot.
+                    // Below its first index, the leader sends a snapshot.
                     Some(receiver) => common_prefix(leader, receiver).map_or(1, |at| at + 1),
-                    // To one that a split will create: its log begins where every log does.
+                    // A peer that a split will create: its log begins at the initial position.
                     None if leader.truncated() == INITIAL_POSITION => INITIAL_POSITION.index + 1,
                     None => return Err(Reason::NotInitialMessage),
                 };
@@ -65,7 +65,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         let message = match self.messages.get(slot).cloned().ok_or(Reason::NothingHeld)? {
             Waiting::Message(message) => message,
             Waiting::Order(dispatch) => {
-                // Ids that were given for nothing are gone, and so is the order.
+                // The ids are allotted in vain and the order is used up.
                 self.carry_out(*dispatch)?;
                 self.arrived(slot);
                 return Ok(Returned::Nothing);
@@ -97,7 +97,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         let region = message.region;
         if super::is_word_of_store(&message) {
             match self.step(receiver, region, Input::Message(message)) {
-                // It is not meant, or knows better: the message is gone.
+                // The receiver ignores the message; it is used up.
                 Ok(_) | Err(Reason::NoEffect) => {}
                 Err(Reason::RegionNotFound) => return Err(Reason::NotInitialMessage),
                 Err(reason) => return Err(reason),
@@ -127,7 +127,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         Ok(())
     }
 
-    /// The `TimeoutNow` of the leader in that place, as it leaves.
+    /// The pending `TimeoutNow` of this leader, with its header as of now.
     fn leaving_timeout_now(&self, leading: usize, region: RegionId) -> Result<Message, Reason> {
         let leader = self.leader(leading, region)?;
         let kept = self.timeout_now(region, self.nodes[leading].id).ok_or(Reason::NoTimeoutNow)?;
@@ -137,7 +137,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         Ok(message)
     }
 
-    /// The message is no longer under way from its leader.
+    /// Removes the message from its leader's pending ones.
     fn timeout_now_left(&mut self, message: &Message) {
         let from = (message.region, message.from.store);
         self.timeouts.retain(|kept| (kept.region, kept.from.store) != from);
@@ -149,15 +149,15 @@ impl<G: Guards, R: Replica> World<G, R> {
         if self.leader(node, region)?.lead_transferee().is_none() {
             return Err(Reason::NoTransfer);
         }
-        // One election timeout; a leader's own clock restarts with the transfer.
+        // One election timeout. The transfer reset the leader's clock.
         for _ in 0..Config::SIMULATOR.election_tick {
             self.step(node, region, Input::Tick { region })?;
         }
         Ok(())
     }
 
-    /// A store that destroyed an older peer, created none and kept no message has
-    /// not taken the message.
+    /// Whether the message reached raft. It did not if the store only destroyed an older peer,
+    /// created no new one and kept no first message.
     pub(super) fn reached_raft(
         &self,
         node: usize,

@@ -1,11 +1,9 @@
-//! The world around the implementation: stores, and what is under way between
-//! them, at the grain of rounds.
+//! The world around the implementation: stores, and the messages between them, in rounds.
 //!
-//! Takes the dictionary's actions, turns each into steps of one or two stores,
-//! and delivers between the two what belongs to the round; everything else
-//! that the stores want to send is dropped, as in a partition. Rules are the
-//! stores'; the world only says who talks to whom. Vote requests and the
-//! `TimeoutNow` of a transfer wait here until a round takes them.
+//! It takes the dictionary's actions. It turns each into steps of one or two stores and delivers
+//! the messages of that round between the two; everything else that the stores send is dropped, as
+//! in a partition. The stores decide by their own rules; the world only decides which messages
+//! arrive. Vote requests and the `TimeoutNow` of a transfer wait here until a round takes them.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -41,30 +39,30 @@ mod tracked;
 use pd::Pd;
 use tracked::Tracked;
 
-/// One store's place.
+/// One store.
 #[derive(Clone)]
 struct Node<G: Guards, R: Replica> {
     id: StoreId,
     status: StoreStatus,
-    /// What runs, or, of a store that is down, what will come back; `None`
-    /// once it is destroyed. Copies of the world share it until one touches it.
+    /// The store. While it is down, the store that will restart; `None` once its disk is lost.
+    /// Copies of the world share it until one of them changes it.
     store: Option<Rc<SyncedStore<G, MemoryEngine, R>>>,
 }
 
-/// What is behind a held message.
+/// A held message in the implementation's type.
 #[derive(Clone)]
 enum Waiting {
     /// From a store.
     Message(Message),
-    /// From the placement driver, for the leader on that store.
+    /// From the placement driver, for the leader on this store.
     AskSplitResponse(StoreId, Input),
-    /// From the placement driver, for whom it took for the leader.
+    /// From the placement driver, for the peer that it takes for the leader.
     Order(Box<Dispatch>),
     /// To the placement driver.
     Report(Box<RegionReport>),
-    /// From that store to the placement driver.
+    /// From this store to the placement driver.
     StoreReport(StoreId, Box<StoreReport>),
-    /// From the placement driver, for that store.
+    /// From the placement driver to this store.
     RecoveryPlan(StoreId, Box<RecoveryPlan>),
 }
 
@@ -78,39 +76,38 @@ struct Requests {
     messages: Vec<Message>,
 }
 
-/// The implementation's stores, and what is under way between them.
+/// The implementation's stores, and the messages between them.
 #[derive(Clone)]
 pub struct World<G: Guards = Sound, R: Replica = RaftRs> {
     guards: G,
-    /// What makes the stores' replicas.
+    /// Makes the stores' replicas.
     maker: R::Maker,
-    /// What it was reset to.
+    /// The scope that it was reset to.
     scope: Option<Arc<Scope>>,
     config: Config,
     nodes: Vec<Tracked<Node<G, R>>>,
     requests: Vec<Requests>,
-    /// Each leader's `TimeoutNow` that has not left.
+    /// The pending `TimeoutNow` of each leader.
     timeouts: Vec<Message>,
     held: Vec<Held>,
-    /// The very messages of `held`.
+    /// The messages of `held` in the implementation's types, in the same order.
     messages: Tracked<Vec<Waiting>>,
     pd: Tracked<Pd<G>>,
-    /// What the touched peers looked like before the action, and which commit indexes
-    /// they knew of others.
+    /// The touched peers before the action, each with the commit indexes that it knew of others.
     before: Vec<(usize, RegionId, Mark, u64)>,
-    /// Something beside peers has changed.
+    /// Whether anything but a peer has changed.
     changed: bool,
 }
 
 impl<G: Guards> World<G> {
-    /// A world without stores, to be reset to a scope.
+    /// A world without stores. Reset it to a scope.
     pub fn new(guards: G) -> Self {
         Self::on((), guards)
     }
 }
 
 impl<G: Guards, R: Replica> World<G, R> {
-    /// The same, whose stores have the replicas that `maker` makes.
+    /// The same, with replicas from `maker`.
     pub fn on(maker: R::Maker, guards: G) -> Self {
         Self {
             guards,
@@ -128,41 +125,41 @@ impl<G: Guards, R: Replica> World<G, R> {
         }
     }
 
-    /// What the model and it are called in a report.
+    /// The names of model and implementation in a report.
     pub fn sides(&self) -> Sides {
         Sides { actual: R::name(&self.maker), ..Sides::MODEL_AND_IMPL }
     }
 
-    /// Whether it may be cloned as it stands.
+    /// Whether its present state can be cloned.
     pub(crate) fn can_be_copied(&self) -> bool {
         R::can_be_copied(&self.maker)
     }
 
-    /// Nobody has looked at anything yet.
+    /// Clears the read set.
     pub(crate) fn notice_afresh(&self) {
         self.nodes.iter().for_each(Tracked::forget);
         self.messages.forget();
         self.pd.forget();
     }
 
-    /// At which parts of a state somebody has looked since then.
+    /// The components of a state that were read since the read set was cleared.
     pub(crate) fn read_set(&self, model: &Rollcall) -> ReadSet {
         let stores = self.nodes.iter().filter(|node| node.was_read()).map(|node| node.untracked().id);
         model.read_set(stores, self.messages.was_read(), self.pd.was_read())
     }
 
-    /// Everything that is under way is lost.
+    /// Drops every message in flight.
     pub fn lose_what_is_under_way(&mut self) {
         self.held.clear();
         self.messages.clear();
     }
 
-    /// Where a store is.
+    /// The index of a store.
     fn index_of(&self, store: StoreId) -> Option<usize> {
         self.nodes.iter().position(|node| node.untracked().id == store)
     }
 
-    /// The running store in that place.
+    /// The index of a store that is up.
     fn up(&self, store: StoreId) -> Result<usize, Reason> {
         let found = self.index_of(store);
         found.filter(|at| self.nodes[*at].status == StoreStatus::Up).ok_or(Reason::StoreDown)
@@ -181,7 +178,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         if status.role() == StateRole::Leader { Ok(status) } else { Err(Reason::NotLeader) }
     }
 
-    /// The store in that place, whose peer of `region` may change now.
+    /// The store at this index; its peer of `region` may change now.
     fn touch(&mut self, node: usize, region: RegionId) -> &mut SyncedStore<G, MemoryEngine, R> {
         let is_first = !self.before.iter().any(|(at, of, ..)| (*at, *of) == (node, region));
         let known = if is_first { self.known_commits(node, region) } else { 0 };
@@ -193,7 +190,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         store
     }
 
-    /// Whether anything that a view shows has changed since the action began.
+    /// Whether anything visible has changed since the action began.
     fn has_changed(&self) -> bool {
         self.changed
             || self.before.iter().any(|(node, region, mark, known)| {
@@ -250,8 +247,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         }
     }
 
-    /// The `TimeoutNow` of the leader on `store` that has not left. It is gone
-    /// with the transfer.
+    /// The pending `TimeoutNow` of the leader on `store`. It is dropped when the transfer ends.
     fn timeout_now(&self, region: RegionId, store: StoreId) -> Option<&Message> {
         let leader = self.leader(self.index_of(store)?, region).ok()?;
         let message = self.timeouts.iter().find(|kept| (kept.region, kept.from.store) == (region, store))?;
@@ -261,7 +257,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         fresh.then_some(message)
     }
 
-    /// Drops what no longer stands for a transfer under way.
+    /// Drops each `TimeoutNow` whose transfer has ended.
     fn drop_stale_timeouts(&mut self) {
         let kept = std::mem::take(&mut self.timeouts);
         let mut fresh = Vec::with_capacity(kept.len());
@@ -280,8 +276,8 @@ impl<G: Guards, R: Replica> World<G, R> {
         self.timeouts = fresh;
     }
 
-    /// A message reaches its receiver. `Err` where the store refuses it, or answers by a
-    /// word that no raft sees, as that the sender was removed: it has the fate of `answer`.
+    /// Delivers a message. `Err` if the store refuses it, or if it answers with a message that raft
+    /// never sees, such as `GcPeer`; `reply` decides whether that answer arrives.
     fn deliver(&mut self, node: usize, message: Message, reply: Reply) -> Result<Vec<Output>, Reason> {
         let (region, sender) = (message.region, message.from.store);
         let outputs = self.step(node, region, Input::Message(message))?;
@@ -293,7 +289,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         match reply {
             Reply::Delivered => {
                 if let Ok(back) = self.up(sender) {
-                    // Whether it minds is its own affair: the message was refused.
+                    // Whether the sender acts on it does not matter: its message was refused.
                     let _ = self.step(back, region, Input::Message(sent.clone()));
                 }
             }
@@ -394,7 +390,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         self.step(node, region, input).map(|_| Returned::Nothing)
     }
 
-    /// The next admin entry; a merge reaches another region beside it.
+    /// Applies the next admin entry. A merge also changes another region.
     fn apply_next(&mut self, region: RegionId, store: StoreId) -> Result<Returned, Reason> {
         let node = self.up(store)?;
         let beside: Vec<RegionId> = self.nodes[node].store.iter().flat_map(|store| store.regions()).collect();
@@ -402,7 +398,7 @@ impl<G: Guards, R: Replica> World<G, R> {
             self.touch(node, other);
         }
         if self.status(node, region).is_some_and(|peer| peer.recovery().is_some()) {
-            // It may go on to change members.
+            // The step may go on to propose a membership change.
             self.report_inactive(node, region)?;
         }
         self.step(node, region, Input::Apply { region }).map(|_| Returned::Nothing)
@@ -423,7 +419,8 @@ impl<G: Guards, R: Replica> World<G, R> {
     }
 }
 
-/// Tells its receiver that it was removed, or its region merged, or whom to ask about that.
+/// Whether it is a store's message to its receiver: the receiver was removed, its region has
+/// merged, or which members to ask.
 fn is_word_of_store(message: &Message) -> bool {
     matches!(
         message.payload,
@@ -471,7 +468,7 @@ impl<G: Guards, R: Replica> Subject for World<G, R> {
         match result {
             Ok(returned) if changed || returned != Returned::Nothing => Outcome::Done(returned),
             Ok(_) => Outcome::Refused(Reason::NoEffect),
-            // Cut short, but something had changed already.
+            // The step failed after it had changed something.
             Err(_) if changed => Outcome::DONE,
             Err(reason) => Outcome::Refused(reason),
         }

@@ -1,10 +1,8 @@
-//! The placement driver in the world: who tells it what, and what becomes of
-//! its orders.
+//! The placement driver in the world: its inputs, and the delivery of its orders.
 //!
-//! Where a scope wants no replicas somebody allots ids and nothing else. Time
-//! never passes for PD: that a store was silent for long, or that an
-//! operator took too long, are actions. A leader reports as down whoever's
-//! store does not run: it has waited long enough.
+//! In a scope without replica placement it only allots ids. Time never passes for PD: a long
+//! silence of a store and the timeout of an operator are actions. A leader reports a peer as down
+//! if its store is down, as if it had waited long enough.
 
 use std::rc::Rc;
 
@@ -17,23 +15,22 @@ use rollcall_traces::{Action, Reason, RegionId, Reply, Returned, Scope, StoreId}
 
 use super::{Waiting, World, convert};
 
-/// Stores say that they have all their space, or none, or, where they are
-/// tight, little of it, which is more than PD asks of a small cluster.
+/// Stores report that they have all their space or none. A store with low space reports a share
+/// below the low-space ratio that is more than PD asks of a small cluster.
 const CAPACITY: u64 = 100 << 30;
 const LITTLE: u64 = 15 << 30;
 
-/// Who allots ids, and, where there is one, places peers. Copies share what
-/// neither has changed.
+/// Allots ids and, if the scope has it, places peers. Copies share what neither has changed.
 #[derive(Clone)]
 pub(super) struct Pd<G: Guards> {
     kind: Kind<G>,
-    /// What it shows, as of its last step.
+    /// Its view as of its last step.
     shown: Rc<tr::PlacementDriver>,
 }
 
 #[derive(Clone)]
 enum Kind<G: Guards> {
-    /// Allots ids from one count; from 0 on none.
+    /// Allots ids from a counter; 0 allots none.
     Ids(IdAllocator),
     Whole(Rc<Whole<G>>),
 }
@@ -41,9 +38,9 @@ enum Kind<G: Guards> {
 #[derive(Clone)]
 struct Whole<G: Guards> {
     pd: PlacementDriver<PdMemoryEngine, G>,
-    /// The stores that will say that they have no space.
+    /// The stores that will report no space.
     full: Vec<StoreId>,
-    /// Those that will say that they have little. At first they have all.
+    /// The stores that will report low space. At first they have all.
     low_space: Vec<StoreId>,
 }
 
@@ -59,12 +56,13 @@ impl<G: Guards> Whole<G> {
 }
 
 impl<G: Guards> Pd<G> {
-    /// Nobody allots ids.
+    /// No placement driver: no ids are allotted.
     pub(super) fn absent() -> Self {
         Self::showing(Kind::Ids(IdAllocator { next_id: 0 }))
     }
 
-    /// As the scope begins: it has had a heartbeat from every store and of no leader.
+    /// The placement driver as the scope begins: it has a heartbeat from every store and from no
+    /// leader.
     pub(super) fn of(scope: &Scope, guards: G) -> Self {
         if scope.max_replicas == 0 {
             return Self::showing(Kind::Ids(IdAllocator { next_id: scope.next_id }));
@@ -103,7 +101,7 @@ impl<G: Guards> Pd<G> {
         &self.shown
     }
 
-    /// Shows what it knows now; says whether that is something else.
+    /// Updates its view; returns whether that has changed.
     fn refresh(&mut self) -> bool {
         let now = match &self.kind {
             Kind::Ids(ids) => tr::PlacementDriver { next_id: ids.next_id, ..Default::default() },
@@ -123,7 +121,7 @@ impl<G: Guards> Pd<G> {
         }
     }
 
-    /// What a store that lives tells PD.
+    /// A store's heartbeat.
     pub(super) fn heartbeat(&self, store: StoreId, report: Option<StoreReport>) -> Result<PdInput, Reason> {
         Ok(self.whole()?.heartbeat(store, report))
     }
@@ -136,7 +134,7 @@ impl<G: Guards> Pd<G> {
         })
     }
 
-    /// The process ends and begins again on its disk.
+    /// Stops the process and restarts it from its disk.
     fn restart(&mut self) -> Result<(), Reason> {
         let Kind::Whole(whole) = &mut self.kind else { return Err(Reason::NoPlacementDriver) };
         Rc::make_mut(whole).pd = whole.pd.clone().restart().expect("what PD wrote it can read");
@@ -161,7 +159,7 @@ impl<G: Guards> Pd<G> {
 }
 
 impl<G: Guards, R: Replica> World<G, R> {
-    /// An action that PD takes part in from the beginning.
+    /// Takes an action that begins at PD.
     pub(super) fn take_with_pd(&mut self, action: &Action) -> Result<Returned, Reason> {
         let input = match *action {
             Action::RegionHeartbeat { region, store, reply } => {
@@ -199,14 +197,14 @@ impl<G: Guards, R: Replica> World<G, R> {
         self.send_to_pd(input).map(|_| Returned::Nothing)
     }
 
-    /// Sends PD an input.
+    /// One step of PD.
     pub(super) fn step_pd(&mut self, input: PdInput) -> Result<Vec<PdOutput>, Reason> {
         let outputs = self.pd.step(input)?;
         self.changed |= self.pd.refresh();
         Ok(outputs)
     }
 
-    /// The same; what it orders is not sent yet.
+    /// The same, without sending the order.
     pub(super) fn send_to_pd(
         &mut self,
         input: PdInput,
@@ -217,7 +215,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         }))
     }
 
-    /// The region as PD knows it.
+    /// PD's record of the region.
     pub(super) fn known(&self, region: RegionId) -> Result<&Region, Reason> {
         let known = self.pd.whole()?.pd.region(region);
         known.map(|known| &known.region).ok_or(Reason::UnknownRegion)
@@ -240,12 +238,12 @@ impl<G: Guards, R: Replica> World<G, R> {
         Ok(())
     }
 
-    /// What the leader on `store` reports.
+    /// The report of the leader on `store`.
     fn report(&self, region: RegionId, store: StoreId) -> Result<RegionReport, Reason> {
         let leader = self.leader(self.up(store)?, region)?;
         self.pd.whole()?;
         let members = leader.region().peers.iter();
-        // The leader has waited as long as PD has.
+        // The leader's and PD's timeouts have both passed.
         let connected = |known: &tr::KnownStore| known.liveness == tr::Liveness::Connected;
         let missed = |store| !self.pd.shown().stores.get(&store).is_some_and(connected);
         let stopped = members.filter(|member| self.up(member.store).is_err() && missed(member.store));
@@ -264,20 +262,19 @@ impl<G: Guards, R: Replica> World<G, R> {
         Ok(())
     }
 
-    /// A late report reaches PD; nobody waits for what it orders now.
+    /// PD takes a late report. The order that it replies with is lost.
     pub(super) fn take_late_report(&mut self, report: RegionReport) -> Result<(), Reason> {
         self.send_to_pd(PdInput::RegionHeartbeat(report)).map(drop)
     }
 
-    /// Sends PD an input on a region, and its order for that region
-    /// sent. Another whose operator has its turn by that is sent nothing: PD's
-    /// order to it is lost, and the next one says the same.
+    /// Takes a PD input for a region and sends the order for that region. If the step also lets
+    /// another region's operator begin, the order for that region is lost; PD repeats it later.
     fn order(&mut self, region: RegionId, input: PdInput, reply: Reply) -> Result<Returned, Reason> {
         let order = self.send_to_pd(input)?.find(|order| order.region == region);
         Ok(self.send(order, reply))
     }
 
-    /// What becomes of an order.
+    /// Sends an order; `reply` decides whether it arrives.
     fn send(&mut self, order: Option<Dispatch>, reply: Reply) -> Returned {
         let Some(dispatch) = order else { return Returned::Nothing };
         let order = convert::pd::order(&dispatch.order);
@@ -294,9 +291,8 @@ impl<G: Guards, R: Replica> World<G, R> {
         Returned::Ordered { order, refused }
     }
 
-    /// The peer that PD took for the leader carries out the order, under the
-    /// epoch that PD knew. `Err` where nothing came of it; the reason
-    /// beside is of a split whose ids are gone.
+    /// The peer that PD took for the leader carries out the order under PD's epoch. `Err` if the
+    /// order has no effect. The reason in `Ok` is that of a refused split, whose ids are used up.
     pub(super) fn carry_out(&mut self, dispatch: Dispatch) -> Result<Option<Reason>, Reason> {
         let Dispatch { region, to, epoch, order } = dispatch;
         let node = self.up(to.store)?;

@@ -1,4 +1,4 @@
-//! The process of a store: it crashes, starts again, or loses its disk.
+//! The process of a store: crash, restart, and the loss of its disk.
 
 use rollcall_impl::{Guards, MemoryEngine, Replica, SyncedStore};
 use rollcall_traces::{Reason, StoreId, StoreStatus};
@@ -7,8 +7,8 @@ use std::rc::Rc;
 use super::World;
 
 impl<G: Guards, R: Replica> World<G, R> {
-    /// The process ends, or the machine with what was not synced: the store is
-    /// opened again from its engine at once, and shown as it will come back.
+    /// Stops the process, or the machine with the loss of what was not synced. The store is
+    /// reopened from its engine at once, and its view is as it will restart.
     pub(super) fn crash(&mut self, store: StoreId) -> Result<(), Reason> {
         let at = self.up(store)?;
         self.forget_what_it_sends(store);

@@ -1,7 +1,7 @@
-//! An unsafe recovery in stages: what goes between PD and the stores.
+//! An unsafe recovery in stages: the messages between PD and the stores.
 //!
-//! A store's heartbeat carries what it has done for its plan, and the answer the next
-//! plan, which has the fate of an answer.
+//! A store's heartbeat carries its report on the plan. The response carries the next plan; `reply`
+//! decides whether it arrives.
 
 use rollcall_impl::pd::{PdInput, PdOutput};
 use rollcall_impl::{Guards, Input, Output, RecoveryPlan, Replica, StoreReport};
@@ -9,7 +9,7 @@ use rollcall_traces::{Held, Reason, RecoveryStage, RegionId, Reply, Returned, St
 
 use super::{Waiting, World, convert};
 
-/// What PD makes of a heartbeat for its recovery.
+/// PD's answer to a heartbeat during a recovery.
 struct HeartbeatResponse {
     entered: Option<RecoveryStage>,
     plan: Option<RecoveryPlan>,
@@ -34,13 +34,13 @@ impl HeartbeatResponse {
 }
 
 impl<G: Guards, R: Replica> World<G, R> {
-    /// A store says that it lives, with what it has done, and receives its next plan.
+    /// A store's heartbeat with its report; the store receives its next plan.
     pub(super) fn store_heartbeat(&mut self, store: StoreId, reply: Reply) -> Result<Returned, Reason> {
         let node = self.up(store)?;
         let carries_out =
             self.nodes[node].store.as_ref().is_some_and(|store| store.recovery_plan().is_some());
         if carries_out {
-            // Who is not heard has done nothing.
+            // A store whose heartbeat PD refuses must not have done anything.
             self.rehearse(node, store)?;
         }
         let report =
@@ -49,7 +49,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         let response = HeartbeatResponse::of(self.step_pd(heartbeat)?);
         let returned = response.returned();
         match (response.plan, reply) {
-            // What is passed over the next heartbeat asks for again.
+            // If the plan is ignored, the response to the next heartbeat repeats it.
             (Some(plan), Reply::Delivered) => drop(self.take_plan(node, plan)),
             (Some(plan), Reply::Delayed) => {
                 self.held.push(Held::recovery_plan(store, convert::recovery::plan(&plan)));
@@ -61,7 +61,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         Ok(returned)
     }
 
-    /// The same on copies: whether it would be heard.
+    /// Tries it on copies: whether PD would take the heartbeat.
     fn rehearse(&self, node: usize, store: StoreId) -> Result<(), Reason> {
         let stored = self.nodes[node].store.as_ref().expect("a running store is there");
         let outputs = (**stored).clone().step(Input::StoreHeartbeat);
@@ -69,7 +69,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         self.pd.clone().step(heartbeat).map(drop)
     }
 
-    /// The heartbeat with what the store has done is under way.
+    /// Holds the store's heartbeat with its report as a late message.
     pub(super) fn hold_store_report(
         &mut self,
         region: RegionId,
@@ -90,7 +90,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         Ok(())
     }
 
-    /// It reaches PD; whoever waited for the answer is gone.
+    /// PD takes the late report. Its response is lost.
     pub(super) fn take_late_store_report(
         &mut self,
         store: StoreId,
@@ -100,7 +100,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         Ok(HeartbeatResponse::of(self.step_pd(heartbeat)?).returned())
     }
 
-    /// The store in that place is given a plan.
+    /// Gives a plan to this store.
     pub(super) fn take_plan(&mut self, node: usize, plan: RecoveryPlan) -> Result<(), Reason> {
         for region in plan.demotes.keys() {
             self.report_inactive(node, *region)?;
@@ -109,7 +109,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         self.step_store(node, Input::RecoveryPlan(plan), &created).map(drop)
     }
 
-    /// A step of the whole store in that place, which may bring it those regions.
+    /// A step of this whole store, which may create peers of those regions.
     fn step_store(&mut self, node: usize, input: Input, created: &[RegionId]) -> Result<Vec<Output>, Reason> {
         let stored = self.nodes[node].store.as_ref().expect("a running store is there");
         let before = stored.recovery_plan();
@@ -123,7 +123,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         Ok(outputs)
     }
 
-    /// The recovery is given up.
+    /// The recovery times out.
     pub(super) fn recovery_timeout(&mut self) -> Result<Returned, Reason> {
         Ok(HeartbeatResponse::of(self.step_pd(PdInput::RecoveryTimeout)?).returned())
     }

@@ -1,9 +1,9 @@
-//! `Vote`, `Replicate` and what comes before a transfer of leadership: a request
-//! and its answer between two stores.
+//! `Vote`, `Replicate`, and the question before a leadership transfer: a request and its reply
+//! between two stores.
 //!
-//! Before an append round the leader's view of the follower is set to the
-//! common prefix of the two logs (`Store::probe`), because what raft-rs
-//! remembers of lost rounds is below this grain.
+//! Before an append round, the leader's progress of the follower is set to the common prefix of
+//! both logs (`Store::probe`), because what raft-rs remembers of lost rounds is below the model's
+//! grain.
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
@@ -29,7 +29,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         self.return_answer(asking, outputs, MessageType::MsgRequestVoteResponse, reply)
     }
 
-    /// The request of the candidate in that place to the voter on `voter`.
+    /// The request of this candidate to the voter on `voter`.
     pub(super) fn request_to(
         &self,
         asking: usize,
@@ -48,15 +48,15 @@ impl<G: Guards, R: Replica> World<G, R> {
         let of = (region, self.nodes[asking].id, (status.id(), status.term()));
         let kept = self.requests.iter().find(|kept| (kept.region, kept.candidate, kept.campaign) == of);
         let kept = kept.ok_or(Reason::NotInConfig)?;
-        // A candidate's configuration changes only without
-        // `campaign_applies_first`; who joined since is asked like the others.
+        // A candidate's configuration only changes without `campaign_applies_first`. A member that
+        // joined since gets the same request as the others.
         let sent = kept.messages.iter().find(|message| message.to.id == to.id);
         let mut request = sent.or(kept.messages.first()).cloned().ok_or(Reason::NotInConfig)?;
         address(&mut request, status, *to);
         Ok(request)
     }
 
-    /// What becomes of the one answer among `outputs` to the asking store.
+    /// Delivers, drops or holds the one reply among `outputs`.
     fn return_answer(
         &mut self,
         asking: usize,
@@ -80,8 +80,8 @@ impl<G: Guards, R: Replica> World<G, R> {
         Ok(())
     }
 
-    /// A command is proposed. Whom a leader is to hand over to is asked, and
-    /// answers, within the step.
+    /// Proposes a command. Before a transfer, the transferee is asked and replies within the same
+    /// step.
     pub(super) fn propose(
         &mut self,
         node: usize,
@@ -103,8 +103,8 @@ impl<G: Guards, R: Replica> World<G, R> {
         self.return_answer(node, outputs, MessageType::MsgTransferLeader, Reply::Delivered)
     }
 
-    /// A leader that is to change members learns which stores are inactive: those
-    /// that do not run, for heartbeats are answered between rounds.
+    /// Tells a leader that is to change members which stores are inactive: those that are down,
+    /// because heartbeats are answered between rounds.
     pub(super) fn report_inactive_members(
         &mut self,
         node: usize,
@@ -117,7 +117,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         self.report_inactive(node, region)
     }
 
-    /// The same of one that may change members by itself.
+    /// The same for a leader that may change members by itself.
     pub(super) fn report_inactive(&mut self, node: usize, region: RegionId) -> Result<(), Reason> {
         if self.leader(node, region).is_err() {
             return Ok(());
@@ -154,7 +154,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         self.return_answer(leading, outputs, MessageType::MsgAppendResponse, reply)
     }
 
-    /// The member on `store` that the leader in that place replicates to.
+    /// The member on `store` to which this leader replicates.
     pub(super) fn other_member(
         &self,
         leading: usize,
@@ -181,8 +181,8 @@ impl<G: Guards, R: Replica> World<G, R> {
         self.deliver(following, heartbeat, Reply::Delivered).map(drop)
     }
 
-    /// A heartbeat and its answer. It carries the leader's read under way if the answer comes
-    /// back: a late one says nothing.
+    /// A heartbeat and its response. A delivered response also acknowledges the leader's pending
+    /// read; a late one does not.
     pub(super) fn heartbeat_round(
         &mut self,
         region: RegionId,
@@ -211,7 +211,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         if reply != Reply::Delivered {
             return Err(Reason::NoReply);
         }
-        // Below its first index a leader sends a snapshot.
+        // Below its first index, the leader sends a snapshot.
         let snapshot = self.probe(leading, region, to, 1, Entries::All)?;
         let index = snapshot_index(&snapshot);
         self.deliver(following, snapshot, reply)?;
@@ -219,16 +219,16 @@ impl<G: Guards, R: Replica> World<G, R> {
         Ok(())
     }
 
-    /// The leader in that place has sent a snapshot up to `index`, if it was one.
+    /// Tells raft that this leader's snapshot up to `index` was sent, if the message was one.
     pub(super) fn sent_snapshot(&mut self, leading: usize, region: RegionId, to: u64, index: Option<u64>) {
         if let Some(index) = index {
-            // Who took it may have deposed nobody: its sender leads still.
+            // The receiver may not have deposed its sender, which still leads.
             let noted = self.touch(leading, region).sent_snapshot(region, to, index);
             noted.expect("a leader has just sent it");
         }
     }
 
-    /// The heartbeat that carries the leader's read under way, and its answer.
+    /// The heartbeat that carries the leader's pending read, and its response.
     fn acknowledge_read(
         &mut self,
         leading: usize,
@@ -252,7 +252,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         beat.map_err(|error| convert::reason(error.refusal().expect("a leader can always beat")))
     }
 
-    /// What the leader sends next to a follower whose log it knows to before `next`.
+    /// The leader's next message to a follower whose log matches up to before `next`.
     pub(super) fn probe(
         &mut self,
         leading: usize,
@@ -272,14 +272,14 @@ impl<G: Guards, R: Replica> World<G, R> {
             Output::Message(message) if message.to.id == to => Some(message),
             _ => None,
         });
-        // All that it may not send is a snapshot of a merging region.
+        // The only message that it may not send is a snapshot of a merging region.
         let message = sent.ok_or(Reason::Merging)?;
         debug_assert!(matches!(message.payload, MessagePayload::Raft(_)));
         Ok(message)
     }
 }
 
-/// Up to where the snapshot reaches, if the message is one.
+/// The index of the snapshot, if the message is one.
 pub(super) fn snapshot_index(message: &Message) -> Option<u64> {
     match &message.payload {
         MessagePayload::Raft(raft) if raft.get_msg_type() == MessageType::MsgSnapshot => {
@@ -289,8 +289,7 @@ pub(super) fn snapshot_index(message: &Message) -> Option<u64> {
     }
 }
 
-/// The last index of which both logs know the term, and the same one; the last
-/// discarded entry counts as known.
+/// The last index at which both logs have the same term. The last truncated entry counts.
 pub(super) fn common_prefix<R: Replica>(
     leader: PeerStatus<'_, R>,
     follower: PeerStatus<'_, R>,
@@ -300,8 +299,8 @@ pub(super) fn common_prefix<R: Replica>(
     (first..=last).rev().find(|index| leader.log_term(*index) == follower.log_term(*index))
 }
 
-/// The outside of a message as its sender would write it now: it leaves now,
-/// and its sender may have changed since raft made it.
+/// Rewrites a message's header as its sender would write it now: the message leaves now, and its
+/// sender may have changed since raft made it.
 pub(super) fn address<R: Replica>(message: &mut Message, sender: PeerStatus<'_, R>, to: Member) {
     message.from = sender.member();
     message.to = to;

@@ -1,4 +1,4 @@
-//! What a peer of the implementation shows of itself, in the words of the dictionary.
+//! A peer of the implementation in the dictionary's types.
 
 use super::{World, convert};
 use rollcall_impl::{Guards, MemoryEngine, Replica, StateRole, SyncedStore};
@@ -22,7 +22,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         }
     }
 
-    /// What a crash would leave of the commit index, where it may take any of it.
+    /// The commit index that a crash would leave, in a scope whose crashes lose unsynced commits.
     pub(super) fn synced_commit(
         &self,
         store: &SyncedStore<G, MemoryEngine, R>,
@@ -31,13 +31,13 @@ impl<G: Guards, R: Replica> World<G, R> {
         if self.config.unsynced_commits { store.synced_commit(region) } else { None }
     }
 
-    /// Whether a view shows which commit indexes a leader knows of others.
+    /// Whether a view shows the commit indexes that a leader knows of others.
     pub(super) fn reports_commits(&self) -> bool {
         R::HAS_INNARDS && self.scope.as_ref().is_some_and(|scope| scope.reports_commits())
     }
 
-    /// The commit indexes that the peer of `region` knows of others, in one number: while
-    /// its mark is the same each of them only rises.
+    /// The sum of the commit indexes that the peer of `region` knows of others. While its mark is
+    /// the same, each of them only rises.
     pub(super) fn known_commits(&self, node: usize, region: RegionId) -> u64 {
         let leader = self.status(node, region).filter(|status| status.role() == StateRole::Leader);
         let reporting = leader.filter(|_| self.reports_commits());

@@ -1,11 +1,11 @@
-//! `AskSplit`: a leader asks for the ids of a split, the placement driver allots them.
+//! `AskSplit`: a leader asks for the ids of a split, and the placement driver allots them.
 
 use rollcall_impl::{self as imp, Guards, Input, Output, Replica};
 use rollcall_traces::{Child, Derive, Epoch, Held, Key, Member, Reason, RegionId, Reply, Returned, StoreId};
 
 use super::{Waiting, World, convert};
 
-/// Ids that were allotted, on their way to who asked.
+/// Allotted ids on their way to the leader that asked.
 pub(super) struct AllottedIds {
     pub(super) children: Vec<Child>,
     pub(super) reply: Input,
@@ -38,7 +38,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         Ok(Returned::Allotted { children: asked.children, refused })
     }
 
-    /// The leader in that place asks, and ids are allotted to it.
+    /// This leader asks, and ids are allotted to it.
     pub(super) fn ask_for_ids(
         &mut self,
         node: usize,

@@ -1,5 +1,5 @@
-//! `CheckStalePeer`: a store asks all whom it knows and the placement driver at once, and the
-//! world brings one question to its end; the others are lost.
+//! `CheckStalePeer`: a store asks every member that it knows and the placement driver at once. The
+//! world delivers one of the questions; the others are lost.
 
 use rollcall_impl::{Guards, Input, Output, Replica};
 use rollcall_traces::{Authority, Reason, RegionId, Reply, StoreId};
@@ -25,7 +25,7 @@ impl<G: Guards, R: Replica> World<G, R> {
                 let question = question.ok_or(Reason::NotInConfig)?;
                 let receiver = self.up(asked)?;
                 self.deliver(receiver, question, reply)?;
-                // All that can have happened beside is the end of an older peer.
+                // Its only other effect can be that an older peer is destroyed.
                 Err(Reason::NotInitialMessage)
             }
             Authority::PlacementDriver => {

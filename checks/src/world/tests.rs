@@ -1,4 +1,4 @@
-//! The world by hand: short lists of actions with what each must come to.
+//! Drives the world by hand: short lists of actions with their expected outcomes.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ mod recovery;
 
 const REGION: u64 = 1;
 
-/// The region that the world begins with: voters on these stores, peer ids as store ids.
+/// The first region: voters on these stores, with store ids as peer ids.
 fn region(voters: &[StoreId]) -> Region {
     let member = |id: &StoreId| Member { id: *id, store: *id, role: MemberRole::Voter };
     Region {
@@ -29,7 +29,7 @@ fn region(voters: &[StoreId]) -> Region {
     }
 }
 
-/// So many stores with voters on those named; ids are allotted from 10 on.
+/// `stores` stores, with voters on those named; ids are allotted from 10 on.
 fn scope(stores: u64, voters: &[StoreId]) -> Scope {
     Scope {
         stores: (1..=stores).collect(),
@@ -110,7 +110,7 @@ impl World {
     fn elect(&mut self, leader: StoreId, voters: &[StoreId]) {
         self.done([campaign(leader), vote(leader, voters[0], Reply::Delivered)]);
         assert_eq!(self.at(leader).role, Role::Leader);
-        // The second round tells the followers what the first one committed.
+        // The second round carries the commit index of the first.
         for _ in 0..2 {
             for voter in voters {
                 self.apply(&all(leader, *voter));
@@ -132,8 +132,8 @@ fn a_voter_is_removed_and_a_new_peer_joins_on_its_store() {
     world.done([put(1, "a"), simple(1, ChangeKind::Remove, 3, 3)]);
     world.refused(simple(1, ChangeKind::Remove, 2, 2), Reason::PendingConfChange);
     world.done([all(1, 3), all(1, 2), apply(1)]);
-    // Peer 3 has the entry but not the news that it is committed, and the
-    // leader no longer knows it.
+    // Peer 3 has the entry but does not know that it is committed, and the leader no longer has it
+    // as a member.
     world.refused(all(1, 3), Reason::NotInConfig);
     world.refused(apply(3), Reason::NothingToApply);
     world.done([apply(2)]);
@@ -143,11 +143,11 @@ fn a_voter_is_removed_and_a_new_peer_joins_on_its_store() {
     world.done([campaign(3), vote(3, 2, Reply::Delivered)]);
     let tombstone = world.at(3);
     assert_eq!(tombstone.state, PeerState::Tombstone);
-    // It received the removal message, and did not apply its removal: it keeps what it knew.
+    // It received the removal message and did not apply its removal, so it keeps its last region.
     assert_eq!(tombstone.region.epoch, Epoch { conf_ver: 1, version: 1 });
     assert!(tombstone.region.member_on(3).is_some());
 
-    // A new peer on its store: created by a heartbeat, filled by a snapshot.
+    // A new peer on its store: created by a heartbeat, initialised by a snapshot.
     world.done([simple(1, ChangeKind::AddVoter, 13, 3), all(1, 2), apply(1)]);
     world.refused(replicate(1, 3, Entries::One, Reply::Dropped), Reason::NoReply);
     world.done([all(1, 3)]);
@@ -163,7 +163,7 @@ fn a_voter_is_removed_and_a_new_peer_joins_on_its_store() {
     assert_eq!(world.view().stores[&3].ranges.len(), 1);
 }
 
-/// What a snapshot of the peer would stand for.
+/// The position of a snapshot of this peer.
 fn position(peer: &Peer) -> LogPosition {
     let term = peer.log.term(peer.applied).expect("its term is known");
     LogPosition { index: peer.applied, term }
@@ -206,7 +206,7 @@ fn a_learner_needs_a_snapshot_behind_a_compacted_log() {
     world.done([propose(1, Command::CompactLog { index: applied }), all(1, 2), apply(1)]);
     assert_eq!(world.at(1).log.truncated.index, applied);
     world.done([all(1, 3), all(1, 3)]);
-    // What is staged is forgotten by a crash; term and peer are not.
+    // A crash drops the staged snapshot. Term and peer stay.
     let term = world.at(3).term;
     world.done([Action::Crash { store: 3 }]);
     assert_eq!(world.view().stores[&3].status, StoreStatus::Down);
@@ -214,7 +214,7 @@ fn a_learner_needs_a_snapshot_behind_a_compacted_log() {
     world.refused(all(1, 3), Reason::StoreDown);
     world.done([Action::Restart { store: 3 }, all(1, 3)]);
     world.done([Action::ApplySnapshot { region: REGION, store: 3 }]);
-    // The leader learns of it in the next round, and not before.
+    // The leader learns of it only in the next round.
     assert_eq!(world.at(1).leading.expect("leads").matched[&3], 0);
     world.done([put(1, "b"), all(1, 3)]);
     assert_eq!(world.at(1).leading.expect("leads").matched[&3], world.at(1).log.last_index());
@@ -225,7 +225,7 @@ fn a_late_vote_elects_a_leader_of_an_old_term() {
     let mut world = world(3, &[1, 2, 3]);
     world.done([campaign(1), vote(1, 2, Reply::Delayed)]);
     assert_eq!(world.view().held.len(), 1);
-    // A second leader, of a higher term, before the first.
+    // A second leader of a higher term, before the first acts.
     world.done([campaign(3)]);
     world.refused(vote(3, 2, Reply::Dropped), Reason::NoEffect);
     assert_eq!((world.at(2).term, world.at(2).vote), (6, 1), "one vote a term");
@@ -236,7 +236,7 @@ fn a_late_vote_elects_a_leader_of_an_old_term() {
     assert!(world.view().held.is_empty());
     world.refused(all(1, 2), Reason::StaleTerm);
     world.refused(Action::Late { slot: 0 }, Reason::NothingHeld);
-    // Deposed by the first word of the new one.
+    // The first message of the new leader deposes the old one.
     world.done([replicate(3, 1, Entries::One, Reply::Dropped)]);
     assert_eq!((world.at(1).role, world.at(1).leader), (Role::Follower, 3));
 }
@@ -248,7 +248,7 @@ fn a_removed_peer_learns_of_it_only_if_the_answer_arrives() {
     world.done([simple(1, ChangeKind::Remove, 3, 3), all(1, 2), apply(1), all(1, 2), apply(2)]);
     world.done([campaign(3)]);
     world.refused(vote(3, 1, Reply::Dropped), Reason::SenderRemoved);
-    // The word may come late.
+    // The message may come late.
     world.done([vote(3, 1, Reply::Delayed)]);
     assert_eq!(world.at(3).state, PeerState::Normal);
     world.done([Action::Late { slot: 0 }]);
@@ -269,7 +269,7 @@ fn leadership_is_transferred() {
     world.refused(timeout_now.clone(), Reason::NoTimeoutNow);
     world.done([all(1, 2)]);
     assert!(world.at(1).leading.and_then(|leading| leading.transfer).is_some_and(|to| to.timeout_now));
-    // It may be given up, and begun again.
+    // It may time out and begin again.
     world.done([Action::TransferTimeout { region: REGION, store: 1 }]);
     world.refused(timeout_now.clone(), Reason::NoTimeoutNow);
     world.done([propose(1, Command::TransferLeader { to: 2 })]);
@@ -281,8 +281,7 @@ fn leadership_is_transferred() {
     assert_eq!((world.at(2).role, world.at(1).role), (Role::Leader, Role::Follower));
 }
 
-/// tikv#17363: what counts is how far the transferee has applied, if it is there
-/// to say so.
+/// tikv#17363: the applied index of the transferee decides, if the transferee replies.
 #[test]
 fn the_transferee_is_asked_before_leadership_is_transferred() {
     let mut world = world(4, &[1, 2, 3]);
@@ -296,7 +295,7 @@ fn the_transferee_is_asked_before_leadership_is_transferred() {
     world.done([Action::Restart { store: 2 }, campaign(3)]);
     world.done([vote(3, 2, Reply::Delivered)]);
     world.refused(hand_over, Reason::StaleTerm);
-    // The leader of now has applied nothing of its own term's, and store 2 has.
+    // The present leader has applied no entry of its own term; store 2 has.
     assert_eq!((world.at(3).role, world.at(1).role), (Role::Leader, Role::Leader));
     assert!(world.at(1).applied < world.at(1).leading.expect("it leads").pending_conf_index);
     world.done([propose(3, Command::TransferLeader { to: 2 })]);
@@ -347,7 +346,7 @@ fn what_is_shown_is_what_is_compared() {
     }
 }
 
-/// Store 1 asks for ids; what it is answered has this fate.
+/// Store 1 asks for ids; `reply` decides whether the response arrives.
 fn ask(reply: Reply) -> Action {
     let keys = vec![Key::from("c")];
     Action::AskSplit { region: REGION, store: 1, keys, derive: Derive::Left, reply }
@@ -378,7 +377,7 @@ fn ids_are_allotted_whatever_becomes_of_the_answer() {
     assert_eq!(command, Some(Command::Split { children: vec![child(14)], derive: Derive::Left }));
 }
 
-/// The ids are gone all the same.
+/// The ids are used up all the same.
 #[test]
 fn a_split_that_is_refused_after_the_asking_says_why() {
     let mut world = led();
@@ -396,7 +395,7 @@ fn a_child_asks_for_votes_where_its_parent_led() {
     assert!(world.apply(&ask(Reply::Delivered)).is_done());
     world.done([all(1, 2), apply(1)]);
     assert_eq!(world.peer(1, 10).unwrap().role, Role::Candidate);
-    // Store 2 has not divided: the request waits there for the split.
+    // Store 2 has not applied the split: the request is kept as a pending first message.
     let asks = Action::Vote { region: 10, candidate: 1, voter: 2, reply: Reply::Delivered };
     world.done([asks.clone()]);
     assert_eq!(world.view().stores[&2].pending_messages.len(), 1);
@@ -425,7 +424,7 @@ fn without_a_pd_nobody_splits() {
     world.refused(ask(Reply::Delivered), Reason::NoPlacementDriver);
 }
 
-/// A round that is refused by its sender has looked at one store, one that is refused by its receiver at two.
+/// A round that its sender refuses has read one store; one that its receiver refuses has read two.
 #[test]
 fn a_step_has_read_the_stores_that_it_reached() {
     let scope = scope(3, &[1, 2, 3]);

@@ -1,21 +1,20 @@
-//! At which parts of the world a step has looked, and which are as they were
-//! when they were found to be right.
+//! Tracks which components of the world a step has read, and which are unchanged since they were
+//! found equal to the model's.
 //!
-//! A part notices by itself whoever reaches through to it, so no step can
-//! forget to say so. Between two stores nothing is shared: what a store does
-//! depends on nothing but itself and what it is handed. The vote requests and
-//! the `TimeoutNow` that wait in the world belong to the store that sent them,
-//! and whoever looks for one looks at that store first.
+//! A component records every access by itself, so no step can forget it. Stores share nothing: what
+//! a store does depends only on its own state and on its input. The vote requests and the
+//! `TimeoutNow` that wait in the world belong to the store that sent them, and every lookup reads
+//! that store first.
 
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 
-/// A part that notices when somebody looks at it, or changes it.
+/// A component that records reads and changes.
 #[derive(Clone)]
 pub(super) struct Tracked<T> {
     part: T,
     was_read: Cell<bool>,
-    /// What it was found to show, by whatever number the finder has for that.
+    /// The id of the state that it was found to equal.
     found: Cell<Option<usize>>,
 }
 
@@ -24,12 +23,12 @@ impl<T> Tracked<T> {
         Self { part, was_read: Cell::new(false), found: Cell::new(None) }
     }
 
-    /// Looks at what of the part never changes.
+    /// Reads a part of the component that never changes.
     pub(super) fn untracked(&self) -> &T {
         &self.part
     }
 
-    /// Whether anybody looked since the last [`Tracked::forget`].
+    /// Whether it was read since the last [`Tracked::forget`].
     pub(super) fn was_read(&self) -> bool {
         self.was_read.get()
     }
@@ -38,8 +37,8 @@ impl<T> Tracked<T> {
         self.was_read.set(false);
     }
 
-    /// Whether the part shows what `number` stands for, which `shows` finds out, unless it
-    /// was found before and nobody has reached the part to change it since.
+    /// Whether the component equals the state with this id. `shows` decides, unless it did before
+    /// and the component has not changed since.
     pub(super) fn found_to_show(&self, number: Option<usize>, shows: impl FnOnce(&T) -> bool) -> bool {
         if number.is_some() && self.found.get() == number {
             return true;

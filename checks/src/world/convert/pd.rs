@@ -1,5 +1,5 @@
-//! The placement driver's part of the two vocabularies. What the dictionary
-//! does not show stays behind: time, and space in bytes.
+//! Converts the placement driver's types. The dictionary has no time and no space in bytes, so
+//! these are left out.
 
 use rollcall_impl::pd;
 use rollcall_impl::{Guards, PeerId};
@@ -7,7 +7,7 @@ use rollcall_traces as tr;
 
 use super::{command, epoch, key, member, region, to_key};
 
-/// PD's refusal, as a reason. (Exhaustive on purpose.)
+/// PD's refusal as a reason. The match is exhaustive on purpose.
 pub(crate) fn reason(refusal: pd::PdRefusal) -> tr::Reason {
     use rollcall_impl::pd::PdRefusal as R;
     match refusal {
@@ -68,7 +68,7 @@ pub(crate) fn to_admin_operator(operator: &tr::AdminOperator) -> pd::AdminOperat
 
 // From the implementation.
 
-/// All that PD knows, believes and plans.
+/// PD's whole state.
 pub(crate) fn shown<E: pd::PdEngine, G: Guards>(pd: &pd::PlacementDriver<E, G>) -> tr::PlacementDriver {
     let store = |info: &pd::StoreInfo| {
         let id = info.record.id;
@@ -186,13 +186,13 @@ pub(crate) fn order(order: &pd::Order) -> tr::Order {
     }
 }
 
-/// An order that is under way.
+/// An order in flight.
 pub(crate) fn held_order(dispatch: &pd::Dispatch) -> tr::Held {
     let to = member(&dispatch.to);
     tr::Held::order(dispatch.region, to, epoch(dispatch.epoch), order(&dispatch.order))
 }
 
-/// A report that is under way.
+/// A region report in flight.
 pub(crate) fn held_report(report: &pd::RegionReport) -> tr::Held {
     let ids = |ids: &[PeerId]| ids.iter().copied().collect();
     let (pending, down) = (ids(&report.pending), ids(&report.down));

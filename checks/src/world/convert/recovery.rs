@@ -1,4 +1,4 @@
-//! What an unsafe recovery is in the two vocabularies.
+//! Converts the types of an unsafe recovery.
 
 use rollcall_impl as imp;
 use rollcall_impl::pd;

@@ -1,5 +1,4 @@
-//! The placement driver in the world: a store leaves, and what comes late, is
-//! lost, or is refused on the way.
+//! The placement driver in the world: a store leaves, and messages are late, lost or refused.
 
 use rollcall_traces::{
     Action, AdminOperator, Change, ChangeKind, Command, Held, Key, Liveness, Message, Order, Outcome,
@@ -10,8 +9,8 @@ use super::{
     REGION, World, all, apply, ask, begun, campaign, change, propose, put, region, scope, simple, vote, world,
 };
 
-/// So many stores, and a region of the whole key space with voters on those
-/// named, of which there shall be as many.
+/// `stores` stores, and a region of the whole key space with voters on those named; that is also
+/// the wanted number of voters.
 fn placed(stores: u64, voters: &[StoreId]) -> World {
     begun(&placing(stores, voters))
 }
@@ -21,7 +20,7 @@ fn placing(stores: u64, voters: &[StoreId]) -> Scope {
     Scope { regions: vec![whole], max_replicas: voters.len() as u64, ..scope(stores, voters) }
 }
 
-/// Led by the peer on store 1, which PD knows.
+/// The same, led by the peer on store 1, which PD knows.
 fn known(stores: u64, voters: &[StoreId]) -> World {
     let mut world = placed(stores, voters);
     world.elect(1, &voters[1..]);
@@ -55,7 +54,7 @@ fn add_learner() -> Order {
 }
 
 impl World {
-    /// What PD orders, and why its receiver refuses.
+    /// PD's order, and the receiver's reason if it refuses.
     #[track_caller]
     fn ordered(&mut self, action: Action) -> (Order, Option<Reason>) {
         match self.apply(&action) {
@@ -64,7 +63,7 @@ impl World {
         }
     }
 
-    /// PD's order on this report is carried out.
+    /// PD replies to this report with `order`, which is carried out.
     #[track_caller]
     fn orders(&mut self, action: Action, order: Order) {
         assert_eq!(self.ordered(action), (order, None));
@@ -87,11 +86,11 @@ fn a_store_leaves() {
     world.refused(decommission(3), Reason::AlreadyLeaving);
     world.orders(schedule(Reply::Delivered), add_learner());
     world.refused(schedule(Reply::Delivered), Reason::OperatorExists);
-    // Not applied: the leader reports the old region, and receives the order again.
+    // Not applied: the leader reports the old region and receives the order again.
     let again = world.ordered(heartbeat(1, Reply::Delivered));
     assert_eq!(again, (add_learner(), Some(Reason::PendingConfChange)));
     world.done([all(1, 2), apply(1)]);
-    // The learner needs a snapshot: nothing more is ordered.
+    // The learner needs a snapshot: PD orders nothing more.
     world.done([heartbeat(1, Reply::Delivered)]);
     assert_eq!(world.view().pd.regions[&REGION].pending, [10].into());
     world.refused(heartbeat(1, Reply::Delivered), Reason::NoEffect);
@@ -163,7 +162,7 @@ fn an_order_that_is_lost_is_sent_again_with_the_next_report() {
     assert_eq!(world.at(1).log.last_index(), last + 1);
 }
 
-/// Row 41: PD goes on to tell whom it takes for the leader.
+/// Row 41: PD keeps sending orders to the former leader.
 #[test]
 fn a_former_leader_refuses_and_sends_pd_nothing() {
     let mut world = known(4, &[1, 2, 3]);
@@ -183,7 +182,7 @@ fn a_late_report_is_stale_once_pd_knows_better() {
     let no_peer = Action::Hold { region: REGION, from: 1, to: 2, message: Outgoing::RegionReport };
     world.refused(no_peer, Reason::NotInConfig);
     world.done([hold_report(1), hold_report(1)]);
-    // Believed, and nothing new: it has arrived all the same.
+    // PD accepts the report although it brings nothing new: the message is used up.
     world.done([Action::Late { slot: 0 }]);
     assert_eq!(world.view().held.len(), 1);
     world.done([
@@ -194,7 +193,7 @@ fn a_late_report_is_stale_once_pd_knows_better() {
     ]);
     world.refused(Action::Late { slot: 0 }, Reason::RegionStale);
     assert!(matches!(world.view().held[0].message, Message::RegionReport { .. }));
-    // After a restart PD knows the epoch still, and not the term.
+    // After a restart PD has the epoch and not the term.
     world.done([Action::PdRestart]);
     world.refused(Action::Late { slot: 0 }, Reason::RegionStale);
     world.done([decommission(2)]);
@@ -242,7 +241,7 @@ fn a_silent_store_is_disconnected_then_down_and_its_peer_replaced() {
     world.refused(silent, Reason::NoEffect);
     world.refused(Action::StoreHeartbeat { store: 3, reply: Reply::Delivered }, Reason::StoreDown);
     assert_eq!(world.view().pd.stores[&3].liveness, Liveness::Down);
-    // The leader has to miss it too.
+    // The leader must miss its heartbeats too.
     world.refused(schedule(Reply::Delivered), Reason::NothingToDo);
     world.done([heartbeat(1, Reply::Delivered)]);
     assert_eq!(world.view().pd.regions[&REGION].down, [3].into());
@@ -257,7 +256,7 @@ fn a_full_store_is_no_target_and_says_so() {
     world.done([heartbeat(1, Reply::Delivered), decommission(3)]);
     assert!(world.view().pd.stores[&4].full && !world.view().pd.stores[&1].full);
     world.refused(schedule(Reply::Delivered), Reason::NoTarget);
-    // A store without a heartbeat is not known to be full.
+    // PD does not know that a store is full before its heartbeat.
     world.done([Action::PdRestart]);
     assert!(!world.view().pd.stores[&4].full);
     world.done([Action::StoreHeartbeat { store: 4, reply: Reply::Delivered }]);
@@ -273,7 +272,7 @@ fn an_administrators_split_asks_for_ids_and_is_proposed() {
     world.refused(split(Reply::Delivered), Reason::OperatorExists);
     world.done([Action::Late { slot: 0 }]);
     assert_eq!(world.view().pd.next_id, 14);
-    // Told again before the first is applied: the ids are gone.
+    // Ordered again before the first is applied: the ids are used up.
     let again = world.ordered(heartbeat(1, Reply::Delivered));
     assert_eq!((again, world.view().pd.next_id), ((order, Some(Reason::EpochChanging)), 18));
     world.done([all(1, 2), apply(1), heartbeat(1, Reply::Delivered)]);
@@ -285,7 +284,7 @@ fn an_administrators_split_asks_for_ids_and_is_proposed() {
     assert_eq!(world.view().pd.regions.len(), 2);
 }
 
-/// The ids of a split that is proposed in vain are gone, and so is the order.
+/// The ids of a refused split proposal are used up, and so is the order.
 #[test]
 fn a_split_order_that_comes_too_late_costs_its_ids() {
     let mut world = known(3, &[1, 2, 3]);

@@ -1,5 +1,5 @@
-//! An unsafe recovery in stages: each heartbeat of a store that is left brings its report
-//! and takes its next plan.
+//! An unsafe recovery in stages: each heartbeat of a remaining store brings its report and gets its
+//! next plan.
 
 use rollcall_traces::{
     Action, ChangeKind, Command, Derive, Held, Key, Outgoing, PeerRecovery, PlanUnderWay, Reason, Recovery,
@@ -9,7 +9,7 @@ use rollcall_traces::{MemberRole, Outcome, PeerState, Scope, StoreStatus};
 
 use super::{REGION, World, all, apply, begun, campaign, propose, put, region, roles, scope, simple, vote};
 
-/// Stores with voters on all of them, of which some are gone, and PD has noticed.
+/// Stores with voters on all of them. Some have failed, and PD knows that.
 fn without(stores: u64, gone: &[StoreId], happens: impl FnOnce(&mut World)) -> World {
     let voters: Vec<StoreId> = (1..=stores).collect();
     without_some(&placing(stores, &voters), gone, happens)
@@ -28,7 +28,7 @@ fn placing(stores: u64, voters: &[StoreId]) -> Scope {
     Scope { regions: vec![whole], max_replicas: voters.len() as u64, ..scope(stores, voters) }
 }
 
-/// The peer on store 1 leads, and all others know what is committed.
+/// The peer on store 1 leads, and all others know the commit index.
 fn leads(world: &mut World, others: &[StoreId]) {
     world.done([campaign(1)]);
     for voter in others {
@@ -52,7 +52,7 @@ fn demoting(world: &World, store: StoreId) -> Option<PeerRecovery> {
 }
 
 impl World {
-    /// The store says that it lives, and the recovery comes to that stage.
+    /// The store's heartbeat moves the recovery to that stage.
     #[track_caller]
     fn enters(&mut self, store: StoreId, stage: RecoveryStage) {
         let outcome = self.apply(&lives(store, Reply::Delivered));
@@ -62,7 +62,7 @@ impl World {
         assert_eq!(recovery.map(|recovery| recovery.stage), (!ended).then_some(stage));
     }
 
-    /// It says that it lives, and nothing comes of it but that it takes a plan, or reports.
+    /// The store's heartbeat only brings a report or gets a plan; the stage stays.
     #[track_caller]
     fn send_store_heartbeat(&mut self, store: StoreId) {
         self.done([lives(store, Reply::Delivered)]);
@@ -77,7 +77,7 @@ impl World {
     }
 }
 
-/// Stores 2 and 3 are gone; store 1 has an entry that it could not commit.
+/// Stores 2 and 3 have failed. Store 1 has an entry that it could not commit.
 #[test]
 fn what_is_left_of_a_region_goes_on_alone_stage_by_stage() {
     let mut world = without(3, &[2, 3], |world| {
@@ -98,7 +98,8 @@ fn what_is_left_of_a_region_goes_on_alone_stage_by_stage() {
 
     world.send_store_heartbeat(1);
     assert_eq!(world.recovery_plan(1), Some(PlanUnderWay { step: 2, exits: true }));
-    // It led in the ordinary way; now it asks, and whom it would ask is gone.
+    // It was an elected leader. Now it campaigns by force, and the voters that it would ask have
+    // failed.
     world.enters(1, RecoveryStage::ForceLeader);
     assert_eq!(world.recovery_plan(1), Some(PlanUnderWay { step: 3, exits: false }));
     let leader = world.at(1);
@@ -122,7 +123,7 @@ fn what_is_left_of_a_region_goes_on_alone_stage_by_stage() {
     assert_eq!(world.at(1).role, Role::Leader);
 }
 
-/// Nothing but members may change, and nobody is served.
+/// Under a forced leader only members change, and no client is served.
 #[test]
 fn a_leader_by_force_serves_nobody() {
     let mut world = without(4, &[3, 4], |world| leads(world, &[2, 3, 4]));
@@ -132,7 +133,7 @@ fn a_leader_by_force_serves_nobody() {
     world.send_store_heartbeat(1);
     world.enters(2, RecoveryStage::ForceLeader);
     world.refused(Action::ForceLeaderTimeout { region: REGION, store: 1 }, Reason::NotByForce);
-    // The best that is left is on store 1, and learns of it by its own heartbeat.
+    // The peer with the best log is on store 1. It learns that from its own heartbeat's response.
     world.send_store_heartbeat(1);
     assert_eq!((world.at(1).role, world.at(1).failed_stores.len()), (Role::Candidate, 2));
     world.refused(put(1, "a"), Reason::NotLeader);
@@ -145,7 +146,7 @@ fn a_leader_by_force_serves_nobody() {
     let (keys, derive, reply) = (vec![Key::from("c")], Derive::Left, Reply::Delivered);
     let split = Action::AskSplit { region: REGION, store: 1, keys, derive, reply };
     world.refused(split, Reason::RecoveryInProgress);
-    // Of the members it speaks as others do.
+    // It answers a membership change as any leader does.
     world.refused(simple(1, ChangeKind::AddLearner, 9, 9), Reason::NotAppliedTerm);
     world.done([all(1, 2), Action::ForceLeaderTimeout { region: REGION, store: 1 }]);
     assert_eq!((world.at(1).role, world.at(1).failed_stores.len()), (Role::Follower, 0));
@@ -154,8 +155,8 @@ fn a_leader_by_force_serves_nobody() {
     world.refused(put(1, "a"), Reason::NotLeader);
 }
 
-/// Both that are left have to grant, to have the log, and to have applied it before the
-/// stage is over.
+/// Both remaining peers must grant their votes, have the log and have applied it before the stage
+/// is over.
 #[test]
 fn a_plan_is_over_when_all_of_it_has_taken_effect() {
     let mut world = without(4, &[3, 4], |world| leads(world, &[2, 3, 4]));
@@ -171,10 +172,10 @@ fn a_plan_is_over_when_all_of_it_has_taken_effect() {
     world.refused(lives(1, Reply::Delivered), Reason::NoEffect);
     world.done([all(1, 2)]);
     world.enters(1, RecoveryStage::DemoteFailedVoter);
-    // Two of four are left: both go on once the others are demoted.
+    // Two of four remain. Both continue once the others are demoted.
     world.done([all(1, 2), apply(1), all(1, 2), apply(1)]);
     assert_eq!(demoting(&world, 1), None);
-    // Store 2 has not heard that all is committed; it reports what it knows.
+    // Store 2 does not know that all is committed. It reports what it knows.
     world.send_store_heartbeat(1);
     world.send_store_heartbeat(2);
     world.refused(lives(2, Reply::Delivered), Reason::NoEffect);
@@ -185,7 +186,7 @@ fn a_plan_is_over_when_all_of_it_has_taken_effect() {
     assert_eq!(roles(&world.at(1)), voter.into_iter().chain(learner).collect());
 }
 
-/// A plan that is lost is sent again, and one that is late is passed over or carried out.
+/// A lost plan is sent again. A late one is ignored or carried out.
 #[test]
 fn what_becomes_of_plans_on_their_way() {
     let mut world = without(3, &[2, 3], |world| world.elect(1, &[2, 3]));
@@ -199,13 +200,13 @@ fn what_becomes_of_plans_on_their_way() {
     assert_eq!(world.view().held, [Held::recovery_plan(1, plan)]);
     world.send_store_heartbeat(1);
     world.refused(Action::Late { slot: 0 }, Reason::NoEffect);
-    // It is answered with the next stage's plan, which is lost, and asks again.
+    // The response with the next stage's plan is lost, so the store asks again.
     let entered = Outcome::Done(Returned::Entered(RecoveryStage::ForceLeader));
     assert_eq!(world.apply(&lives(1, Reply::Dropped)), entered);
     assert_eq!((world.recovery_plan(1), world.at(1).failed_stores.len()), (None, 0));
     world.send_store_heartbeat(1);
     assert_eq!(world.at(1).failed_stores.len(), 2);
-    // An old plan takes the place of the new one; nobody wants its report.
+    // An old plan replaces the new one. PD ignores its report.
     world.done([Action::Late { slot: 0 }]);
     assert_eq!(
         (world.recovery_plan(1), world.view().held.len()),
@@ -220,7 +221,7 @@ fn what_becomes_of_plans_on_their_way() {
     world.refused(Action::Late { slot: 0 }, Reason::NoEffect);
 }
 
-/// While members are demoted no other plan is taken.
+/// A store takes no other plan while members are being demoted.
 #[test]
 fn a_plan_waits_for_a_demotion() {
     let mut world = without(3, &[2, 3], |world| world.elect(1, &[2, 3]));
@@ -230,7 +231,7 @@ fn a_plan_waits_for_a_demotion() {
     world.enters(1, RecoveryStage::ForceLeader);
     world.enters(1, RecoveryStage::DemoteFailedVoter);
     world.refused(Action::Late { slot: 0 }, Reason::RecoveryInProgress);
-    // The recovery is aborted, and the order to stop changes nothing.
+    // The recovery is aborted. The order to exit changes nothing.
     let entered = Outcome::Done(Returned::Entered(RecoveryStage::ExitForceLeader));
     assert_eq!(world.apply(&Action::RecoveryTimeout), entered);
     assert!(world.recovery().aborted && world.recovery().plans.is_empty());
@@ -239,12 +240,12 @@ fn a_plan_waits_for_a_demotion() {
     assert_eq!(world.recovery_plan(1), Some(PlanUnderWay { step: 5, exits: true }));
     world.enters(1, RecoveryStage::Failed);
     assert_eq!(world.at(1).role, Role::Follower);
-    // Regions were dropped before anything was done to them.
+    // PD dropped its regions before it changed anything in them.
     assert_eq!((world.view().pd.regions.len(), world.view().pd.relearns), (0, true));
     world.refused(Action::RecoveryTimeout, Reason::NoRecovery);
 }
 
-/// A store forgets its plan, and PD its recovery; each is begun again.
+/// A store's plan and PD's recovery are volatile. Each begins again.
 #[test]
 fn what_is_volatile_is_begun_again() {
     let mut world = without(3, &[2, 3], |world| world.elect(1, &[2, 3]));
@@ -259,10 +260,10 @@ fn what_is_volatile_is_begun_again() {
     world.enters(1, RecoveryStage::DemoteFailedVoter);
     world.done([apply(1), Action::PdRestart]);
     assert_eq!((world.view().pd.recovery, world.view().pd.recovery_step), (None, 4));
-    // The store ends the plan.
+    // The store finishes the plan.
     world.done([apply(1), lives(1, Reply::Delivered)]);
     assert_eq!((world.recovery_plan(1), world.at(1).role), (None, Role::Follower));
-    // Nobody is left to be given up, and nothing to be done.
+    // No failed store is left, and nothing is to be done.
     let reply = Reply::Delivered;
     world.done([campaign(1), Action::RegionHeartbeat { region: REGION, store: 1, reply }]);
     world.done([gives_up(&[2, 3])]);
@@ -273,7 +274,7 @@ fn what_is_volatile_is_begun_again() {
     assert_eq!(world.view().stores[&2].status, StoreStatus::Down);
 }
 
-/// All that had the region is gone: another takes its place, empty.
+/// Every peer of the region is gone. An empty region takes its place.
 #[test]
 fn a_hole_is_filled_by_an_empty_region() {
     let scope = placing(2, &[2]);
@@ -291,8 +292,8 @@ fn a_hole_is_filled_by_an_empty_region() {
     assert!(!world.view().pd.relearns);
 }
 
-/// Of five voters three are given up. The longer log is on store 2; store 4 has asked in a
-/// term that nobody else knows, and is asked in one above that.
+/// Three of five voters have failed. The longer log is on store 2. Store 4 has campaigned in a term
+/// that no other peer knows, and the forced leader campaigns in a higher one.
 #[test]
 fn the_best_log_leads_in_a_term_above_all_others() {
     let mut world = without(5, &[1, 3, 5], |world| {
@@ -335,8 +336,8 @@ fn holds_report(region: u64, from: StoreId) -> Action {
     Action::Hold { region, from, to: 0, message: Outgoing::StoreReport }
 }
 
-/// What store 1 has done is under way: PD asks once more, and counts what comes late in its
-/// own step alone. The store may be gone by then.
+/// Store 1's report is in flight, and PD asks once more. A late report counts only in its own
+/// stage, even if its store has failed meanwhile.
 #[test]
 fn a_report_counts_in_its_step_however_late() {
     let mut world = without(3, &[2, 3], |world| world.elect(1, &[2, 3]));
@@ -350,13 +351,13 @@ fn a_report_counts_in_its_step_however_late() {
     world.refused(holds_report(0, 1), Reason::NothingToDo);
     world.send_store_heartbeat(1);
     world.enters(1, RecoveryStage::ForceLeader);
-    // It is of the step before.
+    // It belongs to the stage before.
     world.done([Action::Late { slot: 0 }]);
     assert_eq!((world.view().held.len(), world.recovery().reports), (0, [(1, None)].into()));
     world.done([holds_report(0, 1), Action::Crash { store: 1 }]);
     let outcome = world.apply(&Action::Late { slot: 0 });
     assert_eq!(outcome, Outcome::Done(Returned::Entered(RecoveryStage::DemoteFailedVoter)));
-    // Nobody leads by force any more: PD has it forced once more.
+    // The forced leader is gone. PD orders one again.
     world.done([Action::Restart { store: 1 }]);
     world.send_store_heartbeat(1);
     world.enters(1, RecoveryStage::ForceLeader);
