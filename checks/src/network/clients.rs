@@ -1,11 +1,9 @@
-//! Clients as TinyKV's `GenericTest` has them: each puts one key after the
-//! other in a range of its own, and scans that range in between, which must
-//! give everything it put and nothing else. At the end it scans once more and
-//! removes it all.
+//! Clients as in TinyKV's `GenericTest`. Each writes one key after another in a range of its own.
+//! In between it scans that range and must find everything that it wrote and nothing else. At the
+//! end it scans once more and deletes its keys.
 //!
-//! A client finds its way by the placement driver, and asks again where it was
-//! refused, learns that nobody knows, or waited too long. It writes the same
-//! again then, which may happen twice and does no harm.
+//! A client asks the placement driver for the route. It asks again after a refusal, an unknown
+//! result, or a timeout, and repeats the same write. A write that takes effect twice does no harm.
 
 use rollcall_traces::{Command, Epoch, Key, RegionId, Value};
 
@@ -15,14 +13,14 @@ use super::pd::Route;
 use super::requests::{Reply, Ticket};
 use crate::world::convert;
 
-/// Ticks that a client waits for its answer.
+/// Ticks that a client waits for its reply.
 const PATIENCE: u64 = 30;
 
-/// What a client is about.
+/// What a client is doing.
 enum Task {
     Idle,
     Put(Option<Ticket>),
-    /// All from `from` on is still to be read.
+    /// Everything from `from` on is still to be read.
     Scan {
         from: Key,
         found: Vec<(Key, Value)>,
@@ -39,14 +37,14 @@ struct Client {
     written: u64,
     task: Task,
     way: Way,
-    /// When it last asked.
+    /// The tick of its last request.
     since: u64,
 }
 
 /// All clients of a run.
 pub(super) struct Clients {
     clients: Vec<Client>,
-    /// They come to their end.
+    /// Whether they only finish what they began.
     closing: bool,
     /// Scans that found what they should.
     pub(super) scans: u64,
@@ -60,13 +58,13 @@ fn value(client: u64, number: u64) -> Value {
     Value::from(format!("x {client} {number} y").as_str())
 }
 
-/// What a client remembers of its way until it is refused.
+/// The route that a client uses until it is refused.
 #[derive(Default)]
 pub(super) struct Way(Option<Route>);
 
 impl Way {
-    /// The leader's place, its region and epoch, for `key`: by what is
-    /// remembered, or what PD says now; nothing where its store is down.
+    /// The leader's index, its region and epoch, for `key`: from the known route, or from PD.
+    /// `None` if the leader's store is down.
     pub(super) fn to(&mut self, network: &Network, key: &Key) -> Option<(usize, RegionId, Epoch)> {
         self.0.take_if(|known| !known.region.contains(key.as_bytes()));
         if self.0.is_none() {
@@ -82,8 +80,8 @@ impl Way {
         None
     }
 
-    /// Asks whoever leads there to write; a ticket where it took it. Most give
-    /// the epoch that they know, some trust the leader.
+    /// Asks the leader to write; returns a ticket if it accepts. Most clients send the epoch that
+    /// they know, some send none.
     pub(super) fn write(&mut self, network: &mut Network, command: &Command) -> Option<Ticket> {
         let (at, region, epoch) = self.to(network, command.written_key()?)?;
         let epoch = network.random.percent(90).then_some(epoch);
@@ -94,7 +92,7 @@ impl Way {
         ticket
     }
 
-    /// Asks for all values of the region that has `key`.
+    /// Reads all values of the region that has `key`.
     fn snap(&mut self, network: &mut Network, key: &Key) -> Option<Ticket> {
         let (at, region, _) = self.to(network, key)?;
         let ticket = network.read(at, region, None).ok();
@@ -111,13 +109,13 @@ impl Clients {
         Self { clients: (1..=count).map(client).collect(), closing: false, scans: 0 }
     }
 
-    /// From now on they only finish what they began, scan and remove.
+    /// From now on, clients only finish their task, scan and delete.
     pub(super) fn close(&mut self) {
         self.closing = true;
     }
 
-    /// A client that has not removed all that it put, and who is asked for it; nothing if
-    /// none is left.
+    /// A client that has not deleted all its keys, and the leader of its range; `None` if there is
+    /// none left.
     pub(super) fn waits(&self, network: &Network) -> Option<String> {
         let waiting = self.clients.iter().find(|client| !matches!(client.task, Task::Gone))?;
         let first = match &waiting.task {
@@ -137,10 +135,9 @@ impl Clients {
         self.clients.iter().map(|client| client.written).sum()
     }
 
-    /// Every client gets its answers, and some ask.
+    /// Every client takes its replies, and some send requests.
     ///
-    /// # Errors
-    /// Where a scan does not find what it must.
+    /// # Errors If a scan does not find what it must.
     pub(super) fn act(&mut self, network: &mut Network) -> Result<(), Lost> {
         for client in &mut self.clients {
             self.scans += u64::from(client.listen(network)?);
@@ -159,12 +156,12 @@ impl Clients {
 }
 
 impl Client {
-    /// Begins to read all that it put.
+    /// The scan of everything that it wrote.
     fn scan(&self, last: bool) -> Task {
         Task::Scan { from: key(self.number, 0), found: Vec::new(), ticket: None, last }
     }
 
-    /// Asks for what it has no ticket for.
+    /// Sends the request for which it has no ticket yet.
     fn ask(&mut self, network: &mut Network) {
         let (client, number) = (self.number, self.written);
         match &mut self.task {
@@ -185,7 +182,7 @@ impl Client {
         self.since = network.now;
     }
 
-    /// Takes the replies in; whether a scan is over.
+    /// Takes its reply; returns whether a scan is complete.
     fn listen(&mut self, network: &mut Network) -> Result<bool, Lost> {
         let late = network.now > self.since + PATIENCE;
         let mut receive = |slot: &mut Option<Ticket>| {
@@ -194,7 +191,7 @@ impl Client {
             network.requests.forget(ticket);
             *slot = None;
             if matches!(reply, Reply::Unknown) {
-                // Whoever was asked may be cut off.
+                // The store that was asked may be partitioned.
                 self.way = Way::default();
             }
             Some(reply)
@@ -208,7 +205,7 @@ impl Client {
             }
             Task::Scan { from, found, ticket, last } => {
                 let Some(Reply::Snap { region, data }) = receive(ticket) else { return Ok(false) };
-                // Its range may have become another since the way was asked for.
+                // The region's range may have changed since the route was learned.
                 if !region.contains(from.as_bytes()) {
                     self.way = Way::default();
                     return Ok(false);
@@ -234,7 +231,7 @@ impl Client {
         Ok(false)
     }
 
-    /// It found what it put, all of it, in order.
+    /// Checks that a scan found everything that the client wrote, in order, and nothing else.
     fn scanned(&mut self, found: &[(Key, Value)], last: bool) -> Result<(), Lost> {
         let expected = |number: u64| (key(self.number, number), value(self.number, number));
         if !found.iter().cloned().eq((0..self.written).map(expected)) {

@@ -1,8 +1,7 @@
-//! What a run must have come to once nothing disturbs it any more.
+//! What must hold at the end of a run, once faults have stopped.
 //!
-//! The regions of the leaders cover the key space, every member has what its
-//! leader has, and every log is within its limit; clients found what they put,
-//! removed it, and nothing is left.
+//! The leaders' regions cover the key space. Every member has what its leader has. Every log is
+//! within its limit. Clients found what they wrote and deleted it, and no key is left.
 
 use rollcall_impl::{Member, PeerState, PeerStatus};
 use rollcall_traces::{Key, RegionId, StoreId};
@@ -11,10 +10,10 @@ use thiserror::Error;
 use super::Network;
 use crate::world::convert;
 
-/// Ticks that a cluster may take after the last fault to keep its promises.
+/// Ticks after the last fault within which the cluster must settle.
 pub(super) const RECOVERY: u64 = 800;
 
-/// A promise that the implementation broke.
+/// What a run violated.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Lost {
     /// A client does not find what was acknowledged, or finds something else.
@@ -27,7 +26,7 @@ pub enum Lost {
         /// How many it found.
         found: u64,
     },
-    /// What was removed is still there.
+    /// A deleted key is still there.
     #[error("store {store} still has `{key}` in region {region}, although it was removed")]
     Left {
         /// The store.
@@ -37,21 +36,21 @@ pub enum Lost {
         /// The key.
         key: Key,
     },
-    /// Long after the last fault the cluster is not at rest.
+    /// The cluster has not settled long after the last fault.
     #[error("{RECOVERY} ticks after the last fault the cluster is not at rest: {0}")]
     Rest(String),
-    /// Regions grew, and none was split.
+    /// Regions grew, and none split.
     #[error("the first region has no end: nothing was split")]
     NoSplit,
-    /// A scenario of its own came to something else.
+    /// A scenario with steps of its own had another result.
     #[error("{0}")]
     Otherwise(String),
 }
 
 impl Network {
-    /// The leaders in key order, once their regions cover the key space, none is joint or
-    /// merging, every member has applied what its leader has, and (TinyKV's check) no log is
-    /// longer than twice its limit; what is not so yet.
+    /// The leaders in key order. The error says what is not settled yet: their regions must cover
+    /// the key space, none may be joint or merging, every member must have applied what its leader
+    /// has, and (TinyKV's check) no log may be longer than twice its limit.
     pub(super) fn settled(&self, log_limit: Option<u64>) -> Result<Vec<(usize, RegionId)>, String> {
         let leaders = self.leaders();
         let mut settled = Vec::new();
@@ -94,7 +93,7 @@ impl Network {
         })
     }
 
-    /// Whether the members of these leaders' regions hold nothing any more.
+    /// Checks that the members of these leaders' regions hold no key.
     pub(super) fn emptied(&self, leaders: &[(usize, RegionId)]) -> Result<(), Lost> {
         for &(at, region) in leaders {
             let Some(leader) = self.status(at, region) else { continue };

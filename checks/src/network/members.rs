@@ -1,11 +1,11 @@
-//! Who changes members: TinyKV's `confchanger`, by the sound way, and as the placement
-//! driver of TiKV does.
+//! Changes members: as TinyKV's `confchanger` does, with safe steps, and as TiKV's placement driver
+//! does.
 //!
-//! In a random region one store is emptied or given a peer with a fresh id, as in TinyKV; or
-//! some stores at once get, lose, promote and demote their peers by a joint change, which
-//! then is left by hand or by the placement driver (`joint_state_checker.go`). Where TinyKV
-//! removes a leader or one of an even number of voters, leadership moves first, and the
-//! voter is demoted first.
+//! In a random region, one store loses its peer or gets a peer with a fresh id, as in TinyKV. Or
+//! several stores at once get, lose, promote and demote their peers by a joint change. That change
+//! is left by hand or by the placement driver (`joint_state_checker.go`). Before a leader or one of
+//! an even number of voters is removed, leadership moves and the voter is demoted; TinyKV does
+//! neither.
 
 use std::collections::BTreeMap;
 
@@ -14,29 +14,29 @@ use rollcall_traces::{Change, ChangeKind, Command, RegionId, StoreId};
 
 use super::Network;
 
-/// Ticks after which a goal that is not reached is given up.
+/// Ticks after which an unreached goal is dropped.
 const PATIENCE: u64 = 80;
 
-/// What a store shall have of a region.
+/// What a store should have of a region.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Want {
     Nothing,
-    /// A voter, with that id if it is new.
+    /// A voter, with this id if it is new.
     Voter(u64),
     Learner(u64),
 }
 
-/// What shall come about in a region.
+/// The members that a region should get.
 #[derive(Clone)]
 pub(super) struct Goal {
     region: RegionId,
     /// Stores that are not named stay as they are.
     wants: BTreeMap<StoreId, Want>,
-    /// By joint changes, where more than one member is to change.
+    /// Whether several members change by one joint change.
     at_once: bool,
-    /// Who is new joins as a learner first.
+    /// Whether a new member joins as a learner first.
     learners_first: bool,
-    /// Who entered a joint configuration leaves it; if not, the placement driver does.
+    /// Whether the joint configuration is left by hand; otherwise the placement driver does it.
     by_hand: bool,
     until: u64,
 }
@@ -46,24 +46,24 @@ pub(super) struct Goal {
 pub(super) struct ConfChanger {
     goal: Option<Goal>,
     next_at: u64,
-    /// Goals that came about.
+    /// Goals that were reached.
     pub(super) made: u64,
-    /// How often a leader took the word to leave a joint configuration.
+    /// How often a leader accepted the command to leave a joint configuration.
     pub(super) left: Left,
 }
 
 /// By whom joint configurations were left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Left {
-    /// By who entered them.
+    /// By the test that entered them.
     pub by_hand: u64,
-    /// By the placement driver, which knows them.
+    /// By the placement driver.
     pub by_pd: u64,
 }
 
 impl ConfChanger {
-    /// Takes the next step towards the goal, or a new goal.
-    /// Regions that are about to merge are left alone, mostly.
+    /// Takes the next step towards the goal, or draws a new goal. Usually spares regions that are
+    /// about to merge.
     pub(super) fn act(&mut self, network: &mut Network, spared: &[RegionId]) {
         if network.now < self.next_at {
             return;
@@ -96,7 +96,7 @@ impl ConfChanger {
         }
     }
 
-    /// The region's members shall come to be on the stores and in the roles of another's.
+    /// Sets the goal that the region's members have the stores and roles of another region's.
     pub(super) fn align(&mut self, network: &mut Network, region: &Region, like: &Region) {
         let wants = network.nodes.iter().map(|node| node.id).collect::<Vec<_>>();
         let wants = wants.into_iter().map(|store| {
@@ -118,18 +118,18 @@ impl ConfChanger {
         });
     }
 
-    /// Whether nothing is to be done in the region, or elsewhere.
+    /// Whether there is nothing to do in the region, or only elsewhere.
     pub(super) fn is_idle(&self) -> bool {
         self.goal.is_none()
     }
 
-    /// Whether who entered the region's joint configuration will leave it.
+    /// Whether the region's joint configuration is to be left by hand.
     fn leaves_by_hand(&self, region: RegionId) -> bool {
         self.goal.as_ref().is_some_and(|goal| goal.by_hand && goal.region == region)
     }
 
-    /// The placement driver ends the joint configurations that are reported to it, but for those
-    /// that somebody leaves by hand; nobody does any more when the run comes to its end.
+    /// The placement driver leaves the joint configurations that are reported to it, except those
+    /// that are to be left by hand. At the end of a run there are no exceptions.
     pub(super) fn leave_joint(&mut self, network: &mut Network, at_the_end: bool) {
         for (at, region) in network.leaders() {
             let Some(peer) = network.status(at, region) else { continue };
@@ -150,7 +150,7 @@ fn votes(member: &Member) -> bool {
     matches!(member.role, MemberRole::Voter | MemberRole::IncomingVoter)
 }
 
-/// What to do next, in a region that has a leader: one member in half of all cases.
+/// Draws a goal for a region that has a leader. In half of all cases it changes one member.
 fn draw(network: &mut Network, spared: &[RegionId]) -> Option<Goal> {
     let regions: Vec<RegionId> = network.pd.routes().iter().map(|route| route.region.id).collect();
     let region = *network.random.choose(&regions)?;
@@ -194,12 +194,12 @@ fn draw(network: &mut Network, spared: &[RegionId]) -> Option<Goal> {
 
 enum Next {
     Propose(Command),
-    /// The placement driver will do something.
+    /// Wait for the placement driver.
     Wait,
     Reached,
 }
 
-/// What the leader on `own` shall propose next.
+/// The next proposal of the leader on `own`.
 fn next_step(network: &Network, region: &Region, own: StoreId, goal: &Goal) -> Next {
     if region.is_joint() {
         return if goal.by_hand { leave(network, region, own) } else { Next::Wait };
@@ -209,7 +209,7 @@ fn next_step(network: &Network, region: &Region, own: StoreId, goal: &Goal) -> N
     let touches_voter = |change: &&Change| {
         change.kind == ChangeKind::AddVoter || region.member(change.peer).is_some_and(votes)
     };
-    // Who loses a voter demotes it first, and removes what is a learner then.
+    // A voter that is to be removed is demoted first, and removed once it is a learner.
     let joint: Vec<Change> = changes.iter().map(|change| demoted(region, *change)).collect();
     let together: Vec<Change> = if goal.at_once {
         joint.iter().filter(|change| is_joint(region, change, goal)).copied().collect()
@@ -240,7 +240,7 @@ fn next_step(network: &Network, region: &Region, own: StoreId, goal: &Goal) -> N
     Next::Propose(Command::ChangePeer(first))
 }
 
-/// What is to change on a store.
+/// The change on a store.
 fn change(region: &Region, store: StoreId, want: Want, goal: &Goal) -> Option<Change> {
     let member = region.member_on(store);
     let (kind, peer) = match (want, member) {
@@ -255,7 +255,7 @@ fn change(region: &Region, store: StoreId, want: Want, goal: &Goal) -> Option<Ch
     Some(Change { kind, peer, store })
 }
 
-/// The removal of a voter as a joint change has it.
+/// A voter's removal as a joint change allows it: a demotion.
 fn demoted(region: &Region, change: Change) -> Change {
     if change.kind == ChangeKind::Remove && region.member(change.peer).is_some_and(votes) {
         return Change { kind: ChangeKind::AddLearner, ..change };
@@ -263,19 +263,19 @@ fn demoted(region: &Region, change: Change) -> Change {
     change
 }
 
-/// Whether the change may go along with others: who is new to a group whose newcomers are
-/// learners first joins before it.
+/// Whether the change may be part of a joint change. A new member that must be a learner first
+/// joins before that.
 fn is_joint(region: &Region, change: &Change, goal: &Goal) -> bool {
     !goal.learners_first || region.member(change.peer).is_some()
 }
 
-/// The way out of a joint configuration: a leader that is demoted hands over before.
+/// Leaves a joint configuration. A leader that is being demoted transfers leadership first.
 fn leave(network: &Network, region: &Region, own: StoreId) -> Next {
     let demoted = region.member_on(own).is_some_and(|member| member.role == MemberRole::DemotingVoter);
     if demoted { away_from(network, region, own) } else { Next::Propose(Command::LeaveJoint) }
 }
 
-/// Leadership moves to another voter, each in its turn.
+/// Transfers leadership to another voter, to each in turn.
 fn away_from(network: &Network, region: &Region, own: StoreId) -> Next {
     let others: Vec<StoreId> = region
         .peers

@@ -1,7 +1,7 @@
-//! Who merges regions: a random one into its neighbour, aligned first (PD
-//! `merge_checker.go`, `CreateMergeRegionOperator`), and what the stores of a region that is
-//! merging do by themselves (TiKV `fsm/peer.rs on_check_merge`): the target's leader is asked
-//! to take it in, and where that can no longer be, the merge is taken back.
+//! Merges regions: a random one into its neighbour, with members aligned first (PD
+//! `merge_checker.go`, `CreateMergeRegionOperator`). It also does what the stores of a merging
+//! region do by themselves (TiKV `fsm/peer.rs on_check_merge`): they ask the target's leader to
+//! commit the merge, and roll it back where it can no longer be committed.
 
 use rollcall_impl::{MemberRole, PeerState, Region};
 use rollcall_traces::{Command, Outcome, Reason, RegionId};
@@ -10,10 +10,10 @@ use super::Network;
 use super::members::ConfChanger;
 use crate::world::convert;
 
-/// Ticks after which a merge that is not begun is given up.
+/// Ticks after which a merge that has not begun is dropped.
 const PATIENCE: u64 = 120;
 
-/// A region that shall go into another.
+/// A region that should merge into another.
 #[derive(Clone, Copy)]
 struct Goal {
     source: RegionId,
@@ -21,17 +21,17 @@ struct Goal {
     until: u64,
 }
 
-/// Begins merges, one at a time.
+/// Starts merges, one at a time.
 #[derive(Default)]
 pub(super) struct Merger {
     goal: Option<Goal>,
-    /// Brings the members of the source to where the target's are.
+    /// Moves the source's members to the target's stores.
     members: ConfChanger,
     next_at: u64,
 }
 
 impl Merger {
-    /// The regions of the merge that is prepared.
+    /// The regions of the planned merge.
     pub(super) fn regions(&self) -> Vec<RegionId> {
         self.goal.iter().flat_map(|goal| [goal.source, goal.target]).collect()
     }
@@ -48,7 +48,7 @@ impl Merger {
         };
     }
 
-    /// Whether there is still something to do.
+    /// Takes the next step; returns whether there is still something to do.
     fn go_on(&mut self, network: &mut Network, goal: Goal) -> bool {
         let route = |region| network.pd.routes().iter().find(|route| route.region.id == region);
         let (Some(source), Some(target)) = (route(goal.source), route(goal.target)) else { return false };
@@ -78,7 +78,7 @@ impl Merger {
                 return true;
             }
         }
-        // As the store that is asked knows it; now and then as another does.
+        // The target as the asked store knows it, and now and then as another store does.
         let beside = network.status(at, goal.target).map(|peer| peer.region().clone());
         let named = beside.filter(|_| network.random.percent(90)).unwrap_or(into);
         network.propose(at, goal.source, &Command::prepare_merge(convert::region(&named)), None);
@@ -91,7 +91,7 @@ fn are_side_by_side(one: &Region, other: &Region) -> bool {
     joins(one, other) || joins(other, one)
 }
 
-/// Two regions side by side, either the source.
+/// Two adjacent regions. Either may be the source.
 fn draw(network: &mut Network) -> Option<Goal> {
     let routes = network.pd.routes();
     let pairs: Vec<(RegionId, RegionId)> = routes
@@ -112,8 +112,8 @@ fn fits(one: &Region, other: &Region) -> bool {
 }
 
 impl Network {
-    /// Every store with a peer of a region that is merging asks the target's leader, if
-    /// that is here, to take it in.
+    /// Every store with a peer of a merging region asks the target's leader, if it is on that
+    /// store, to commit the merge.
     pub(super) fn check_merges(&mut self) {
         for at in 0..self.nodes.len() {
             for source in self.regions(at) {
@@ -144,7 +144,7 @@ impl Network {
                 }
             )
         });
-        // Where the target is not led the store sees for itself whether it went on.
+        // Without a leader of the target, the store itself checks whether the target has moved on.
         if leads(self, source) && (refused || self.random.percent(20)) {
             self.propose(at, source, &Command::RollbackMerge { commit: 0 }, None);
         }

@@ -1,6 +1,5 @@
-//! What somebody asks for and mostly does not get: changes that do not fit, splits under an
-//! epoch that is over in one of its parts or in both, ids that are too few or taken, the
-//! wrong peer. Whatever the answer, the model must give the same.
+//! Odd requests, most of which are refused: changes that do not fit, splits under a stale epoch (in
+//! one or both parts), too few or used ids, the wrong peer. The model must give the same answer.
 
 use rollcall_impl::{MemberRole, Region};
 use rollcall_traces::{Change, ChangeKind, Child, Command, Derive, Epoch, Key, RegionId};
@@ -9,7 +8,7 @@ use super::Network;
 use crate::world::convert;
 
 impl Network {
-    /// Now and then somebody asks for something odd.
+    /// Sends an odd request now and then.
     pub(super) fn ask_oddly(&mut self) {
         if !self.random.percent(12) {
             return;
@@ -33,7 +32,7 @@ impl Network {
         self.propose(at, region, &command, epoch);
     }
 
-    /// An epoch that is over in one part or in both; in a fifth of all cases none is given.
+    /// An epoch that is stale in one or both parts. In a fifth of all cases, none is given.
     fn odd_epoch(&mut self, now: Epoch) -> Option<Epoch> {
         let older = |number: u64| number.saturating_sub(1);
         let Epoch { conf_ver, version } = now;
@@ -46,7 +45,7 @@ impl Network {
         }
     }
 
-    /// A split at a key that is there, into two parts or three.
+    /// A split at an existing key, into two or three regions.
     fn odd_split(&mut self, at: usize, region: RegionId, known: &Region) -> Option<Command> {
         let keys: Vec<Key> = self.status(at, region)?.data().keys().map(convert::key).collect();
         let middle = self.random.below(keys.len().max(1) as u64) as usize;
@@ -64,7 +63,7 @@ impl Network {
         Some(Command::Split { children, derive })
     }
 
-    /// One or two changes of random members and stores, mostly such that do not fit.
+    /// One or two changes of random members and stores, most of which do not fit.
     fn odd_change(&mut self, known: &Region) -> Command {
         let mut changes = Vec::new();
         for _ in 0..1 + self.random.below(2) {
@@ -84,8 +83,8 @@ impl Network {
         }
     }
 
-    /// Learners come or go in one joint change that touches no voter: the region would not
-    /// even show that it is joint.
+    /// Adds or removes learners in one joint change without a voter. Such a region would not even
+    /// show that it is joint.
     fn learners_alone(&mut self, known: &Region) -> Option<Command> {
         let mut changes = Vec::new();
         for store in self.nodes.iter().map(|node| node.id) {
@@ -99,7 +98,7 @@ impl Network {
         (changes.len() > 1).then_some(Command::EnterJoint { changes })
     }
 
-    /// A voter leaves as another joins, in one joint change: it must be demoted first.
+    /// Removes a voter while another joins, in one joint change. It must be demoted first.
     fn removal_at_once(&mut self, known: &Region) -> Command {
         let free = self.nodes.iter().map(|node| node.id).find(|store| known.member_on(*store).is_none());
         let newcomer =

@@ -1,9 +1,8 @@
-//! Stores that send each other single messages: the implementation left to
-//! itself, and every event with the facts after it written down.
+//! Stores that exchange single messages: the implementation runs freely, and every event is
+//! recorded with the durable facts after it.
 //!
-//! Nothing here tells raft-rs how to replicate; its own probing, pipelining
-//! and clocks are at work. What happens when is drawn from a seed
-//! (`schedule.rs`), so a run can be had again.
+//! raft-rs replicates with its own probing, pipelining and clocks. The order of events is drawn
+//! from a seed (`schedule.rs`), so a run can be repeated.
 
 mod clients;
 mod ending;
@@ -34,8 +33,8 @@ use crate::world::convert;
 use pd::Pd;
 use requests::Requests;
 
-/// The clock of a real cluster: heartbeats every 2 ticks, elections after 10
-/// to 20 (TinyKV's test configuration).
+/// A cluster's clock in ticks: heartbeats every 2, elections after 10 to 20 (TinyKV's test
+/// configuration).
 const CLOCK: Config = Config {
     election_tick: 10,
     heartbeat_tick: 2,
@@ -45,22 +44,22 @@ const CLOCK: Config = Config {
     ..Config::SIMULATOR
 };
 
-/// One store's place.
+/// One store of the run.
 struct Node {
     id: StoreId,
     up: bool,
-    /// Until then its clock stands still.
+    /// Ticks for which its clock stands still.
     stalled: u64,
-    /// Of a store that is down what will come back.
+    /// The store. While it is down, the store that will restart.
     store: SyncedStore<Sound>,
 }
 
-/// What can be under way.
+/// A message in flight.
 #[derive(Clone)]
 enum Parcel {
     /// From a store.
     Raft(rollcall_impl::Message),
-    /// From the placement driver: ids for a split of a region, for that store.
+    /// From the placement driver to that store: ids for a split of a region.
     Ids { to: StoreId, region: RegionId, reply: Input },
 }
 
@@ -83,26 +82,26 @@ impl Parcel {
     }
 }
 
-/// A message under way.
+/// A message in flight and its delivery.
 #[derive(Clone)]
 struct Flight {
     id: u64,
-    /// The tick at which it arrives.
+    /// The tick of its delivery.
     due: u64,
     parcel: Parcel,
 }
 
-/// Whose facts an event tells.
+/// Whose facts an event records.
 #[derive(Clone, Copy)]
 enum Changed {
     Nobody,
-    /// Of one region on the store in that place.
+    /// Those of one region on the store at this index.
     Peer(usize, RegionId),
-    /// Of every region there.
+    /// Those of every region on the store at this index.
     Store(usize),
 }
 
-/// Stores, and what is under way between them.
+/// Stores, and the messages between them.
 struct Network {
     config: Config,
     nodes: Vec<Node>,
@@ -111,17 +110,17 @@ struct Network {
     requests: Requests,
     now: u64,
     random: Random,
-    /// Who has the shortest election timeout.
+    /// Rotates the election timeouts between stores.
     rotation: u64,
     book: Book,
-    /// When each peer, by place and region, last heard from another.
+    /// When each peer, by store index and region, last received a message.
     last_received: BTreeMap<(usize, RegionId), u64>,
     events: Vec<Event>,
     sent: u64,
 }
 
 impl Network {
-    /// The stores of `scope` with their first replicas, and nothing begun.
+    /// The stores of `scope` with their first peers.
     fn new(scope: &Scope, parameters: &Parameters, seed: u64) -> Self {
         let mut random = Random::new(seed);
         let config = match parameters.split {
@@ -169,13 +168,13 @@ impl Network {
         SyncedStore::open(id, config, Sound, engine).expect("what a store wrote it can read")
     }
 
-    /// No two stores draw alike: a peer keeps its timeout until it is loaded
-    /// again, and two voters with the same one split every vote for ever.
+    /// Draws an election timeout that differs from other stores'. A peer keeps its timeout until it
+    /// is loaded again, and two voters with equal timeouts would split every vote.
     fn draw_timeout(&mut self, store: StoreId) -> usize {
         CLOCK.election_tick + ((store + self.rotation) % 5 * 2 + self.random.below(2)) as usize
     }
 
-    /// The timeout of peers that the next step of that store creates.
+    /// Draws the timeout of peers that the store's next step creates.
     fn redraw_timeout(&mut self, at: usize) {
         let timeout = self.draw_timeout(self.nodes[at].id);
         self.nodes[at].store.draw_election_tick(timeout).expect("no shorter than the shortest");
@@ -185,12 +184,12 @@ impl Network {
         self.nodes.iter().position(|node| node.id == store).expect("a store of the scope")
     }
 
-    /// The regions of which the store in that place has a peer or a tombstone.
+    /// The regions of which this store has a peer or a tombstone.
     fn regions(&self, at: usize) -> Vec<RegionId> {
         self.nodes[at].store.regions().collect()
     }
 
-    /// What is on the store in that place.
+    /// The peer or tombstone on this store.
     fn peer(&self, at: usize, region: RegionId) -> Option<Peer> {
         let store = &self.nodes[at].store;
         match store.peer(region) {
@@ -199,13 +198,13 @@ impl Network {
         }
     }
 
-    /// The live peer of the running store in that place.
+    /// The live peer on this store; `None` if the store is down.
     fn status(&self, at: usize, region: RegionId) -> Option<PeerStatus<'_>> {
         let node = &self.nodes[at];
         if node.up { node.store.peer(region) } else { None }
     }
 
-    /// Everywhere that a leader of any region runs.
+    /// Every place where a leader runs.
     fn leaders(&self) -> Vec<(usize, RegionId)> {
         let places =
             (0..self.nodes.len()).flat_map(|at| self.regions(at).into_iter().map(move |region| (at, region)));
@@ -215,14 +214,14 @@ impl Network {
         places.filter(leads).collect()
     }
 
-    /// Where the region's leader of the newest term runs.
+    /// The index of the store with the region's leader of the newest term.
     fn leader(&self, region: RegionId) -> Option<usize> {
         let leaders = self.leaders().into_iter().filter(|(_, of)| *of == region);
         let newest = leaders.max_by_key(|(at, _)| self.status(*at, region).map(|peer| peer.term()));
         newest.map(|(at, _)| at)
     }
 
-    /// One step of the store in that place.
+    /// One step of this store.
     fn step(&mut self, at: usize, input: Input) -> Result<Vec<Output>, Reason> {
         self.nodes[at].store.step(input).map_err(|error| match error.refusal() {
             Some(refusal) => convert::reason(refusal),
@@ -230,7 +229,7 @@ impl Network {
         })
     }
 
-    /// Writes an event down, and sends off what came of it.
+    /// Records an event and sends its outputs.
     fn happened(&mut self, changed: Changed, event: Happening, outputs: Vec<Output>) {
         let mut sent = Vec::new();
         for output in outputs {
@@ -290,7 +289,7 @@ impl Network {
         Sent { id: self.sent, message }
     }
 
-    /// Most messages arrive within the tick, some far behind others.
+    /// Most messages arrive within the tick, a few much later.
     fn draw_delay(&mut self) -> u64 {
         match self.random.below(10) {
             0..7 => 0,
@@ -299,12 +298,12 @@ impl Network {
         }
     }
 
-    /// A tick of one store's clock; written down where anything comes of it.
+    /// Ticks one store's clock; recorded if it has an effect.
     ///
-    /// Now and then a clock stands still for up to two election timeouts.
-    /// Timeouts are constant here, and without that one voter with the shorter
-    /// timeout and the shorter log would disturb the other's elections for ever
-    /// (raft-rs draws a new timeout each time; pre_vote would help too).
+    /// Now and then a clock stands still for up to two election timeouts. Timeouts are constant
+    /// here. Without these pauses, a voter with a shorter timeout and a shorter log would disrupt
+    /// the other's elections for ever. (raft-rs draws a new timeout each time; pre_vote would help
+    /// too.)
     fn tick(&mut self, at: usize) {
         if self.now < self.nodes[at].stalled {
             return;
@@ -325,7 +324,7 @@ impl Network {
         }
     }
 
-    /// A message reaches its receiver, if that runs.
+    /// Delivers a message if its receiver is up.
     fn deliver(&mut self, id: u64, parcel: Parcel) {
         let at = self.index_of(parcel.to());
         if !self.nodes[at].up {
@@ -338,7 +337,7 @@ impl Network {
             Parcel::Ids { region, reply, .. } => (region, reply),
         };
         self.received(at, region);
-        // A refusal shows in the facts: nothing has changed.
+        // The facts show a refusal: nothing has changed.
         let result = self.step(at, input);
         let overlaps = result == Err(Reason::SnapshotOverlap);
         self.happened(
@@ -358,9 +357,9 @@ impl Network {
         }
     }
 
-    /// A snapshot is streamed: its sender learns how that ended. Nothing else
-    /// would bring raft-rs back to sending entries if the answer is lost, or if
-    /// the receiver's store refuses the snapshot.
+    /// Reports a snapshot's status to its sender, as after streaming. Without this report raft-rs
+    /// would not send entries again if the reply is lost or the receiver's store refuses the
+    /// snapshot.
     fn report_snapshot(&mut self, message: u64, region: RegionId, store: StoreId, to: u64, arrived: bool) {
         let at = self.index_of(store);
         if self.status(at, region).is_none() {
@@ -371,7 +370,7 @@ impl Network {
         self.happened(Changed::Peer(at, region), event, outputs);
     }
 
-    /// Takes in what waits to be applied, one thing at a time; whether there was one.
+    /// Applies one committed entry or snapshot; returns whether there was one.
     fn apply(&mut self, at: usize) -> bool {
         let waits = |region: &RegionId| {
             self.status(at, *region)
@@ -387,7 +386,7 @@ impl Network {
         false
     }
 
-    /// Takes in what waits in that region; false where it waits for a merge source, which is
+    /// Applies what waits in this region. Returns false if it waits for a merge source: that is
     /// refused and changes nothing.
     fn apply_in(&mut self, at: usize, region: RegionId) -> bool {
         let store = self.nodes[at].id;
@@ -403,7 +402,7 @@ impl Network {
             Err(Reason::WaitsForSource) => return false,
             Err(reason) => panic!("something waits to be applied, and is refused: {reason}"),
         };
-        // A split reaches every region of its store.
+        // A split changes other regions of the store.
         self.happened(Changed::Store(at), event, outputs);
         true
     }
@@ -424,13 +423,13 @@ impl Network {
         self.happened(Changed::Store(at), Happening::Restart { store }, Vec::new());
     }
 
-    /// The message is under way no more.
+    /// Takes the message out of flight.
     fn land(&mut self, place: usize) -> Flight {
         self.flights.swap_remove(place)
     }
 }
 
-/// Stands in a place for a moment.
+/// A placeholder while a store is moved out.
 fn empty(id: StoreId) -> SyncedStore<Sound> {
     SyncedStore::open(id, CLOCK, Sound, MemoryEngine::new()).expect("nothing can be wrong with nothing")
 }

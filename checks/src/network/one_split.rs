@@ -1,5 +1,5 @@
-//! `TestOneSplit3B` at its own size: a region grows and splits while one store
-//! is cut off, which then catches up.
+//! `TestOneSplit3B` at its own size: a region grows and splits while one store is partitioned; that
+//! store then catches up.
 
 use rollcall_traces::{Command, Key, Outcome, Reason, Value};
 
@@ -8,23 +8,23 @@ use super::ending::{Lost, RECOVERY};
 use super::requests::{Reply, Ticket};
 use super::schedule::Schedule;
 
-/// The store that is cut off.
+/// The partitioned store.
 const CUT_OFF: u64 = 5;
 
-/// Ticks after which a write is asked for again.
+/// Ticks after which a write is sent again.
 const PATIENCE: u64 = 30;
 
 fn otherwise(what: &str) -> Lost {
     Lost::Otherwise(what.into())
 }
 
-/// `k2` holds `v2`.
+/// `text("k", 2)` is `k2`.
 fn text(letter: &str, number: u64) -> Key {
     Key::from(format!("{letter}{number}").as_str())
 }
 
 impl Schedule {
-    /// The test, step by step. The network stays parted for at least so many events.
+    /// The steps of the test. The partition lasts for at least `events` events.
     pub(super) fn one_split(&mut self, events: u64) -> Result<(), Lost> {
         self.must_put([1, 2])?;
         if self.region_of(1).is_none() || self.region_of(1) != self.region_of(2) {
@@ -62,7 +62,7 @@ impl Schedule {
         self.network.events.len() as u64
     }
 
-    /// Puts the keys one after the other, each until it is acknowledged.
+    /// Writes the keys one after another, each until it is acknowledged.
     fn must_put(&mut self, numbers: impl IntoIterator<Item = u64>) -> Result<(), Lost> {
         for number in numbers {
             let command = Command::Put { key: text("k", number), value: text("v", number) };
@@ -76,7 +76,7 @@ impl Schedule {
                     }
                     if reply.is_some() || self.network.now > since + PATIENCE {
                         self.network.requests.forget(ticket);
-                        // Whoever was asked may be cut off.
+                        // The store that was asked may be partitioned.
                         (way, asked) = Default::default();
                     }
                 }
@@ -99,7 +99,7 @@ impl Schedule {
         Some(&route.region)
     }
 
-    /// The parts are adjacent and cover what there was.
+    /// Checks that the two regions are adjacent and cover the original range.
     fn look_at_parts(&self) -> Result<(), Lost> {
         let (Some(left), Some(right)) = (self.region_of(1), self.region_of(2)) else {
             return Err(otherwise("a part of the key space has no region"));
@@ -113,8 +113,8 @@ impl Schedule {
         }
     }
 
-    /// The left region does not know the right one's key, asked under its
-    /// current epoch: by its leader, which is not asked before it leads.
+    /// The left region must refuse a key of the right one, asked under its current epoch. It is
+    /// asked once it has a leader.
     fn refuse_right_key(&mut self) -> Result<(), Lost> {
         let until = self.network.now + RECOVERY;
         while self.network.now < until {

@@ -1,9 +1,9 @@
-//! The placement driver of a run: it allots ids, and knows from heartbeats
-//! where each key's leader is. Clients ask it for the way.
+//! The placement driver of a run. It allots ids and learns from heartbeats where each key's leader
+//! is. Clients ask it for routes.
 //!
-//! A heartbeat counts if no region that it overlaps is newer (PD
-//! `PreCheckPutRegion`); it cannot be parted from the stores, as TinyKV's mock
-//! scheduler cannot. Leaves out everything that PD schedules.
+//! A heartbeat is accepted if no overlapping region is newer (PD `PreCheckPutRegion`). Like
+//! TinyKV's mock scheduler, it is never partitioned from the stores. Left out: everything that PD
+//! schedules.
 
 use rollcall_impl::{Child, IdAllocator, Input, Key, Output, Region, StateRole};
 use rollcall_traces::{Happening, StoreId};
@@ -11,7 +11,7 @@ use rollcall_traces::{Happening, StoreId};
 use super::{Changed, Network};
 use crate::world::convert;
 
-/// Where a region's leader was when it last said so.
+/// A region and its leader as of the last heartbeat.
 #[derive(Clone, Debug)]
 pub(super) struct Route {
     pub(super) region: Region,
@@ -22,7 +22,7 @@ pub(super) struct Route {
 /// The placement driver.
 pub(super) struct Pd {
     ids: IdAllocator,
-    /// In key order, without overlaps; there may be holes.
+    /// In key order, without overlaps. There may be gaps.
     routes: Vec<Route>,
 }
 
@@ -41,7 +41,7 @@ impl Pd {
         self.ids.allot(region, keys)
     }
 
-    /// A leader says what its region is.
+    /// Takes a leader's region heartbeat.
     pub(super) fn heartbeat(&mut self, region: Region, leader: StoreId, term: u64) {
         let range = region.range();
         let epoch = region.epoch;
@@ -61,27 +61,27 @@ impl Pd {
         self.routes.insert(at, Route { region, leader, term });
     }
 
-    /// The way to the region that has `key`, if PD knows of one.
+    /// The route to the region that has `key`, if PD knows one.
     pub(super) fn route(&self, key: &[u8]) -> Option<&Route> {
         self.routes.iter().find(|known| known.region.contains(key))
     }
 
-    /// Every region that it knows.
+    /// Every known region.
     pub(super) fn routes(&self) -> &[Route] {
         &self.routes
     }
 }
 
 impl Network {
-    /// A store tells the placement driver of a region. A child that was just
-    /// born has no leader yet: its parent's speaks for it.
+    /// Reports a region to the placement driver. A new child has no leader yet, so its parent's
+    /// leader reports it.
     pub(super) fn report_region(&mut self, at: usize, region: Region) {
         let peer = self.status(at, region.id).filter(|peer| peer.role() == StateRole::Leader);
         let term = peer.map_or(0, |peer| peer.term());
         self.pd.heartbeat(region, self.nodes[at].id, term);
     }
 
-    /// Every leader tells PD of its region and looks whether it is too big.
+    /// Every leader reports its region to PD and checks the region's size.
     pub(super) fn report(&mut self) {
         for (at, region) in self.leaders() {
             let Some(peer) = self.status(at, region) else { continue };

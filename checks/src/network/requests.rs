@@ -1,9 +1,8 @@
-//! What became of what clients asked for: a store's callbacks.
+//! The results of client requests, as a store's callbacks give them.
 //!
-//! A write is answered when the peer that took it has applied the very entry,
-//! and in the range that it was meant for: an entry of another version has no
-//! effect. A read is answered as soon as the store may. Nobody knows what
-//! became of a request whose peer ended or lost it; its client asks again.
+//! A write succeeds when the peer that accepted it has applied that entry in the intended range: an
+//! entry of another version has no effect. A read returns as soon as the store may serve it. If the
+//! peer is destroyed or loses the request, the result is unknown and the client asks again.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +12,7 @@ use rollcall_traces::{Command, Epoch, Happening, Key, Outcome, RegionId, StoreId
 use super::{Changed, Network};
 use crate::world::convert;
 
-/// By what a client knows its request.
+/// A client's handle for its request.
 pub(super) type Ticket = u64;
 
 /// How a request ended.
@@ -23,7 +22,7 @@ pub(super) enum Reply {
     Applied,
     /// All values of a region.
     Snap { region: rollcall_impl::Region, data: BTreeMap<Key, Value> },
-    /// It had no effect, or nobody can say.
+    /// It had no effect, or the result is unknown.
     Unknown,
 }
 
@@ -37,14 +36,14 @@ struct Proposal {
 }
 
 struct Reading {
-    /// Nothing where its client waits no more; it is answered all the same, for
-    /// a peer has one read at a time.
+    /// `None` if the client waits no longer. The read is still served, because a peer has one read
+    /// at a time.
     ticket: Option<Ticket>,
     store: StoreId,
     region: RegionId,
 }
 
-/// Requests under way, and replies that nobody fetched.
+/// Pending requests, and replies not yet taken.
 #[derive(Default)]
 pub(super) struct Requests {
     tickets: Ticket,
@@ -54,12 +53,12 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    /// The reply, once.
+    /// The reply; it is returned once.
     pub(super) fn fetch(&mut self, ticket: Ticket) -> Option<Reply> {
         self.replies.remove(&ticket)
     }
 
-    /// Its client waits no more.
+    /// Drops the ticket: the client waits no longer.
     pub(super) fn forget(&mut self, ticket: Ticket) {
         self.proposals.retain(|proposal| proposal.ticket != ticket);
         let waited = self.readings.iter_mut().filter(|reading| reading.ticket == Some(ticket));
@@ -74,8 +73,8 @@ impl Requests {
 }
 
 impl Network {
-    /// The peer on the store in that place is asked to propose a command, under
-    /// its own epoch if none is given; a ticket where it took it.
+    /// Asks this store's peer to propose a command, by default under the peer's own epoch. Returns
+    /// a ticket if it accepts.
     pub(super) fn propose(
         &mut self,
         at: usize,
@@ -83,7 +82,7 @@ impl Network {
         command: &Command,
         epoch: Option<Epoch>,
     ) -> Option<Ticket> {
-        // Who runs answers the leader's heartbeats before anybody proposes.
+        // Running stores answer the leader's heartbeats before anything is proposed.
         let silent = self.nodes.iter().filter(|node| !node.up).map(|node| node.id);
         let inactive = Input::Inactive { region, stores: silent.collect() };
         let _ = self.step(at, inactive);
@@ -111,7 +110,7 @@ impl Network {
         ticket
     }
 
-    /// The peer on the store in that place is asked for a value, or for all.
+    /// Asks this store's peer to read one value, or all.
     pub(super) fn read(&mut self, at: usize, region: RegionId, key: Option<Key>) -> Result<Ticket, Outcome> {
         let input = match &key {
             Some(key) => Input::Read { region, key: convert::to_key(key) },
@@ -124,7 +123,7 @@ impl Network {
         let store = self.nodes[at].id;
         let asked = if outcome.is_done() {
             let ticket = self.requests.ticket();
-            // A peer has one read: another that was under way is lost.
+            // A peer has one read: an earlier pending one is lost.
             self.lose_readings(|reading| (reading.store, reading.region) == (store, region));
             self.requests.readings.push(Reading { ticket: Some(ticket), store, region });
             Ok(ticket)
@@ -141,7 +140,7 @@ impl Network {
         replies.extend(lost.filter_map(|lost| Some((lost.ticket?, Reply::Unknown))));
     }
 
-    /// What the event that the store in that place just had means to those who wait.
+    /// Completes the requests that this store's last event decides.
     pub(super) fn settle(&mut self, at: usize) {
         let store = self.nodes[at].id;
         let mut waiting = std::mem::take(&mut self.requests.proposals);
@@ -168,13 +167,13 @@ impl Network {
         }
     }
 
-    /// How the proposal ended, if it did.
+    /// How the proposal ended, if it has.
     fn fate(&self, at: usize, proposal: &Proposal) -> Option<Reply> {
         let Some(peer) = self.status(at, proposal.region) else { return Some(Reply::Unknown) };
         if peer.applied() < proposal.index {
             return None;
         }
-        // One step applies no more than one split, and that first.
+        // One step applies at most one split, and applies it first.
         let meant = peer.log_term(proposal.index) == Some(proposal.term)
             && peer.region().epoch.version == proposal.version;
         Some(if meant { Reply::Applied } else { Reply::Unknown })

@@ -1,40 +1,39 @@
-//! TinyKV's generic tests with conf changes and splits
-//! (`kv/test_raftstore/test_test.go`, `GenericTest`), as what happens to a
-//! cluster; and `TestOneSplit3B`, which has a course of its own.
+//! TinyKV's generic tests with conf changes and splits (`kv/test_raftstore/test_test.go`,
+//! `GenericTest`) as parameters of a run, and `TestOneSplit3B`, which has steps of its own.
 //!
-//! Where TinyKV counts seconds, these count events; its log limit of 100 for
-//! runs of 15 s is scaled to the number of entries that such a run has here.
+//! TinyKV counts seconds, these count events. TinyKV's log limit of 100 for runs of 15 s is scaled
+//! to the number of entries in a run here.
 
 use rollcall_traces::{Derive, Epoch, Key, Member, MemberRole, Parameters, Region, Scope, SplitSizes};
 
-/// A named mix.
+/// A named scenario.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
     /// Its name on the command line.
     pub name: &'static str,
-    /// The test that it follows.
+    /// TinyKV's test.
     pub source: &'static str,
-    /// What happens in which order.
+    /// Its course of events.
     pub(super) course: Course,
-    /// Its mix; `events` is what a run has by default.
+    /// Its parameters; `events` is the default length of a run.
     pub parameters: Parameters,
 }
 
-/// What happens in which order.
+/// The course of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Course {
-    /// Clients and faults, then quiet.
+    /// Clients and faults, then a quiet end.
     Generic,
     /// `TestOneSplit3B`.
     OneSplit,
 }
 
-/// `RegionMaxSize` and `RegionSplitSize` of `GenericTest`; a leader looks after
-/// an eighth of the latter.
+/// `RegionMaxSize` and `RegionSplitSize` of `GenericTest`. A leader checks the size after an eighth
+/// of the latter.
 const SPLIT: SplitSizes = SplitSizes { max: 300, split: 200, check: 25, derive: Derive::Left };
 
-/// Those of `TestOneSplit3B`. The last write there is needed for the size, and
-/// TinyKV, where it knows no size, looks every time: so does this.
+/// Those of `TestOneSplit3B`. The size is reached with the last write, and TinyKV checks every time
+/// while it does not know the size, so this does too.
 const ONE_SPLIT: SplitSizes = SplitSizes { max: 800, split: 500, check: 1, derive: Derive::Left };
 
 const QUIET: Parameters = Parameters {
@@ -77,16 +76,16 @@ const fn merges(name: &'static str, source: &'static str, mix: Parameters) -> Sc
     both(name, source, Parameters { merges: true, ..mix })
 }
 
-/// The mix that has everything.
+/// The scenario with every kind of fault and change.
 pub const DEFAULT: &str = "merge-split-conf-change-snapshot-unreliable-recover";
 
-/// Every mix there is.
+/// Every scenario.
 pub const SCENARIOS: &[Scenario] = &[
     conf_change("conf-change-recover", "TestConfChangeRecover3B", mix(1, false, true, false, None)),
     conf_change(
         "conf-change-recover-many-clients",
         "TestConfChangeRecoverManyClients3B",
-        // So many clients make more events of a tick.
+        // More clients make more events in a tick.
         Parameters { events: 6000, ..mix(20, false, true, false, None) },
     ),
     conf_change("conf-change-unreliable", "TestConfChangeUnreliable3B", mix(5, true, false, false, None)),
@@ -138,7 +137,7 @@ pub const SCENARIOS: &[Scenario] = &[
     ),
 ];
 
-/// The mix of that name.
+/// The scenario of that name.
 pub fn scenario(name: &str) -> Option<&'static Scenario> {
     SCENARIOS.iter().find(|scenario| scenario.name == name)
 }
@@ -146,11 +145,11 @@ pub fn scenario(name: &str) -> Option<&'static Scenario> {
 /// The region that every run begins with.
 const REGION: u64 = 1;
 
-/// The first id that the placement driver gives.
+/// The first id that the placement driver allots.
 const NEXT_ID: u64 = 100;
 
 impl Scenario {
-    /// TinyKV's five servers with one region on all of them.
+    /// TinyKV's five servers, with one region on all of them.
     pub fn scope(&self) -> Scope {
         let stores: Vec<u64> = (1..=5).collect();
         let member = |id: &u64| Member { id: *id, store: *id, role: MemberRole::Voter };

@@ -1,5 +1,5 @@
-//! What happens when: ticks, deliveries, faults, clients, conf changes, drawn
-//! from the run's seed; then quiet, and the look at what was promised.
+//! The order of events: ticks, deliveries, faults, clients and conf changes, drawn from the run's
+//! seed. Then faults stop, and the result is checked.
 
 use std::collections::BTreeSet;
 
@@ -13,42 +13,42 @@ use super::merges::Merger;
 use super::scenarios::{Course, Scenario};
 use super::{CLOCK, Network};
 
-/// Rounds of a generic test, each of which ends with a stop of all stores.
+/// Rounds of a generic test. Each ends with a stop of all stores.
 const ROUNDS: u64 = 3;
 
-/// Ticks between what leaders tell the placement driver, and between their
-/// looks at the size (TinyKV's `SchedulerHeartbeatTickInterval` and
-/// `SplitRegionCheckTickInterval` are two base ticks in its tests).
+/// Ticks between leaders' heartbeats to the placement driver, and between their size checks.
+/// (TinyKV's `SchedulerHeartbeatTickInterval` and `SplitRegionCheckTickInterval` are two base ticks
+/// in its tests.)
 const REPORT: u64 = 2;
 
 pub(super) struct Schedule {
     pub(super) network: Network,
     pub(super) header: RunHeader,
-    /// Writes acknowledged beside those of the clients.
+    /// Acknowledged writes that are not the clients'.
     pub(super) acknowledged: u64,
     clients: Clients,
     members: ConfChanger,
     merger: Merger,
-    /// The stores on one side of the partition; nobody when there is none.
+    /// The stores on one side of the partition; empty without one.
     partitioned: BTreeSet<StoreId>,
     reparted_at: u64,
-    /// Rounds that are over.
+    /// Finished rounds.
     rounds: u64,
     faults: bool,
 }
 
-/// A run, and what came of its clients and changes.
+/// A run and its counts.
 #[derive(Clone, Debug)]
 pub struct Recorded {
     /// The run.
     pub run: Run,
-    /// What it broke of its promises.
+    /// What it violated, if anything.
     pub kept: Result<(), Lost>,
-    /// Writes acknowledged.
+    /// Acknowledged writes.
     pub acknowledged: u64,
     /// Scans that found what was acknowledged.
     pub scans: u64,
-    /// Members that came or went.
+    /// Members that were added or removed.
     pub changes: u64,
     /// By whom joint configurations were left.
     pub left: Left,
@@ -56,10 +56,10 @@ pub struct Recorded {
     pub regions: u64,
 }
 
-/// A run of that mix from that seed, and what it broke of its promises.
+/// Runs the scenario from this seed.
 pub fn record(scenario: &Scenario, seed: u64, events: u64) -> Recorded {
     let scope = scenario.scope();
-    // Both parts must be able to keep the id.
+    // Both children must be able to keep the id.
     let derive = |sizes: SplitSizes| SplitSizes {
         derive: if scenario.course == Course::Generic && seed % 2 == 1 {
             Derive::Right
@@ -143,7 +143,7 @@ impl Schedule {
         self.clients.act(&mut self.network)
     }
 
-    /// Delivers what is due, in any order, and what comes of it within the tick.
+    /// Delivers what is due, in any order, and what that causes within the tick.
     fn deliver(&mut self) {
         loop {
             let now = self.network.now;
@@ -169,8 +169,8 @@ impl Schedule {
         }
     }
 
-    /// Whether the message would cross the partition. The placement driver is on
-    /// either side of it.
+    /// Whether the message would cross the partition. The placement driver is reachable from both
+    /// sides.
     fn is_cut(&self, flight: &super::Flight) -> bool {
         match &flight.parcel {
             super::Parcel::Raft(message) => {
@@ -180,7 +180,7 @@ impl Schedule {
         }
     }
 
-    /// Most stores apply at once, some fall behind for a while.
+    /// Most stores apply at once; some fall behind for a while.
     fn apply(&mut self) {
         for at in 0..self.network.nodes.len() {
             if !self.faults || self.network.random.percent(70) {
@@ -189,7 +189,7 @@ impl Schedule {
         }
     }
 
-    /// Leaders of long logs propose to discard them (TinyKV `onRaftGCLogTick`).
+    /// Leaders with long logs propose `CompactLog` (TinyKV `onRaftGCLogTick`).
     fn compact(&mut self) {
         let Some(limit) = self.header.parameters.log_limit else { return };
         for (at, region) in self.network.leaders() {
@@ -201,12 +201,12 @@ impl Schedule {
         }
     }
 
-    /// These stores are cut off from the others; nobody heals the network.
+    /// Partitions these stores from the others until further notice.
     pub(super) fn partition(&mut self, stores: impl IntoIterator<Item = StoreId>) {
         self.partitioned = stores.into_iter().collect();
     }
 
-    /// Every election timeout or so the network is parted anew, or whole again.
+    /// About once in an election timeout, partitions the network anew or heals it.
     fn part(&mut self) {
         let now = self.network.now;
         if !self.header.parameters.partitions || now < self.reparted_at {
@@ -219,8 +219,8 @@ impl Schedule {
         self.partitioned = stores.into_iter().filter(|_| !whole && random.percent(50)).collect();
     }
 
-    /// Now and then one store stops, rarely all, and all at the end of each of
-    /// three rounds, as in TinyKV's test; who is down comes back.
+    /// Now and then one store stops, rarely all; all stop at the end of each of three rounds, as in
+    /// TinyKV's test. Stopped stores restart.
     fn crash(&mut self) {
         let Parameters { crash, events, .. } = self.header.parameters;
         if !crash {
@@ -238,8 +238,8 @@ impl Schedule {
         }
     }
 
-    /// No more faults: everything comes back, clients scan and remove, and what
-    /// was promised is looked at.
+    /// Stops all faults and restarts every store. Clients scan and delete, and the result is
+    /// checked.
     fn recover(&mut self) -> Result<(), Lost> {
         self.faults = false;
         self.partitioned.clear();

@@ -1,26 +1,26 @@
-//! A removed learner that never learned of it: it does not campaign, nobody
-//! sends to it, and its range stays taken on its store. Found by a run in which
-//! such a range kept a split-off region from a new peer for ever.
+//! A removed learner that never receives its removal: it does not campaign, no member sends to it,
+//! and its range stays taken on its store. A run found that such a range kept a new peer of a
+//! split-off region out for ever.
 //!
-//! A peer that receives no message for long asks whom it knows whether it is a member still
-//! (TiKV `bcast_check_stale_peer_message`). Voters need none of this: they campaign. There is
-//! no placement driver here that could be asked.
+//! A peer that has received no message for long asks every member that it knows whether it is still
+//! a member (TiKV `bcast_check_stale_peer_message`). A voter need not ask, because it campaigns.
+//! This run has no placement driver to ask.
 
 use rollcall_impl::{Input, Output, StateRole};
 use rollcall_traces::{Happening, RegionId};
 
 use super::{CLOCK, Changed, Network};
 
-/// Ticks without a message before a peer asks.
+/// Ticks without a message after which a peer asks.
 const SILENCE: u64 = 3 * CLOCK.election_tick as u64;
 
 impl Network {
-    /// The peer on the store in that place has received a message.
+    /// Notes that this store's peer has received a message.
     pub(super) fn received(&mut self, at: usize, region: RegionId) {
         self.last_received.insert((at, region), self.now);
     }
 
-    /// Those on the store in that place that received nothing for long ask.
+    /// This store's peers that received nothing for long ask.
     pub(super) fn ask_members(&mut self, at: usize) {
         for region in self.regions(at) {
             let last = *self.last_received.entry((at, region)).or_insert(self.now);
@@ -29,7 +29,7 @@ impl Network {
             if votes || self.now < last + SILENCE {
                 continue;
             }
-            // A peer with a pending snapshot need not ask.
+            // A peer with a pending snapshot does not ask.
             let questions = self.step(at, Input::CheckStalePeer { region }).unwrap_or_default();
             self.received(at, region);
             if questions.iter().any(|output| matches!(output, Output::Message(_))) {
