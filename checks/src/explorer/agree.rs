@@ -1,10 +1,9 @@
-//! The independent second opinion: stateright's own checker on the same model.
+//! Compares an exploration with stateright's own checker on the same model.
 //!
-//! Its checker abandons a state at which no property is left to discover, so
-//! the model is handed to it with one invariant more, which is always true.
-//! Then it runs to the end whatever is violated, and both its count of
-//! distinct states and its verdicts can be compared. It distinguishes states by
-//! 64-bit fingerprints: over n states it merges two with odds of about n²/2⁶⁵.
+//! stateright's checker stops expanding a state once every property is decided there. So the model
+//! gets one more invariant, which is always true. Then stateright explores everything whatever is
+//! violated, and its count of distinct states and its verdicts can be compared. It distinguishes
+//! states by 64-bit fingerprints: among n states it merges two with a probability of about n²/2⁶⁵.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -14,25 +13,23 @@ use stateright::{Checker, Expectation, Model, Property};
 
 use super::exploration::Exploration;
 
-/// What stateright's checker says of an exploration.
+/// The comparison with stateright's checker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreement {
-    /// The distinct states that it counted; `None` if it was interrupted.
+    /// The distinct states that stateright counted; `None` if it was interrupted.
     pub stateright_distinct: Option<u64>,
     /// Whether the two agree on everything that can be compared.
     pub agrees: bool,
-    /// What was compared, or on what they differ.
+    /// What was compared, or what differs.
     pub why: String,
 }
 
 /// Runs stateright's breadth-first checker with `threads` threads and compares.
 ///
-/// An exhausted exploration must agree in distinct states, transitions and
-/// every verdict. One that was broken off must agree in what it found.
-/// `interrupt` breaks stateright's run off, which is then no agreement.
+/// An exhausted exploration must agree in distinct states, transitions and every verdict. A
+/// truncated one must agree in what it found. If `interrupt` stops stateright, they do not agree.
 ///
-/// # Panics
-/// If the model panics, or has more than 64 properties.
+/// # Panics If the model panics, or has more than 64 properties.
 pub fn agree<M>(
     model: Arc<M>,
     explored: &Exploration<M::State>,
@@ -100,7 +97,7 @@ fn compare<S>(explored: &Exploration<S>, theirs: &Theirs<'_>) -> Agreement {
     }
     for verdict in &explored.verdicts {
         let is_found = (theirs.has)(verdict.property);
-        // What a broken-off exploration did not find may still be there.
+        // What a truncated exploration did not find may still exist.
         let is_comparable = explored.is_exhausted() || verdict.first.is_some();
         if is_comparable && is_found != verdict.first.is_some() {
             let what = match verdict.expectation {
@@ -120,14 +117,14 @@ fn compare<S>(explored: &Exploration<S>, theirs: &Theirs<'_>) -> Agreement {
     Agreement { stateright_distinct: Some(theirs.distinct), agrees, why }
 }
 
-/// The model with the invariant that keeps stateright going.
+/// The model with the invariant that keeps stateright exploring.
 struct Watched<M: Model> {
     model: Arc<M>,
     properties: Vec<Property<M>>,
     interrupt: Option<Arc<AtomicBool>>,
-    /// Set once an interrupt has kept a state from being expanded.
+    /// Set once an interrupt has prevented the expansion of a state.
     is_cut: Arc<AtomicBool>,
-    /// Set once the run is over and paths are rebuilt.
+    /// Set once the run is over and stateright rebuilds paths.
     is_over: Arc<AtomicBool>,
 }
 
@@ -139,8 +136,8 @@ where
     type State = M::State;
     type Action = M::Action;
 
-    /// Each once and within the boundary: stateright rebuilds paths by their
-    /// place in this list, and expands a repeated one twice.
+    /// Distinct, and within the boundary: stateright rebuilds paths by their index in this list,
+    /// and expands a repeated one twice.
     fn init_states(&self) -> Vec<M::State> {
         let mut seen = hashbrown::HashSet::new();
         let initial = self.model.init_states().into_iter();
@@ -179,8 +176,8 @@ type Condition<M> = fn(&Watched<M>, &<M as Model>::State) -> bool;
 
 const CONDITIONS: usize = 64;
 
-/// A condition is a plain function and cannot carry which property it stands
-/// for, so there is one function for each place in the list.
+/// A condition is a plain function and cannot capture its property, so there is one function for
+/// each index in the list.
 fn condition<M: Model, const AT: usize>(watched: &Watched<M>, state: &M::State) -> bool {
     (watched.properties[AT].condition)(&watched.model, state)
 }

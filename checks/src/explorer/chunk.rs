@@ -1,8 +1,7 @@
-//! Expanding one chunk of a level: the part that needs no table.
+//! Expands one chunk of a level without using the table.
 //!
-//! Actions, successors, hashes and properties of up to [`CHUNK`] states. It
-//! reads only the states of earlier levels, so any number of threads do it at
-//! once.
+//! It computes actions, successors, hashes and properties of up to [`CHUNK`] states. It reads only
+//! states of earlier levels, so any number of threads may do it at once.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,15 +17,15 @@ use super::{CHUNK, Explored};
 pub(super) struct Level<'a, M: Model, K> {
     pub(super) model: &'a M,
     pub(super) properties: &'a [Property<M>],
-    /// Properties of which the first state is merged already.
+    /// The properties whose first state has been merged.
     pub(super) settled: &'a [AtomicBool],
     /// The rows of all states up to and including this level.
     pub(super) states: &'a Rows,
-    /// How many numbers a row has.
+    /// The numbers in a row.
     pub(super) width: usize,
-    /// The first state of the level that is still to be expanded.
+    /// The first state of the level that is not expanded yet.
     pub(super) first: usize,
-    /// Whether successors are generated, or properties judged only.
+    /// Whether to generate successors; otherwise only properties are checked.
     pub(super) expand: bool,
     pub(super) kind: &'a K,
 }
@@ -36,19 +35,19 @@ pub(super) struct Level<'a, M: Model, K> {
 pub(super) struct Chunk {
     /// The states that were expanded.
     pub(super) sources: Range<usize>,
-    /// A row each.
+    /// One row for each.
     pub(super) successors: Vec<u32>,
-    /// Of each successor.
+    /// The hash of each successor.
     pub(super) hashes: Vec<u32>,
-    /// Of each successor: the place of its action among the actions of its source.
+    /// For each successor, the index of its action in its source's list.
     pub(super) ordinals: Vec<u16>,
-    /// Of each source: where its successors end.
+    /// For each source, the end of its successors.
     pub(super) ends: Vec<u32>,
-    /// How often each kind of action fired.
+    /// How many actions of each kind were taken.
     pub(super) kinds: Vec<u64>,
     /// Successors beyond the model's boundary.
     pub(super) outside: u64,
-    /// Of each property: the first source that violates it (`always`) or has it (`sometimes`).
+    /// For each property, the first source that violates it (`always`) or has it (`sometimes`).
     pub(super) found: Vec<Option<u32>>,
 }
 
@@ -70,7 +69,7 @@ impl Chunk {
     }
 }
 
-/// Hashes are the same in every run, though nothing depends on their values.
+/// Fixed seeds give the same hashes in every run, although no result depends on them.
 pub(super) fn hasher() -> RandomState {
     RandomState::with_seeds(0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344)
 }
@@ -89,12 +88,12 @@ where
         (self.known() - self.first).div_ceil(CHUNK)
     }
 
-    /// How many states there are up to and including this level.
+    /// The number of states up to and including this level.
     pub(super) fn known(&self) -> usize {
         self.states.len()
     }
 
-    /// Fills `chunk` with the `number`th chunk of the level. `actions` is scratch.
+    /// Fills `chunk` with chunk number `number` of the level. `actions` is scratch space.
     pub(super) fn generate(&self, number: usize, chunk: &mut Chunk, actions: &mut Vec<M::Action>) {
         let begin = self.first + number * CHUNK;
         let end = (begin + CHUNK).min(self.known());
@@ -113,7 +112,8 @@ where
     fn judge(&self, source: usize, state: &M::State, chunk: &mut Chunk) {
         let broken = self.model.broken(state);
         for (at, property) in self.properties.iter().enumerate() {
-            // Only the first state counts; one that was settled meanwhile lies earlier.
+            // Only the first state counts. If another chunk has settled the property meanwhile, its
+            // state comes earlier.
             if chunk.found[at].is_some() || self.settled[at].load(Ordering::Relaxed) {
                 continue;
             }

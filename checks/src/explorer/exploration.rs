@@ -1,4 +1,4 @@
-//! What an exploration found, and how much of it may be claimed.
+//! The result of an exploration, and how much of it is final.
 
 use std::fmt;
 
@@ -7,34 +7,34 @@ use stateright::{Expectation, Model};
 use super::graph::{Graph, NO_PARENT};
 use super::rows::{Row, States};
 
-/// Everything that an exploration yields.
+/// The result of an exploration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exploration<S> {
     /// The distinct states in breadth-first order.
     pub states: States<S>,
-    /// The graph over their indices. Without edges if they were not kept.
+    /// The graph over their indices; without edges if they were not kept.
     pub graph: Graph,
     /// The transitions taken: every successor generated, known or new.
     pub transitions: u64,
-    /// The states whose successors were all taken in: those up to here.
+    /// States below this index are expanded, and their successors are included.
     pub expanded: u64,
-    /// The states whose properties were judged: those up to here.
+    /// The properties of states below this index were checked.
     pub checked: u64,
-    /// Successors that the model's boundary cut off.
+    /// Successors outside of the model's boundary.
     pub outside: u64,
-    /// How often each kind of action fired, by the caller's numbering.
+    /// How many actions of each kind were taken, by the caller's numbering.
     pub kinds: Vec<u64>,
-    /// Of each property in the model's order.
+    /// One verdict for each property, in the model's order.
     pub verdicts: Vec<Verdict>,
     /// Why it ended.
     pub ended: Ended,
-    /// The most bytes that the explorer's own structures held, without the states' heap.
+    /// The most bytes of the explorer's own tables, without heap memory behind states.
     pub peak_bytes: u64,
-    /// The most bytes that the whole process held, whenever that was looked at; `None` if it never was.
+    /// The most resident bytes that were measured; `None` if never measured.
     pub peak_resident: Option<u64>,
 }
 
-/// What was found about one property.
+/// The verdict on one property.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// The property.
@@ -43,7 +43,7 @@ pub struct Verdict {
     pub expectation: Expectation,
     /// The first state in breadth-first order that violates an `Always`, or has a `Sometimes`.
     pub first: Option<u32>,
-    /// Whether the property holds; `None` if the exploration ended too early to say.
+    /// Whether the property holds; `None` if the exploration ended too early to decide.
     pub holds: Option<bool>,
 }
 
@@ -52,14 +52,14 @@ pub struct Verdict {
 pub enum Ended {
     /// Every reachable state within the boundary was expanded.
     Exhausted,
-    /// Something was left.
+    /// A bound was hit, and something is left.
     Stopped(Bound),
 }
 
-/// What broke an exploration off.
+/// The bound that ended an exploration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {
-    /// A property was violated, and that was to end it.
+    /// A property was violated, and the options end the exploration then.
     Violation,
     /// More states than this.
     States(u32),
@@ -67,13 +67,13 @@ pub enum Bound {
     Depth(u32),
     /// More bytes than this in the explorer's tables.
     Bytes(u64),
-    /// The whole process held more bytes than this.
+    /// More resident bytes than this.
     Memory(u64),
-    /// A checkpoint could not be kept.
+    /// A checkpoint could not be written.
     NotKept(std::io::ErrorKind),
-    /// More edges than 32 bits number.
+    /// More edges than 32 bits can number.
     Edges,
-    /// Somebody interrupted it.
+    /// The interrupt was set.
     Interrupted,
 }
 
@@ -92,7 +92,7 @@ impl fmt::Display for Bound {
     }
 }
 
-/// A shortest way from an initial state.
+/// A shortest path from an initial state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace<A> {
     /// The index of the initial state.
@@ -107,12 +107,12 @@ impl<S> Exploration<S> {
         self.states.len() as u64
     }
 
-    /// The greatest depth at which a state was found.
+    /// The greatest depth of a state.
     pub fn depth(&self) -> u32 {
         self.graph.levels.len() as u32 - 1
     }
 
-    /// How many states were found and not expanded.
+    /// The number of states that were found and not expanded.
     pub fn frontier(&self) -> u64 {
         self.distinct() - self.expanded
     }
@@ -140,20 +140,18 @@ impl<S> Exploration<S> {
 }
 
 impl<S: Row> Exploration<S> {
-    /// The action that is the `ordinal`th of state `source`.
+    /// The action with index `ordinal` in the list of state `source`.
     ///
-    /// # Panics
-    /// If the model lists fewer actions than it did when it was explored.
+    /// # Panics If the model now lists fewer actions than when it was explored.
     pub fn action<M: Model<State = S>>(&self, model: &M, source: u32, ordinal: u16) -> M::Action {
         let mut actions = Vec::new();
         model.actions(&self.states.get(source), &mut actions);
         actions.into_iter().nth(usize::from(ordinal)).expect("the model lists the same actions every time")
     }
 
-    /// A shortest trace to state `index`, by the first parents and their first actions.
+    /// A shortest trace to state `index`, by first parents and their first actions.
     ///
-    /// # Panics
-    /// If the model gives other successors than it did when it was explored.
+    /// # Panics If the model now gives other successors than when it was explored.
     pub fn trace<M: Model<State = S>>(&self, model: &M, index: u32) -> Trace<M::Action> {
         let lineage = self.graph.lineage(index);
         let steps = lineage.windows(2).map(|pair| {
@@ -164,7 +162,8 @@ impl<S: Row> Exploration<S> {
         Trace { start: lineage[0], steps: steps.collect() }
     }
 
-    /// The edges may not have been kept, so the parent's actions are taken again.
+    /// The first action from `source` to `target`. It is computed again, because the edges may not
+    /// have been kept.
     fn first_ordinal<M: Model<State = S>>(&self, model: &M, source: u32, target: u32) -> u16 {
         let (from, to) = (&self.states.get(source), &self.states.get(target));
         let mut actions = Vec::new();

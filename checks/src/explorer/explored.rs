@@ -1,15 +1,14 @@
-//! What the explorer asks of a model: what stateright does, and no more often than needed.
+//! What the explorer needs from a model. The defaults come from stateright's `Model`.
 
 use rollcall_model::{Rollcall, State};
 use rollcall_traces::Action;
 use stateright::Model;
 
-/// A model that may know its successors, or judge its states, faster than one
-/// by one. Whatever it says must be what [`Model`] says.
+/// A model that may compute successors or check states faster than one by one. The results must
+/// equal those of [`Model`].
 pub trait Explored: Model {
-    /// Calls `each` for every successor of `state`: with the place of its action
-    /// among those that are offered, the action's kind, and the successor.
-    /// `actions` is scratch.
+    /// Calls `each` for every successor of `state`, with the index of its action in the list of
+    /// offered actions, the action's kind, and the successor. `actions` is scratch space.
     fn expand(
         &self,
         state: &Self::State,
@@ -27,8 +26,8 @@ pub trait Explored: Model {
         }
     }
 
-    /// Which of the `always` properties the state breaks: bit n stands for the
-    /// nth property. `None` where each must be asked.
+    /// The violated `always` properties: bit n is the nth property. `None` if each must be checked
+    /// by itself.
     fn broken(&self, _: &Self::State) -> Option<u64> {
         None
     }

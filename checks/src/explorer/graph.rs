@@ -1,47 +1,46 @@
 //! The explored graph without its states: edges in compressed rows.
 //!
-//! States are numbered in breadth-first order, so the levels are ranges and a
-//! parent comes before its children. An edge is numbered by its place in the
-//! rows; the action on it is the `ordinal`th of those that the model lists for
-//! its source. An edge takes five bytes, a state six.
+//! States are numbered in breadth-first order, so each level is a range, and a parent comes before
+//! its children. An edge's number is its index in the rows. Its action is the one with index
+//! `ordinal` in the model's list for its source. An edge takes five bytes, a state six.
 
 use std::ops::Range;
 
-/// In place of the parent of an initial state.
+/// The parent of an initial state.
 pub const NO_PARENT: u32 = u32::MAX;
 
-/// The most actions that a state may have: what lets two bytes say where a row begins.
+/// The most actions of a state. With this limit two bytes suffice for the beginning of a row.
 pub const MOST_ACTIONS: usize = 1_024;
 
-/// Which state leads to which.
+/// The edges between states.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Graph {
     pub(crate) initial: u32,
     pub(crate) levels: Vec<u32>,
     pub(crate) parents: Vec<u32>,
-    /// Of each expanded state where its row begins, and the end of the last.
+    /// For each expanded state the beginning of its row, then the end of the last row.
     pub(crate) offsets: Offsets,
     pub(crate) targets: Vec<u32>,
     pub(crate) ordinals: Ordinals,
 }
 
 impl Graph {
-    /// How many states there are.
+    /// The number of states.
     pub fn states(&self) -> u32 {
         self.parents.len() as u32
     }
 
-    /// How many states are initial: those from 0 up to here.
+    /// The number of initial states. They come first.
     pub fn initial(&self) -> u32 {
         self.initial
     }
 
-    /// How many edges were kept.
+    /// The number of edges kept.
     pub fn edges(&self) -> u32 {
         self.targets.len() as u32
     }
 
-    /// The edges out of `state`; none if it was not expanded.
+    /// The edges out of `state`; empty if it was not expanded.
     pub fn row(&self, state: u32) -> Range<u32> {
         match self.offsets.get(state as usize + 1) {
             Some(end) => self.offsets.get(state as usize).expect("the row before")..end,
@@ -49,34 +48,34 @@ impl Graph {
         }
     }
 
-    /// Where `edge` leads.
+    /// The target of `edge`.
     pub fn target(&self, edge: u32) -> u32 {
         self.targets[edge as usize]
     }
 
-    /// Which of its source's actions lies on `edge`.
+    /// The index of the edge's action in its source's list.
     pub fn ordinal(&self, edge: u32) -> u16 {
         self.ordinals.get(edge)
     }
 
-    /// Where `state` was first reached from; [`NO_PARENT`] for initial states.
+    /// The state from which `state` was first reached; [`NO_PARENT`] for initial states.
     pub fn parent(&self, state: u32) -> u32 {
         self.parents[state as usize]
     }
 
-    /// The least number of actions from an initial state to `state`.
+    /// The length of a shortest path from an initial state to `state`, in actions.
     pub fn depth(&self, state: u32) -> u32 {
         self.levels.partition_point(|&first| first <= state) as u32 - 1
     }
 
-    /// The states of each depth, as ranges.
+    /// The states of each depth, as ranges of indices.
     pub fn levels(&self) -> impl DoubleEndedIterator<Item = Range<u32>> + '_ {
         let ends = self.levels.iter().skip(1).copied().chain([self.states()]);
         let ends: Vec<u32> = ends.collect();
         (0..self.levels.len()).map(move |depth| self.levels[depth]..ends[depth])
     }
 
-    /// `state` and its ancestors, the initial one first: a shortest way to it.
+    /// A shortest path to `state`, from an initial state to `state` itself.
     pub fn lineage(&self, state: u32) -> Vec<u32> {
         let mut lineage = vec![state];
         let mut at = self.parent(state);
@@ -99,11 +98,11 @@ impl Graph {
     }
 }
 
-/// How many offsets lie in one block.
+/// The number of offsets in a block.
 const BLOCK: usize = 64;
 
-/// Where rows begin: of each block's first as it is, of the others how far
-/// behind that. 63 rows of [`MOST_ACTIONS`] fit 16 bits.
+/// The beginnings of rows: the first of each block in full, the others as distances from it. 63
+/// rows of [`MOST_ACTIONS`] fit in 16 bits.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Offsets {
     blocks: Vec<u32>,
@@ -130,11 +129,11 @@ impl Offsets {
     }
 }
 
-/// Of each edge its ordinal: a byte, or [`WIDE`] and an entry beside.
+/// The ordinal of each edge: a byte, or [`WIDE`] and an entry in `wide`.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Ordinals {
     bytes: Vec<u8>,
-    /// Edge and ordinal, by edge.
+    /// Edge and ordinal, sorted by edge.
     wide: Vec<(u32, u16)>,
 }
 
@@ -165,7 +164,7 @@ impl Ordinals {
     }
 }
 
-/// Grows by an eighth, not by half again: what is held is what is counted.
+/// Grows by an eighth instead of doubling, so that little memory is unused.
 pub(super) fn make_room<T>(list: &mut Vec<T>, additional: usize) {
     if list.capacity() - list.len() < additional {
         list.reserve_exact(additional.max(list.len() / 8).max(1_024));

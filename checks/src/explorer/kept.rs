@@ -1,14 +1,14 @@
-//! Checkpoints: what an exploration has found since the last one, and how one
-//! that ended goes on from them.
+//! Checkpoints: what an exploration has found since the last one, and how another exploration
+//! continues from them.
 //!
-//! Chunks are taken in strictly in order, so between two of them an exploration
-//! is nothing but its rows, parents and edges so far and a few totals, and one
-//! that goes on from there finds what it would have found. The bytes are little
-//! endian: the totals as JSON behind their length, then rows, parents, and of
-//! each expanded state the number of its edges, then targets and ordinals.
+//! Chunks are merged strictly in order. So between two chunks the whole state of an exploration is
+//! its rows, parents and edges so far and a few totals. An exploration that continues from there
+//! finds the same as one that never stopped. All numbers are little endian. A checkpoint has the
+//! length of its totals and the totals as JSON, then rows, parents, the number of edges of each
+//! expanded state, then targets and ordinals.
 //!
-//! What the numbers in rows mean is the model's business: whoever keeps
-//! checkpoints of a model that interns has to keep what it interned, too.
+//! Only the model can interpret the numbers in rows. For a model that interns components, the
+//! interned components must be kept, too.
 
 use std::io;
 
@@ -18,33 +18,33 @@ use thiserror::Error;
 use super::graph::{Graph, MOST_ACTIONS, NO_PARENT};
 use super::rows::Rows;
 
-/// Where checkpoints go.
+/// Keeps checkpoints.
 pub trait Keep: Send {
-    /// Asked between chunks: whether there shall be a checkpoint now.
+    /// Called between chunks: whether to write a checkpoint now.
     fn is_due(&mut self, states: u64) -> bool;
 
-    /// Takes a checkpoint, which continues the one before; `states` were found by now.
+    /// Writes a checkpoint, which continues the one before. `states` is the number of states found
+    /// so far.
     ///
-    /// # Errors
-    /// Where it cannot be written, which ends the exploration.
+    /// # Errors If it cannot be written. The exploration then ends.
     fn keep(&mut self, states: u64, checkpoint: &[u8]) -> io::Result<()>;
 }
 
-/// A checkpoint that is none.
+/// Invalid checkpoint data.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("a checkpoint does not fit what came before: {what}")]
 pub struct Misfit {
-    /// What does not.
+    /// What is invalid.
     pub what: &'static str,
 }
 
-/// What is carried whole from checkpoint to checkpoint.
+/// The totals, which every checkpoint contains in full.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Totals {
     pub(super) width: usize,
     pub(super) initial: u32,
     pub(super) levels: Vec<u32>,
-    /// The states up to and including the level that is being expanded.
+    /// The number of states up to and including the level that is being expanded.
     pub(super) known: usize,
     pub(super) states: usize,
     pub(super) transitions: u64,
@@ -56,7 +56,7 @@ pub(super) struct Totals {
     pub(super) edges: Option<u32>,
 }
 
-/// An exploration as its checkpoints left it.
+/// An exploration as restored from checkpoints.
 #[derive(Default)]
 pub struct Kept {
     pub(super) totals: Totals,
@@ -65,20 +65,19 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// How many distinct states had been found.
+    /// The number of distinct states.
     pub fn states(&self) -> u64 {
         self.graph.parents.len() as u64
     }
 
-    /// The rows of those states.
+    /// The rows of the states.
     pub fn rows(&self) -> impl Iterator<Item = &[u32]> {
         self.rows.iter()
     }
 
-    /// Takes the next checkpoint in.
+    /// Adds the next checkpoint.
     ///
-    /// # Errors
-    /// Where it is none, or not the next.
+    /// # Errors If it is invalid, or not the next one.
     pub fn take(&mut self, checkpoint: &[u8]) -> Result<(), Misfit> {
         let mut bytes = Bytes(checkpoint);
         let length = bytes.number()? as usize;
@@ -150,7 +149,7 @@ impl Kept {
     }
 }
 
-/// What a checkpoint says beyond the one before, whose totals are `before`.
+/// The data of a checkpoint that continues the one with totals `before`.
 pub(super) fn checkpoint<'a>(
     before: &Totals,
     now: &Totals,
@@ -179,7 +178,7 @@ pub(super) fn checkpoint<'a>(
     bytes
 }
 
-/// Bytes that are still to be read.
+/// The bytes that are still to be read.
 struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {

@@ -1,8 +1,7 @@
-//! Taking chunks in, strictly in order: the part that owns the table.
+//! Merges chunks strictly in order. Only this part uses the table.
 //!
-//! Four passes over a chunk, so that cache misses overlap: read the slot where
-//! the search for each successor begins, search for a candidate, compare it,
-//! then settle in order what is still open.
+//! Four passes over a chunk make cache misses overlap: read the first slot of each successor's
+//! search, search for a candidate, compare it, then settle the remaining successors in order.
 
 use stateright::{Expectation, Model, Property};
 
@@ -14,9 +13,9 @@ use super::rows::{self, Beyond, Row, Rows, States};
 use super::table::Table;
 use super::{CHUNK, Options, is_interrupted};
 
-/// In the scratch list: no known state was recognised yet.
+/// In the scratch list: not found among known states.
 const OPEN: u32 = u32::MAX;
-/// Of so many chunks one looks how much memory the process holds.
+/// Resident memory is measured once in so many chunks.
 const CHUNKS_PER_LOOK: u64 = 64;
 
 pub(super) struct Merger {
@@ -36,12 +35,12 @@ pub(super) struct Merger {
     slots: Vec<u64>,
     resolved: Vec<u32>,
     states_bytes: u64,
-    /// How many states there are up to and including the level that is being expanded.
+    /// The number of states up to and including the level that is being expanded.
     known: usize,
     peak_bytes: u64,
     peak_resident: Option<u64>,
     largest_chunk: u64,
-    /// What the last checkpoint said.
+    /// The totals of the last checkpoint.
     kept: Totals,
 }
 
@@ -90,7 +89,7 @@ impl Merger {
         }
     }
 
-    /// Takes in the initial states, each once.
+    /// Adds the distinct initial states.
     pub(super) fn begin<S: Row>(&mut self, initial: impl Iterator<Item = S>) {
         let (hasher, width) = (hasher(), self.width);
         let (known, mut row) = (Rows::new(width), vec![0; width]);
@@ -106,14 +105,14 @@ impl Merger {
         self.graph.initial = self.graph.states();
     }
 
-    /// Ends a level: what was found becomes part of the known states.
+    /// Ends a level: its rows become known states.
     pub(super) fn move_level_to(&mut self, states: &mut Rows) {
         self.graph.levels.push(states.len() as u32);
         self.next.move_to(states);
         self.note_states(states);
     }
 
-    /// What checkpoints had, up to the level that was being expanded.
+    /// Restores what checkpoints had, up to the level that was being expanded.
     pub(super) fn take_back(&mut self) -> Rows {
         let mut states = Rows::new(self.width);
         self.next.move_to(&mut states);
@@ -148,14 +147,14 @@ impl Merger {
         self.graph.levels.len() as u32 - 1
     }
 
-    /// Of the levels that are whole: all but the one that is being found.
+    /// The sizes of the complete levels, without the one that is being found.
     pub(super) fn level_sizes(&self) -> Vec<u64> {
         let ends = self.graph.levels.iter().skip(1).map(|&end| u64::from(end)).chain([self.known as u64]);
         self.graph.levels.iter().zip(ends).map(|(&first, end)| end - u64::from(first)).collect()
     }
 
-    /// Takes in `chunk`, which must be the next in order, and says whether a
-    /// bound was hit. `states` are those of the levels before.
+    /// Merges `chunk`, which must be the next in order; returns the bound that was hit, if any.
+    /// `states` are the rows of earlier levels.
     pub(super) fn merge(
         &mut self,
         states: &Rows,
@@ -233,7 +232,7 @@ impl Merger {
         }
     }
 
-    /// Recognises the successors that were known before this chunk.
+    /// Finds the successors that were known before this chunk.
     fn resolve_known(&mut self, states: &Rows, chunk: &Chunk) {
         self.slots.clear();
         self.resolved.clear();
@@ -248,7 +247,7 @@ impl Merger {
         }
     }
 
-    /// The index of `successor`, which is taken in if it is new.
+    /// The index of `successor`; adds it if it is new.
     fn settle(&mut self, states: &Rows, source: u32, successor: &[u32], hash: u32) -> u32 {
         let index = self.graph.states();
         let next = &self.next;
@@ -262,8 +261,8 @@ impl Merger {
         })
     }
 
-    /// Leaves a checkpoint if whoever keeps them wants one now. `states` are
-    /// those of the levels before the one that is being found.
+    /// Writes a checkpoint if one is due. `states` are the rows before the level that is being
+    /// found.
     pub(super) fn keep_if_due(&mut self, states: &Rows, options: &Options<'_>) -> Option<Bound> {
         let mut keep = options.keep?.lock().expect("nobody panics while it keeps");
         if !keep.is_due(self.distinct()) {
@@ -273,7 +272,7 @@ impl Merger {
         self.keep(states, options)
     }
 
-    /// Leaves a checkpoint in any case.
+    /// Writes a checkpoint.
     pub(super) fn keep(&mut self, states: &Rows, options: &Options<'_>) -> Option<Bound> {
         let mut keep = options.keep?.lock().expect("nobody panics while it keeps");
         let now = Totals {
@@ -295,7 +294,7 @@ impl Merger {
         keep.keep(self.distinct(), &bytes).err().map(|error| Bound::NotKept(error.kind()))
     }
 
-    /// Bytes held now by everything that grows with the states.
+    /// The bytes of everything that grows with the number of states.
     fn bytes(&self) -> u64 {
         self.table.bytes() + self.states_bytes + self.next.bytes() + self.graph.bytes()
     }

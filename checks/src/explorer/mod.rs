@@ -1,22 +1,19 @@
-//! A breadth-first explorer over stateright's `Model`.
+//! A breadth-first explorer for stateright's `Model`.
 //!
-//! It stands beside stateright's own checker because version 0.31 of that
-//! reports counterexamples that are not shortest, lets truncated runs pass and
-//! yields no edges. This one is exact (whole states are compared, so there are
-//! no odds of a collision), yields shortest traces and every edge, and says
-//! when it did not finish. [`agree`] holds the two against each other.
+//! stateright's own checker, in version 0.31, reports counterexamples that are not shortest, passes
+//! truncated runs and yields no edges. This explorer is exact (it compares whole states, so there
+//! are no collisions), yields shortest traces and every edge, and says if it did not finish.
+//! [`agree`] compares the two.
 //!
-//! A level of the breadth-first order is cut into chunks of [`CHUNK`] states.
-//! Threads generate chunks in any order; they are merged strictly in order, by
-//! whichever thread finds the next one ready. So states, indices, parents,
-//! counts and verdicts are the same for every number of threads.
+//! A level of the breadth-first order is split into chunks of [`CHUNK`] states. Threads generate
+//! chunks in any order. They are merged strictly in order, by whichever thread finds the next one
+//! ready. So states, indices, parents, counts and verdicts do not depend on the number of threads.
 //!
-//! That is also why one that ended goes on from its checkpoints ([`resume`])
-//! and finds what it would have found.
+//! For the same reason an exploration that ended can continue from its checkpoints ([`resume`])
+//! with the same result.
 //!
-//! Left out: `eventually` (it misses cycles; recoverability is judged on the
-//! edges instead), symmetry, and the heap behind a state: the bytes counted are
-//! those of the explorer's own tables.
+//! Left out: `eventually` (it misses cycles; healing is checked on the edges instead), symmetry,
+//! and heap memory behind a state. The bytes counted are those of the explorer's own tables.
 
 mod agree;
 mod chunk;
@@ -56,41 +53,41 @@ use chunk::Level;
 use merge::Merger;
 use rows::Rows;
 
-/// How many states are expanded before their successors are looked up together.
-/// About 1,000 successors are in flight then, which hides the table's cache misses.
+/// How many states are expanded before their successors are looked up together. Then about 1,000
+/// successors are in flight, which hides the table's cache misses.
 pub const CHUNK: usize = 128;
 
-/// How far to explore, and with what.
+/// The bounds and settings of an exploration.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
-    /// Threads, at least 1. The result does not depend on it.
+    /// The number of threads, at least 1. The result does not depend on it.
     pub threads: usize,
-    /// More distinct states than this end the exploration. Looked at between chunks.
+    /// More distinct states than this end the exploration. Checked between chunks.
     pub max_states: u32,
-    /// States so many actions away from an initial one are judged, not expanded.
+    /// States at this distance from an initial state are checked, but not expanded.
     pub max_depth: Option<u32>,
-    /// More bytes than this in the explorer's tables end the exploration. Looked at between chunks.
+    /// More bytes than this in the explorer's tables end the exploration. Checked between chunks.
     pub max_bytes: Option<u64>,
-    /// Ends the exploration when the whole process holds more. Looked at every so many chunks.
+    /// More resident bytes than this end the exploration. Checked once in 64 chunks.
     pub memory: Option<Memory>,
     /// Whether the first violated `always` property ends the exploration.
     pub stop_at_first_violation: bool,
     /// Whether the edges are kept (5 bytes each, and 2 bytes a state).
     pub keep_edges: bool,
-    /// Ends the exploration when it becomes true.
+    /// Set it to `true` to end the exploration.
     pub interrupt: Option<&'a AtomicBool>,
-    /// Called about every 8,192 states, from any of the threads.
+    /// Called about every 8,192 states, from any thread.
     pub progress: Option<&'a (dyn Fn(Progress) + Sync)>,
-    /// Where checkpoints go: when they are due, and one at the end.
+    /// Keeps checkpoints: whenever one is due, and one at the end.
     pub keep: Option<&'a Mutex<dyn Keep>>,
 }
 
-/// How much memory the process may hold, and how one learns how much it does.
+/// A limit on resident memory, and how to measure it.
 #[derive(Clone, Copy)]
 pub struct Memory {
-    /// Bytes.
+    /// The limit in bytes.
     pub limit: u64,
-    /// The bytes that it holds now, if that can be said.
+    /// The resident bytes now, if they can be measured.
     pub resident: fn() -> Option<u64>,
 }
 
@@ -111,7 +108,7 @@ impl Default for Options<'_> {
     }
 }
 
-/// A model that cannot be explored.
+/// Why a model cannot be explored.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ExploreError {
     /// The property is an `eventually`.
@@ -129,29 +126,27 @@ pub enum ExploreError {
         /// The property.
         name: &'static str,
     },
-    /// Nothing to begin with.
+    /// The model has no initial state.
     #[error("the model has no initial state within its boundary; an exploration of nothing proves nothing")]
     NoInitialState,
     /// The options name no thread.
     #[error("0 threads were asked for; ask for at least 1")]
     NoThreads,
-    /// The checkpoints are of another exploration.
+    /// The checkpoints belong to another exploration.
     #[error("the checkpoints are of another exploration: {what}")]
     NotItsOwn {
-        /// In what they differ.
+        /// How they differ.
         what: &'static str,
     },
 }
 
-/// Explores `model` breadth first. `kind` sorts an action, by itself and the
-/// state that it is taken in, into kinds from 0, of which the firings are counted.
+/// Explores `model` breadth first. `kind` maps an action and the state in which it is taken to a
+/// kind, numbered from 0. The actions taken are counted by kind.
 ///
-/// # Errors
-/// Where the model cannot be judged at all; a bound that was hit is no error
-/// but shown by [`Exploration::ended`].
+/// # Errors If the model cannot be explored at all. A bound that was hit is no error:
+/// [`Exploration::ended`] has it.
 ///
-/// # Panics
-/// Where a state has more than [`MOST_ACTIONS`] actions, or the model panics.
+/// # Panics If a state has more than [`MOST_ACTIONS`] actions, or the model panics.
 pub fn explore<M>(
     model: &M,
     options: &Options<'_>,
@@ -164,15 +159,13 @@ where
     resume(model, options, kind, Kept::default())
 }
 
-/// Goes on from where checkpoints end; from the beginning if there is none.
-/// What comes of it is what an exploration would have found that never ended.
+/// Continues from checkpoints, or from the beginning if there are none. The result equals that of
+/// an exploration that never stopped.
 ///
-/// # Errors
-/// As [`explore`], and where the checkpoints are not of this model or were made
-/// with or without edges where the options say otherwise.
+/// # Errors As [`explore`]. Also if the checkpoints belong to another model, or have edges where
+/// the options have none, or the reverse.
 ///
-/// # Panics
-/// As [`explore`].
+/// # Panics As [`explore`].
 pub fn resume<M>(
     model: &M,
     options: &Options<'_>,
@@ -230,18 +223,18 @@ where
         merger.move_level_to(&mut states);
     };
     let ended = match ended {
-        // What lies behind a checkpoint that failed would fit no more.
+        // After a failed checkpoint, a later one would not continue the last.
         Ended::Stopped(Bound::NotKept(_)) => ended,
         _ => merger.keep(&states, options).map_or(ended, Ended::Stopped),
     };
-    // A level that was broken off has left states behind that nobody expanded.
+    // An interrupted level has left states that are not expanded.
     if !merger.is_level_empty() {
         merger.move_level_to(&mut states);
     }
     Ok(merger.into_exploration(states, properties, ended))
 }
 
-/// Whether checkpoints can be of an exploration like this.
+/// Whether the checkpoints fit this exploration.
 fn fits(kept: &Kept, width: usize, properties: usize, options: &Options<'_>) -> Result<(), ExploreError> {
     let totals = &kept.totals;
     let what = match () {
@@ -253,7 +246,7 @@ fn fits(kept: &Kept, width: usize, properties: usize, options: &Options<'_>) -> 
     Err(ExploreError::NotItsOwn { what })
 }
 
-/// The properties, refused where this explorer cannot judge them.
+/// The properties; an error if this explorer cannot check one.
 fn checked_properties<M: Model>(model: &M) -> Result<Vec<Property<M>>, ExploreError> {
     let properties = model.properties();
     for (at, property) in properties.iter().enumerate() {

@@ -1,10 +1,9 @@
-//! Running one level: chunks are generated in any order and merged in order.
+//! Runs one level: chunks are generated in any order and merged in order.
 //!
-//! A thread that has generated a chunk leaves it in the line. If the chunk
-//! whose turn it is waits there and nobody merges, the thread merges until the
-//! line has a gap; meanwhile the others generate. So the merging, which cannot
-//! be divided, overlaps with the generating, and needs no lock of its own
-//! while it runs.
+//! A thread puts each chunk that it has generated into a queue. If the next chunk in order is in
+//! the queue and no thread is merging, the thread merges until the queue has a gap; the others
+//! generate meanwhile. So merging, which is sequential, overlaps with generating, and needs no lock
+//! of its own.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,14 +18,14 @@ use super::progress::Progress;
 use super::rows::Row;
 use super::{Explored, Options};
 
-/// A level of fewer chunks is done by one thread: starting another costs more.
+/// A level with fewer chunks than this runs on one thread: starting another costs more.
 const CHUNKS_WORTH_A_THREAD: usize = 8;
-/// How many chunks may wait in the line, for each thread.
+/// How many chunks may wait in the queue, for each thread.
 const LINE_PER_THREAD: usize = 8;
-/// About how many states lie between two reports.
+/// About how many states lie between two calls of `progress`.
 const REPORT_EVERY: u64 = 1 << 13;
 
-/// Expands or judges every state of `level`; the bound that broke it off, if one did.
+/// Expands or checks every state of `level`; returns the bound that ended it, if any.
 pub(super) fn run<M, K>(level: &Level<'_, M, K>, merger: &mut Merger, options: &Options<'_>) -> Option<Bound>
 where
     M: Explored + Sync,
@@ -56,7 +55,7 @@ where
     line.merger.into_inner().expect("a thread that panics ends the scope").bound
 }
 
-/// Takes one chunk in and tells others what they may know of it.
+/// Merges one chunk and publishes what other threads may use.
 struct Taker<'a, 'l, M: Model, K> {
     level: &'a Level<'l, M, K>,
     options: &'a Options<'a>,
@@ -80,7 +79,7 @@ impl<M: Model, K> Taker<'_, '_, M, K> {
     }
 }
 
-/// Where the threads of one level meet.
+/// The queue through which the threads of one level communicate.
 struct Line<'m> {
     waiting: Mutex<Waiting>,
     moved: Condvar,
@@ -89,9 +88,9 @@ struct Line<'m> {
 }
 
 struct Waiting {
-    /// Chunks given out to be generated: those up to here.
+    /// Chunks below this number have been handed out.
     handed_out: usize,
-    /// The chunk to be merged next. While somebody merges it, it is in nobody's line.
+    /// The chunk to be merged next. While a thread merges it, it is not in the queue.
     turn: usize,
     chunks: BTreeMap<usize, Chunk>,
     spare: Vec<Chunk>,
@@ -121,7 +120,7 @@ impl Line<'_> {
             taker.level.generate(number, &mut chunk, &mut actions);
             let mut waiting = self.lock();
             waiting.chunks.insert(number, chunk);
-            // Whoever takes the chunk out of the line merges: no one else finds it there.
+            // The thread that takes the chunk out of the queue merges it; no other thread can.
             while let Some(chunk) = waiting.take_turn() {
                 drop(waiting);
                 self.merge(taker, &chunk);
@@ -151,8 +150,8 @@ impl Line<'_> {
                 let chunk = waiting.spare.pop().unwrap_or_default();
                 return Some((waiting.handed_out - 1, chunk));
             }
-            // The chunk of this turn is being generated or merged by another
-            // thread, which does not wait before it has moved the turn on.
+            // Another thread is generating or merging the next chunk in order. It does not wait
+            // before it has moved the turn on.
             waiting = self.moved.wait(waiting).expect("a thread that panics raises the alarm");
         }
     }
@@ -176,14 +175,14 @@ impl Line<'_> {
     }
 }
 
-/// Wakes those who wait for a thread whose model panicked.
+/// Wakes the waiting threads when a thread's model panics.
 struct Alarm<'a, 'm>(&'a Line<'m>);
 
 impl Drop for Alarm<'_, '_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.is_over.store(true, Ordering::Relaxed);
-            // Taken so that nobody is between looking and waiting.
+            // Taking the lock ensures that no thread is between its check and its wait.
             drop(self.0.waiting.lock());
             self.0.moved.notify_all();
         }

@@ -1,13 +1,12 @@
-//! How far an exploration has come, and how much there may be yet.
+//! The progress of an exploration, and an estimate of the number of states.
 //!
-//! Nobody knows the number of states before the end. What is known is the size
-//! of each level, and levels grow and then shrink. While they grow nothing is
-//! said. Once the last three have shrunk, the rest is reckoned as if each
-//! further level shrank as those did on average.
+//! The number of states is unknown before the end. Only the sizes of levels are known. They grow
+//! and then shrink. There is no estimate while they grow. Once the last three have shrunk, the rest
+//! is extrapolated from their average ratio.
 
 use super::merge::Merger;
 
-/// How far an exploration has come.
+/// The progress of an exploration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Distinct states found.
@@ -16,8 +15,8 @@ pub struct Progress {
     pub frontier: u64,
     /// The depth of the states that are being expanded.
     pub depth: u32,
-    /// How many distinct states there may be in all, if levels go on shrinking
-    /// as the last three did; `None` while they do not.
+    /// An estimate of all distinct states, extrapolated from the last three levels; `None` unless
+    /// they shrink.
     pub expected: Option<u64>,
 }
 
@@ -30,7 +29,7 @@ impl Progress {
     }
 }
 
-/// The states in all by the sizes of the levels so far, of which the last is whole.
+/// The estimate from the sizes of the complete levels.
 fn expected(levels: &[u64]) -> Option<u64> {
     let [before, first, second, last] = *levels.last_chunk()?;
     if !(before > first && first > second && second > last) {
@@ -56,7 +55,7 @@ mod tests {
     #[test]
     fn levels_that_halve_come_to_twice_the_first() {
         assert_eq!(expected(&[800, 400, 200, 100]), Some(1_600));
-        // Where they shrink faster and faster it is too much, never too little.
+        // If they shrink faster and faster, the estimate is too high, never too low.
         let levels = [70, 56, 28, 8, 1];
         assert!(expected(&levels[..4]).is_some_and(|total| total >= levels.iter().sum()));
     }

@@ -1,22 +1,21 @@
-//! Which states lead to a goal over some of the edges: sweeps from the last
-//! state to the first until nothing changes.
+//! Which states lead to a goal over a subset of the edges: sweeps from the last state to the first,
+//! until nothing changes.
 //!
-//! In breadth-first order nearly every edge leads forward, so one sweep settles
-//! nearly everything, and no reversed edges are needed. Threads share the first
-//! sweep, piece by piece. What one of them has yet to find out about the states
-//! that follow, another does not wait for: it judges a state for itself, or
-//! leaves it to the sweeps behind, which judge nothing.
+//! In breadth-first order nearly every edge leads forward, so one sweep settles nearly everything,
+//! and no reversed edges are needed. Threads share the first sweep, piece by piece. A thread does
+//! not wait for another one's results on later states: it checks a state by itself, or leaves it to
+//! the later sweeps, which check nothing.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::graph::Graph;
 
-/// States that a thread looks at in one go.
+/// How many states a thread takes at a time.
 const PIECE: u32 = 4_096;
 
-/// Of each state: whether a goal can be reached from it over edges that go on.
-/// Each thread makes itself a judge who says what a goal is. A state is judged at
-/// most once, and only if none that follows it was seen to reach a goal before.
+/// For each state, whether a goal can be reached from it over the edges for which `goes_on` is
+/// true. Each thread makes its own judge, which says whether a state is a goal. A state is judged
+/// at most once, and only if no later state was found to lead to a goal.
 pub fn reaching<J: FnMut(u32) -> bool>(
     graph: &Graph,
     threads: usize,

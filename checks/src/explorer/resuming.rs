@@ -1,4 +1,4 @@
-//! What was ended goes on and finds what it would have found.
+//! A stopped exploration continues with the result of one that never stopped.
 
 use std::io;
 use std::sync::Mutex;
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::toys::{Grid, Layers, Ring, TwoPhase};
 use super::*;
 
-/// Keeps every checkpoint, one about every so many states.
+/// Keeps every checkpoint; one is due about every `every` states.
 struct Notes {
     every: u64,
     last: u64,
@@ -42,13 +42,13 @@ fn read(checkpoints: &[Vec<u8>]) -> Kept {
     kept
 }
 
-/// The same but for the bytes held on the way.
+/// The result without the peak of bytes.
 fn bared<S>(mut exploration: Exploration<S>) -> Exploration<S> {
     exploration.peak_bytes = 0;
     exploration
 }
 
-/// Explores once in one go, keeping checkpoints, and once from behind each of them.
+/// Explores once without a stop, keeping checkpoints, and once from each of them.
 fn goes_on_from_everywhere<M>(model: &M, every: u64, options: Options<'_>) -> usize
 where
     M: Explored + Sync,
@@ -94,7 +94,7 @@ fn what_a_bound_ended_goes_on_without_it() {
         let keep = Notes::every(u64::MAX);
         let options = Options { max_states, keep: Some(&keep), ..Options::default() };
         assert_eq!(explore(&model, &options, kind).unwrap().ended, Ended::Stopped(Bound::States(max_states)));
-        // The end itself left the one checkpoint; going on leaves another.
+        // The end itself wrote the one checkpoint; continuing writes another.
         let kept = read(&keep.lock().unwrap().checkpoints);
         assert!(kept.states() > u64::from(max_states));
         let resumed =
@@ -152,7 +152,7 @@ fn checkpoints_of_something_else_are_refused() {
     let two_phase = TwoPhase { managers: 4, hasty: true };
     let other = resume(&two_phase, &Options::default(), |_, _| 0, read(&checkpoints)).unwrap_err();
     assert_eq!(other, ExploreError::NotItsOwn { what: "their states have other parts" });
-    // One is left out, and one comes twice.
+    // One checkpoint is missing, and one comes twice.
     for wrong in [[&checkpoints[0], &checkpoints[2]], [&checkpoints[1], &checkpoints[0]]] {
         let mut kept = Kept::default();
         assert!(wrong.into_iter().any(|checkpoint| kept.take(checkpoint).is_err()));

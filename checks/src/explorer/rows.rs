@@ -1,32 +1,32 @@
-//! How states are kept: each as a row of 32-bit numbers, one row behind the other.
+//! How states are stored: each as a row of 32-bit numbers, one row after another.
 //!
-//! A model's state may be roomier than what identifies it within one scope. The
-//! rows hold exactly that, so equal rows are equal states, and rows are what is
-//! hashed, compared, kept and written to a journal.
+//! A model's state may be larger than what identifies it within one scope. A row has exactly what
+//! identifies it, so equal rows are equal states. Rows are what is hashed, compared, stored and
+//! written to a journal.
 
 use std::hash::Hash;
 use std::marker::PhantomData;
 
-/// A state that can be kept as a row.
+/// A state that can be stored as a row.
 pub trait Row: Clone + Hash + Eq {
-    /// How many numbers its row has: as many for every state of one model.
+    /// The numbers in its row; equal for every state of one model.
     fn width(&self) -> usize;
 
-    /// Writes it into a row of that width. Rows are equal where states are, and only there.
+    /// Writes it into a row of that width. Two rows are equal exactly if the states are.
     fn write(&self, row: &mut [u32]);
 
-    /// The state that was written.
+    /// Reads a state back from its row.
     fn read(row: &[u32]) -> Self;
 }
 
-/// How many rows lie in one page.
+/// The rows in a page.
 const PAGE: usize = 1 << 12;
 
-/// Rows of one width by their index, in pages: no row moves when there are more.
+/// Rows of one width by index, in pages. A page never moves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rows {
     width: usize,
-    /// All full but the last.
+    /// All pages but the last are full.
     pages: Vec<Vec<u32>>,
 }
 
@@ -35,7 +35,7 @@ impl Rows {
         Rows { width, pages: Vec::new() }
     }
 
-    /// How many there are.
+    /// The number of rows.
     pub(super) fn len(&self) -> usize {
         let last = self.pages.last().map_or(0, |page| page.len() / self.width);
         self.pages.len().saturating_sub(1) * PAGE + last
@@ -63,22 +63,22 @@ impl Rows {
         }
     }
 
-    /// Parts with the rows from this index on. Nothing is to be pushed here after
-    /// that: it would be gone when those come back ([`Beyond::move_to`]).
+    /// Splits off the rows from this index on. Push nothing here until they come back
+    /// ([`Beyond::move_to`]), which would overwrite it.
     pub(super) fn split_off(&mut self, at: usize) -> Beyond {
         let mut beyond = Beyond { begin: at / PAGE * PAGE, rows: Rows::new(self.width) };
         beyond.rows.pages = self.pages.split_off((at / PAGE).min(self.pages.len()));
         if at > beyond.begin {
             let known = &beyond.rows.pages[0][..(at - beyond.begin) * self.width];
             self.pages.push(page_of(known, known.len()));
-            // It may have been the copy.
+            // The page may be the copy.
             let page = &mut beyond.rows.pages[0];
             page.reserve_exact(PAGE * self.width - page.len());
         }
         beyond
     }
 
-    /// The bytes of all pages, whether they are full or not.
+    /// The bytes of all pages, including unused space.
     pub(super) fn bytes(&self) -> u64 {
         (self.pages.len() * PAGE * self.width * 4) as u64
     }
@@ -90,8 +90,8 @@ fn page_of(rows: &[u32], capacity: usize) -> Vec<u32> {
     page
 }
 
-/// The rows behind known ones, while those are read; those on the last page of
-/// the known ones are here once more.
+/// The rows after the known ones, while those are read. The known rows on the last page are here a
+/// second time.
 pub(crate) struct Beyond {
     /// The index of the first row here.
     begin: usize,
@@ -99,17 +99,17 @@ pub(crate) struct Beyond {
 }
 
 impl Beyond {
-    /// All these rows, and none is known.
+    /// All these rows; none is known.
     pub(super) fn of(rows: Rows) -> Self {
         Beyond { begin: 0, rows }
     }
 
-    /// One behind the last row.
+    /// The index after the last row.
     pub(super) fn end(&self) -> usize {
         self.begin + self.rows.len()
     }
 
-    /// The row with this index, here or among the known ones.
+    /// The row with this index, from here or from the known ones.
     pub(super) fn row<'a>(&'a self, known: &'a Rows, index: usize) -> &'a [u32] {
         match index.checked_sub(self.begin) {
             Some(index) => self.rows.row(index),
@@ -121,7 +121,7 @@ impl Beyond {
         self.rows.push(row);
     }
 
-    /// All become known.
+    /// Moves all rows to the known ones.
     pub(super) fn move_to(&mut self, known: &mut Rows) {
         known.pages.truncate(self.begin / PAGE);
         known.pages.append(&mut self.rows.pages);
@@ -138,7 +138,7 @@ impl Beyond {
     }
 }
 
-/// States by their index.
+/// States by index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct States<S> {
     rows: Rows,
@@ -156,7 +156,7 @@ impl<S> States<S> {
         self.rows.split_off(last);
     }
 
-    /// How many there are.
+    /// The number of states.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
@@ -170,31 +170,30 @@ impl<S> States<S> {
 impl<S: Row> States<S> {
     /// The state with this index.
     ///
-    /// # Panics
-    /// If there is none.
+    /// # Panics If there is none.
     pub fn get(&self, index: u32) -> S {
         S::read(self.rows.row(index as usize))
     }
 
-    /// All of them, in breadth-first order.
+    /// All states, in breadth-first order.
     pub fn iter(&self) -> impl Iterator<Item = S> + '_ {
         self.rows.iter().map(S::read)
     }
 }
 
-/// The row with this index of rows that lie one behind the other.
+/// The row with this index in contiguous rows.
 pub(super) fn row(words: &[u32], width: usize, index: usize) -> &[u32] {
     &words[index * width..(index + 1) * width]
 }
 
-/// Writes the state's row behind the others.
+/// Appends the state's row.
 pub(super) fn push<S: Row>(words: &mut Vec<u32>, width: usize, state: &S) {
     let begin = words.len();
     words.resize(begin + width, 0);
     state.write(&mut words[begin..]);
 }
 
-/// A state of the rules, as wide as its scope has stores and two more.
+/// A state of the rules. Its width is the number of the scope's stores plus two.
 impl Row for rollcall_model::State {
     fn width(&self) -> usize {
         self.row_width()
@@ -209,7 +208,7 @@ impl Row for rollcall_model::State {
     }
 }
 
-/// Bytes, four to a number.
+/// Bytes, four in a number.
 impl<const N: usize> Row for [u8; N] {
     fn width(&self) -> usize {
         N.div_ceil(4)
@@ -249,8 +248,8 @@ mod tests {
         assert_eq!((states.len(), states.get(0)), (1, state));
     }
 
-    /// Known rows and those beyond, level by level; wherever a page ends, and
-    /// wherever one is parted again.
+    /// A row keeps its index when a level becomes known, wherever a page ends and wherever rows are
+    /// split off again.
     #[test]
     fn every_row_keeps_its_index_from_page_to_page() {
         let nth = |n: usize| [n as u32, 7 * n as u32];

@@ -1,13 +1,12 @@
-//! The set of known states, as indices: open addressing, linear probing.
+//! The set of known states, as indices: open addressing with linear probing.
 //!
-//! A slot holds 32 bits of a state's hash and its index, so growing touches no
-//! state, a probe mostly touches one cache line, and candidates of a whole
-//! chunk can be fetched before the first state is compared. The caller
-//! compares whole states; the hash only says where to look.
+//! A slot holds 32 bits of a state's hash and its index. So growing reads no state, a search mostly
+//! reads one cache line, and candidates of a whole chunk can be fetched before the first state is
+//! compared. The caller compares whole states; the hash only says where to look.
 //!
-//! The table is cut into shards by the hash's top bits. Each grows by itself
-//! and by a quarter: never is more than one of them there twice, and between
-//! 64 and 80 of 100 slots are used, so that a state takes about 11 bytes.
+//! The table is split into shards by the hash's top bits. Each grows on its own and by a quarter.
+//! So at most one shard is held twice, and between 64 and 80 of 100 slots are used: a state takes
+//! about 11 bytes.
 
 const SHARD_BITS: u32 = 6;
 const SMALLEST: usize = 16;
@@ -31,12 +30,12 @@ impl Table {
         Table { shards, bytes, peak_bytes: bytes }
     }
 
-    /// Bytes held now.
+    /// The bytes held now.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Bytes held at most, while growing.
+    /// The most bytes held, while growing.
     pub(super) fn peak_bytes(&self) -> u64 {
         self.peak_bytes
     }
@@ -45,15 +44,15 @@ impl Table {
         &self.shards[(hash >> (32 - SHARD_BITS)) as usize]
     }
 
-    /// What the slot holds where a search for `hash` begins. Reading it is all
-    /// that this does, so the cache misses of many calls overlap.
+    /// The content of the slot where a search for `hash` begins. It only reads, so the cache misses
+    /// of many calls overlap.
     pub(super) fn first_slot(&self, hash: u32) -> u64 {
         let shard = self.shard(hash);
         shard.slots[shard.home(hash)]
     }
 
-    /// The first index with this hash, if any; `slot` is its `first_slot`. Its
-    /// state may still differ.
+    /// The first index with this hash, if there is one; `slot` is its `first_slot`. Its state may
+    /// still differ.
     pub(super) fn candidate(&self, hash: u32, mut slot: u64) -> Option<u32> {
         if slot == 0 {
             return None;
@@ -70,8 +69,8 @@ impl Table {
         None
     }
 
-    /// The index of the state that `is_same` recognises; otherwise `index` is
-    /// taken in and `None` returned.
+    /// The index of the state for which `is_same` is true. If there is none, inserts `index` and
+    /// returns `None`.
     pub(super) fn find_or_insert(
         &mut self,
         hash: u32,
@@ -116,7 +115,7 @@ impl Shard {
         size_of_val(self.slots.as_slice()) as u64
     }
 
-    /// Homes keep the order of the hashes, so both are passed through in order.
+    /// A slot's home grows with its hash, so both tables are passed through in order.
     fn grown(&self) -> Self {
         let mut larger = Shard { used: self.used, ..Shard::new(self.slots.len() + self.slots.len() / 4) };
         for &slot in self.slots.iter().filter(|&&slot| slot != 0) {
@@ -129,7 +128,7 @@ impl Shard {
         larger
     }
 
-    /// What of the hash does not say the shard, as a part of the slots.
+    /// The home slot of a hash within its shard.
     fn home(&self, hash: u32) -> usize {
         let rest = u64::from(hash << SHARD_BITS);
         ((rest * self.slots.len() as u64) >> 32) as usize
@@ -147,7 +146,7 @@ mod tests {
     #[test]
     fn equal_hashes_are_distinguished_by_state_and_survive_growth() {
         let mut table = Table::new();
-        // Every hash is one of 7, so nearly all probes collide; the "state" is the index itself.
+        // Every hash is one of 7, so nearly all searches collide; the "state" is the index itself.
         for index in 0..3_000u32 {
             let hash = (index % 7) << 29 | 5;
             assert_eq!(table.find_or_insert(hash, index, |other| other == index), None);

@@ -1,4 +1,4 @@
-//! The explorer against counts known otherwise: formulas, brute force, stateright.
+//! Compares the explorer with counts from formulas, brute force and stateright.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
@@ -60,7 +60,7 @@ fn every_violated_property_gets_its_own_shortest_trace() {
     let traces: Vec<_> =
         exploration.violations().map(|v| (v.property, exploration.trace(&ring, v.first.unwrap()))).collect();
     assert_eq!(traces.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["one_token", "three_tokens"]);
-    // Six passes until the patience ends, and one or two duplications.
+    // Six passes until the holder's patience ends, and one or two duplications.
     assert_eq!(traces[0].1.steps.len(), 7);
     assert_eq!(traces[1].1.steps.len(), 8);
     assert_eq!(traces[0].1.steps[5..].iter().map(|(a, _)| a).collect::<Vec<_>>(), [&Pass::On, &Pass::Twice]);
@@ -237,7 +237,7 @@ fn any_graph() -> impl Strategy<Value = Drawn> {
     })
 }
 
-/// Depth of every reachable state, by a queue and a map.
+/// The depth of every reachable state, by a queue and a map.
 fn depths(drawn: &Drawn) -> HashMap<u32, u32> {
     let mut depths = HashMap::new();
     let mut queue: VecDeque<(u32, u32)> = drawn.initial.iter().map(|&state| (state, 0)).collect();
@@ -283,8 +283,7 @@ proptest! {
     }
 }
 
-/// Which states lead to one of `goals` over the edges that `open` lets pass, by
-/// a search from each.
+/// Which states lead to one of `goals` over the edges of `open`, by a search from each.
 fn reaching_by_brute_force(graph: &Graph, open: impl Fn(u32) -> bool, goals: &[u32]) -> Vec<bool> {
     let reaches = |from: u32| {
         let (mut seen, mut queue) = (vec![from], VecDeque::from([from]));

@@ -1,18 +1,18 @@
-//! Small models to judge the explorer by: their counts are known by other means.
+//! Small models for tests of the explorer: their counts are known by other means.
 
 use stateright::{Model, Property};
 
 use super::Explored;
 use super::rows::Row;
 
-/// Counters that go up one at a time: (most + 1)^sides states in a flat 64 bytes.
+/// Counters that each action raises by one: (most + 1)^sides states in a flat 64 bytes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Grid {
     pub(crate) sides: usize,
     pub(crate) most: u8,
-    /// The sum that must not be reached; 0 for none.
+    /// The forbidden sum; 0 forbids none.
     pub(crate) forbidden: u32,
-    /// Nothing beyond this value of counter 0 lies within the boundary; 0 for no boundary.
+    /// The greatest value of counter 0 within the boundary; 0 for no boundary.
     pub(crate) boundary: u8,
     pub(crate) with_eventually: bool,
 }
@@ -64,11 +64,11 @@ impl Model for Grid {
 
 impl Explored for Grid {}
 
-/// A token that is passed round a ring and may be duplicated by an impatient holder.
+/// A token that is passed round a ring. An impatient holder may duplicate it.
 #[derive(Clone, Debug)]
 pub(crate) struct Ring {
     pub(crate) members: u8,
-    /// The passes after which the holder loses patience.
+    /// The number of passes after which the holder loses patience.
     pub(crate) patience: u8,
 }
 
@@ -79,7 +79,7 @@ pub(crate) enum Pass {
 }
 
 impl Model for Ring {
-    /// A bit for each token, and the passes so far up to the patience.
+    /// A bit for each token, and the passes so far, up to the patience.
     type State = (u16, u8);
     type Action = Pass;
 
@@ -115,7 +115,7 @@ impl Explored for Ring {}
 #[derive(Clone, Debug)]
 pub(crate) struct TwoPhase {
     pub(crate) managers: u8,
-    /// The coordinator commits on the vote of one manager.
+    /// The coordinator commits on the vote of one manager. This is wrong on purpose.
     pub(crate) hasty: bool,
 }
 
@@ -125,7 +125,7 @@ pub(crate) struct Vote {
     prepared: u8,
     committed: u8,
     aborted: u8,
-    /// What the coordinator has heard, and what it decided.
+    /// The votes that the coordinator has received, and its decision.
     heard: u8,
     decided: Option<bool>,
 }
@@ -206,7 +206,7 @@ impl Model for TwoPhase {
 
 impl Explored for TwoPhase {}
 
-/// Any graph at all: state s leads to each of `successors[s]`, the last action leads nowhere.
+/// Any graph: state s leads to each of `successors[s]`, and the last action leads nowhere.
 #[derive(Clone, Debug)]
 pub(crate) struct Drawn {
     pub(crate) initial: Vec<u32>,
@@ -250,7 +250,7 @@ pub(crate) struct Layers {
 }
 
 impl Model for Layers {
-    /// Layer and place in it.
+    /// Layer and index in it.
     type State = (u32, u32);
     type Action = u32;
 
@@ -263,7 +263,7 @@ impl Model for Layers {
     }
 
     fn next_state(&self, &(layer, place): &(u32, u32), action: u32) -> Option<(u32, u32)> {
-        // The finaliser of MurmurHash3, as a draw that is the same in every run.
+        // The finaliser of MurmurHash3 draws the same numbers in every run.
         let mut draw = u64::from(layer) << 40 | u64::from(place) << 8 | u64::from(action);
         draw = (draw ^ draw >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
         draw = (draw ^ draw >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
