@@ -1,5 +1,5 @@
-//! `actions`: what a step may be, with its fields and an example each; `schema`: what a
-//! line of a file may be.
+//! `actions`: every action with its fields and an example. `schema`: the JSON Schema of a line of a
+//! file.
 
 use anyhow::Result;
 use rollcall_traces::{ActionForm, actions, commands, schema};
@@ -63,7 +63,7 @@ const COMMANDS: &[&str] = &[
     r#"{"rollback_merge":{}}"#,
 ];
 
-/// The name that an example is of.
+/// The name of the action in an example.
 fn name_of(example: &str) -> &str {
     example.split('"').nth(1).unwrap_or_default()
 }
@@ -72,7 +72,7 @@ fn example_of<'a>(examples: &[&'a str], name: &str) -> &'a str {
     examples.iter().find(|example| name_of(example) == name).copied().unwrap_or_default()
 }
 
-/// The actions whose names or words have `part`; all of them as a page with `markdown`.
+/// Lists the actions whose name or text contains `part`; with `markdown`, all of them as a page.
 pub(super) fn run(part: Option<&str>, markdown: bool) -> Result<End> {
     if markdown {
         return out::say(&page());
@@ -103,7 +103,7 @@ pub(super) fn run(part: Option<&str>, markdown: bool) -> Result<End> {
     out::say(&text)
 }
 
-/// What a line of a file may be, as a JSON Schema.
+/// Prints the JSON Schema of a line of a file.
 pub(super) fn say_schema() -> Result<End> {
     out::say(&format!("{}\n", serde_json::to_string_pretty(&schema())?))
 }
@@ -168,7 +168,7 @@ mod tests {
         }
     }
 
-    /// `docs/actions.md` and `docs/trace.schema.json` are what the types say.
+    /// `docs/actions.md` and `docs/trace.schema.json` agree with the types.
     #[test]
     fn what_is_published_is_what_is_read() {
         let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");

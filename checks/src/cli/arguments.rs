@@ -35,7 +35,7 @@ impl From<SizeArgument> for rollcall_model::scopes::Size {
         }
     }
 }
-/// What makes no sense beside `--subject`.
+/// Refuses options that have no meaning with `--subject`.
 pub(super) fn refuse_with_subject(given: &[(bool, &str)]) -> anyhow::Result<()> {
     match given.iter().find(|(is_given, _)| *is_given) {
         Some((_, what)) => anyhow::bail!("--subject cannot be combined with {what}"),
@@ -43,7 +43,7 @@ pub(super) fn refuse_with_subject(given: &[(bool, &str)]) -> anyhow::Result<()> 
     }
 }
 
-/// What makes no sense where properties alone judge.
+/// Refuses options that have no meaning with `--by properties`.
 pub(super) fn refuse_by_properties(given: &[(bool, &str)]) -> anyhow::Result<()> {
     match given.iter().find(|(is_given, _)| *is_given) {
         Some((_, what)) => anyhow::bail!("--by properties cannot be combined with {what}"),

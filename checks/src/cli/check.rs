@@ -1,5 +1,5 @@
-//! `check`: one scope, or a file's own behind its steps, model only: explored, and healed
-//! from every state.
+//! `check`: explores one scope in the model, and heals it from every state. A file's own scope
+//! begins after the file's steps.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,14 +30,14 @@ use crate::recover::{How, Recovery, Stuck, first_that_misses, in_a_line, recover
 use crate::verify::{ScopeReport, check_stuck_reasons, covered, judge_recovery, report_of};
 use crate::walk::{SHOWN, stuck_trace, violation_trace};
 
-/// What `check` is asked for.
+/// The arguments of `check`.
 pub(super) struct Wanted<'a> {
     pub(super) scope: &'a str,
     pub(super) without: Option<&'a str>,
     pub(super) properties: &'a [String],
     pub(super) out: Option<&'a Path>,
     pub(super) json: bool,
-    /// Heals or does not, whatever the size.
+    /// Whether to heal; `None` decides by size.
     pub(super) heal: Option<bool>,
     pub(super) lasting: &'a Lasting,
 }
@@ -47,28 +47,28 @@ pub(super) struct Wanted<'a> {
 struct Checked {
     scope: String,
     without: Option<String>,
-    /// `holds`, `violated` (a property or a goal), `fails` (something else that is asked of the
-    /// scope), `diverged` (a file's own steps) or `not conclusive`.
+    /// `holds`, `violated` (a property or a goal), `fails` (another requirement of the scope),
+    /// `diverged` (the file's own steps) or `not conclusive`.
     verdict: &'static str,
     distinct_states: u64,
     transitions: u64,
     depth: u32,
     exhausted: bool,
     resumed_states: Option<u64>,
-    /// The properties that were judged in every state.
+    /// The properties that were checked in every state.
     judged: Vec<&'static str>,
-    /// Those of the scope that nothing in it could break.
+    /// The properties of the scope that no action in it could violate.
     idle: Vec<&'static str>,
-    /// The goals that were judged of every state's healing; none where nothing was healed.
+    /// The goals that were checked; empty if no state was healed.
     goals: Vec<&'static str>,
     healed_states: Option<u64>,
-    /// Why states end, rightly, short of something, and how many do.
+    /// How many states have each stuck reason.
     stuck: BTreeMap<String, u64>,
-    /// Whether the dropped guard decides anything here.
+    /// Whether the dropped guard changes any outcome here.
     guard_decides: Option<bool>,
-    /// The property or goal.
+    /// The violated property or missed goal.
     violation: Option<String>,
-    /// Everything that is wrong, in words.
+    /// Everything that is wrong, as sentences.
     failures: Vec<String>,
     trace_steps: Option<usize>,
     trace: Option<String>,
@@ -82,7 +82,7 @@ pub(super) fn run(wanted: &Wanted<'_>) -> Result<End> {
     Check::new(wanted, selected)?.run()
 }
 
-/// The file says what the model does not do.
+/// Reports that the file's steps differ from the model's.
 fn diverged(wanted: &Wanted<'_>, divergence: &Divergence) -> Result<End> {
     if wanted.json {
         let without = wanted.without.map(Into::into);
@@ -102,19 +102,18 @@ fn diverged(wanted: &Wanted<'_>, divergence: &Divergence) -> Result<End> {
 struct Check<'a> {
     wanted: &'a Wanted<'a>,
     selected: SelectedScope,
-    /// The goals that are asked for; all if there is no choice.
+    /// The goals to check; `None` checks all.
     goals: Option<Vec<Goal>>,
     heals: bool,
     model: Rollcall,
     report: Checked,
 }
 
-/// What is wrong, and the way there.
+/// A violation, and the trace to it.
 struct Found {
     name: String,
     trace: Trace,
-    /// Of a state that does not heal, all that healing tries from there; the trace ends with
-    /// the beginning of it.
+    /// The whole healing from a state that does not heal. The trace has its beginning.
     healing: Option<Vec<Action>>,
 }
 
@@ -176,7 +175,7 @@ impl<'a> Check<'a> {
             }
             self.wanted.lasting.say_how_to_go_on(&[journal]);
         } else if found.is_none() && !self.report.exhausted {
-            // It was explored, and not all of it healed.
+            // It was explored, and not yet healed completely.
             self.wanted.lasting.say_how_to_go_on(&[journal]);
         } else {
             self.wanted.lasting.remove(&[journal])?;
@@ -199,7 +198,7 @@ impl<'a> Check<'a> {
         Ok(explorer::resume(&self.model, &options, kind, kept)?)
     }
 
-    /// A violation, or a state that does not heal; what else is wrong is noted.
+    /// Returns a violation or a state that does not heal; adds everything else to the failures.
     fn judge(&mut self, explored: &Exploration<State>, report: &mut ScopeReport) -> Result<Option<Found>> {
         let first =
             explored.violations().filter_map(|verdict| Some((verdict.first?, verdict.property))).min();
@@ -211,7 +210,7 @@ impl<'a> Check<'a> {
         if !explored.is_exhausted() {
             return Ok(None);
         }
-        // What must be reached and fire is asked of the whole question, and of sound rules.
+        // What the plan requires to be reached and to fire holds for the sound rules and all goals.
         let asks_all = self.wanted.without.is_none() && self.goals.is_none();
         if asks_all {
             self.report.failures.append(&mut report.failures);
@@ -232,7 +231,7 @@ impl<'a> Check<'a> {
         Ok(found)
     }
 
-    /// The guards with the one that was dropped on the command line.
+    /// The guards of the file alone: what `--without` drops holds again.
     fn sound(&self) -> GuardSet {
         let own = self.selected.steps.iter().flat_map(|steps| &steps.taken.header.without);
         let own = own.filter_map(|name| rollcall_model::Guard::from_name(name));
@@ -276,7 +275,7 @@ impl<'a> Check<'a> {
         first: &Stuck,
         goals: &[Goal],
     ) -> Option<Found> {
-        // Something else may be missed before.
+        // An earlier state may miss another goal.
         let is_asked = first.missed.iter().any(|missed| goals.contains(&missed.goal));
         let later = || {
             let of = |goal: &Goal| first_that_misses(&self.model, explored, *goal, &INTERRUPTED);
@@ -293,7 +292,7 @@ impl<'a> Check<'a> {
         Some(Found { name, trace, healing: Some(stuck.healing) })
     }
 
-    /// Tells it, then writes the trace down.
+    /// Prints the finding and writes the trace.
     fn conclude(mut self, found: Option<Found>) -> Result<End> {
         let is_over = INTERRUPTED.load(Ordering::SeqCst) && found.is_none();
         let (verdict, end) =
@@ -313,7 +312,7 @@ impl<'a> Check<'a> {
                 self.selected.with_steps(found)?
             };
             self.report.trace_steps = Some(whole.steps.len());
-            // Of its own steps the file itself is the trace.
+            // For a violation in its own steps, the file itself is the trace.
             path = match (self.wanted.out, self.selected.violated_on_the_way()) {
                 (Some(path), _) => Some(path.to_path_buf()),
                 (None, Some(_)) => None,
@@ -421,8 +420,8 @@ impl<'a> Check<'a> {
     }
 }
 
-/// The way into what is wrong. Where nothing heals any more the attempt is one line: its steps
-/// repeat, and the file has them.
+/// Prints the path into a violation. A failed healing takes one line: its steps repeat, and the
+/// file has them.
 fn say_trace(trace: &Trace, healing: Option<&[Action]>) -> Result<()> {
     let mut way = trace.clone();
     if let Some(healing) = healing {
@@ -436,8 +435,8 @@ fn say_trace(trace: &Trace, healing: Option<&[Action]>) -> Result<()> {
     Ok(())
 }
 
-/// Narrows the plan to the properties that are named, and says which goals are; `None`
-/// where nothing is named and everything is judged.
+/// Limits the plan to the named properties and returns the named goals. `None` means that nothing
+/// is named, and everything is checked.
 fn choose(selected: &mut SelectedScope, names: &[String]) -> Result<Option<Vec<Goal>>> {
     if names.is_empty() {
         return Ok(None);

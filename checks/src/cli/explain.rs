@@ -1,5 +1,5 @@
-//! `explain`: what is known here of a guard, a reason, a property, a goal, a stuck reason, a
-//! scope, a row of the catalogue, or of what people paste.
+//! `explain`: what Rollcall knows about a guard, a reason, a property, a goal, a stuck reason, a
+//! scope, a row of the catalogue, or a pasted message.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ use crate::symptoms::Symptom;
 /// How many of several answers are printed.
 const MOST: usize = 4;
 
-/// What is known of one thing.
+/// An explanation of one thing.
 struct Answer {
     title: String,
     lines: Vec<String>,
@@ -69,8 +69,7 @@ impl Answer {
     }
 }
 
-/// Where to read on about a divergence: the guard that decides it, or the reason that a
-/// side gives.
+/// The command that explains a divergence: by the guard that decides it, or by a side's reason.
 pub(super) fn pointer(divergence: &Divergence) -> Option<String> {
     let refused = |outcome: &Option<Outcome>| match outcome {
         Some(Outcome::Refused(reason)) => Some(reason.to_string()),
@@ -84,7 +83,7 @@ pub(super) fn pointer(divergence: &Divergence) -> Option<String> {
     by_guard.or_else(by_reason).map(|name| format!("  more: rollcall explain {name}"))
 }
 
-/// The thing of exactly that name.
+/// The answers for exactly that name.
 fn by_name(name: &str) -> Vec<Answer> {
     let mut answers = Vec::new();
     if Guard::from_name(name).is_some() || rollcall_impl::Guard::from_name(name).is_some() {
@@ -100,7 +99,7 @@ fn by_name(name: &str) -> Vec<Answer> {
     answers
 }
 
-/// Everything whose incident names the row (`row 15`, `15`) or the issue (`tikv#10595`).
+/// The answers for a row (`row 15`, `15`) or an issue (`tikv#10595`).
 fn by_row(words: &str) -> Vec<Answer> {
     let number = words.trim_start_matches("row").trim();
     let is_row = !number.is_empty() && number.chars().all(|is| is.is_ascii_digit());
@@ -120,7 +119,7 @@ fn by_row(words: &str) -> Vec<Answer> {
 /// The page with the rows.
 const CATALOGUE: &str = include_str!("../../../docs/incidents.md");
 
-/// A row of the catalogue, whether or not a guard belongs to it.
+/// A row of the catalogue, with or without a guard.
 fn of_row(number: &str, guards: &[&str]) -> Option<Answer> {
     let row = CATALOGUE.lines().find_map(|line| line.strip_prefix(&format!("| {number} | ")))?;
     let cells: Vec<&str> = row.trim_end_matches(" |").split(" | ").collect();
@@ -137,7 +136,7 @@ fn of_row(number: &str, guards: &[&str]) -> Option<Answer> {
     })
 }
 
-/// The rows of the catalogue that an incident names: `(row 15, tikv#10595)`, `rows 17, 26`.
+/// The rows that an incident names: `(row 15, tikv#10595)`, `rows 17, 26`.
 fn rows_of(incident: &str) -> BTreeSet<&str> {
     let mut rows = BTreeSet::new();
     for (at, _) in incident.match_indices("row") {
@@ -150,7 +149,7 @@ fn rows_of(incident: &str) -> BTreeSet<&str> {
     rows
 }
 
-/// Whatever has all of these words in its name or in what is said of it.
+/// Everything whose name or text contains all of these words.
 fn by_words(words: &str) -> Vec<Answer> {
     let words: Vec<String> = words.to_lowercase().split_whitespace().map(Into::into).collect();
     let has = |name: &str, said: &str| {
@@ -184,7 +183,7 @@ fn listed(places: &[CodePlace]) -> String {
     places.iter().take(4).map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Where model and implementation have it.
+/// The places in model and implementation.
 fn places_of(all: Vec<CodePlace>) -> Vec<String> {
     let (model, implementation): (Vec<CodePlace>, Vec<CodePlace>) =
         all.into_iter().partition(CodePlace::is_of_model);
@@ -198,7 +197,7 @@ fn places_of(all: Vec<CodePlace>) -> Vec<String> {
     lines
 }
 
-/// What an exhibit breaks, where, and its file.
+/// An exhibit: what breaks, in which scope, and its file.
 fn of_piece(piece: &Piece) -> String {
     let breaks = match piece.harm {
         Harm::Safety(property) => format!("{} is violated", property.name()),
@@ -240,7 +239,7 @@ fn of_guard(name: &str) -> Answer {
     Answer { title, lines, next }
 }
 
-/// The exhibits that break it, and what to do about them.
+/// The exhibits that break it, and the commands to see them.
 fn exhibits(name: &str, harms: impl Fn(Harm) -> bool) -> (Vec<String>, Vec<String>) {
     let pieces: Vec<&Piece> = PIECES.iter().filter(|piece| harms(piece.harm)).collect();
     let Some(first) = pieces.first() else { return (Vec::new(), Vec::new()) };

@@ -54,7 +54,7 @@ pub(super) fn run(word: &str, without: Option<&str>, host: IpAddr, port: u16) ->
     Ok(End::Holds)
 }
 
-/// The command that serves the same again, but for the port.
+/// The command that serves the same page again, without the port.
 fn again(word: &str, without: Option<&str>, host: IpAddr) -> String {
     let mut command = format!("rollcall explore {}", quoted(word));
     if let Some(guard) = without {
@@ -66,7 +66,7 @@ fn again(word: &str, without: Option<&str>, host: IpAddr) -> String {
     command
 }
 
-/// A word as a shell takes it for one.
+/// The word, quoted for a shell if it must be.
 fn quoted(word: &str) -> String {
     let is_plain = |is: char| is.is_alphanumeric() || "_-./".contains(is);
     if word.chars().all(is_plain) { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")) }

@@ -1,5 +1,5 @@
-//! `heal`, and `replay --heal`: what comes of the last state of a file once faults stop,
-//! on the model and on the implementation.
+//! `heal` and `replay --heal`: heals the last state of a file, on the model and on the
+//! implementation.
 
 use std::path::Path;
 
@@ -9,28 +9,27 @@ use rollcall_traces::{Action, Healed, Reason, RegionId, Subject, Trace};
 
 use crate::recover::Repeats;
 
-/// The most refused steps that are listed for a goal.
+/// The most refused actions that are listed for a goal.
 const SHOWN: usize = 6;
 
-/// How the model heals from the end of a file.
+/// The model's healing from the end of a file.
 pub(super) struct Healing {
     /// The steps that it takes.
     steps: Vec<Action>,
-    /// It goes on without end.
+    /// Whether it repeats for ever.
     endless: bool,
-    /// What is missed where it ends.
+    /// The goals that are missed at its end.
     missed: Vec<Missed>,
     /// Why something is not owed.
     stuck_reasons: Vec<String>,
-    /// What would be done next, and why it is refused.
+    /// The actions that would lead on, and why each is refused.
     refused: Vec<(Action, Reason)>,
 }
 
 impl Healing {
-    /// Heals from the end of the trace by these rules.
+    /// Heals from the end of the trace, by these rules.
     ///
-    /// # Errors
-    /// Where the trace cannot be begun.
+    /// # Errors If the trace cannot begin.
     pub(super) fn of(trace: &Trace, guards: GuardSet) -> anyhow::Result<Self> {
         let mut subject = ModelSubject::new(guards, &[]);
         subject.reset(&trace.header.scope)?;
@@ -54,17 +53,17 @@ impl Healing {
         Ok(Self { steps, endless, missed, stuck_reasons, refused })
     }
 
-    /// Whether everything that is owed comes.
+    /// Whether every owed goal is reached.
     pub(super) fn is_good(&self) -> bool {
         !self.endless && self.missed.is_empty()
     }
 
-    /// What is missed, in words.
+    /// The missed goals, as sentences.
     pub(super) fn missed(&self) -> Vec<String> {
         self.missed.iter().map(ToString::to_string).collect()
     }
 
-    /// The steps, one a line. Of those that repeat for ever the first round is enough.
+    /// The steps, one on each line. Repeating steps are printed once.
     pub(super) fn schedule(&self) -> String {
         let line = |(at, action): (usize, &Action)| format!("  {at:>4} {action}\n");
         let round = Repeats::of(&self.steps).filter(|_| self.endless).map(|found| found.round);
@@ -74,7 +73,7 @@ impl Healing {
         steps + &more.unwrap_or_default()
     }
 
-    /// How it ends, on both sides.
+    /// The result on both sides.
     pub(super) fn words(&self, file: &Path, implementation: &Side) -> String {
         let (file, steps) = (file.display(), self.steps.len());
         let mut text = match (self.endless, self.missed.is_empty(), self.stuck_reasons.is_empty()) {
@@ -105,7 +104,7 @@ impl Healing {
         text + &implementation.words(self)
     }
 
-    /// What would be next in the region of the goal, and is refused.
+    /// The refused actions in the goal's region.
     fn refusals(&self, missed: &Missed) -> String {
         let about = |(action, reason): &&(Action, Reason)| {
             !is_nothing(*reason)
@@ -126,28 +125,28 @@ impl Healing {
     }
 }
 
-/// The region that an action is about, if it is about one.
+/// The region of an action, if it has one.
 fn region_of(action: &Action) -> Option<RegionId> {
     let json = serde_json::to_value(action).ok()?;
     json.as_object()?.values().next()?.get("region")?.as_u64()
 }
 
-/// What is refused since there is nothing to do.
+/// Whether the reason only says that there is nothing to do.
 fn is_nothing(reason: Reason) -> bool {
     use Reason::{NoEffect, NoSnapshot, NothingHeld, NothingToApply, NothingToDo};
     matches!(reason, NoEffect | NoSnapshot | NothingHeld | NothingToApply | NothingToDo)
 }
 
-/// What came of it on the implementation.
+/// The result on the implementation.
 pub(super) enum Side {
     /// It healed, or did not.
     Healed(Healed),
-    /// It was not asked, and why.
+    /// The implementation was not healed, and why.
     NotAsked(String),
 }
 
 impl Side {
-    /// Whether all that is owed comes there, too.
+    /// Whether every owed goal is reached there, too.
     pub(super) fn is_good(&self) -> bool {
         match self {
             Side::Healed(healed) => healed.missed.is_empty(),

@@ -1,4 +1,4 @@
-//! What a run may take and leaves behind when it lasts: threads, memory and journals.
+//! Settings of long runs: threads, memory and journals.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::explorer::Memory;
 use crate::journal::Pace;
 use crate::memory;
 
-/// Where deep runs keep their journals if nobody says.
+/// The default folder for the journals of deep runs.
 const FOLDER: &str = "rollcall-journals";
 
-/// As many threads as the machine runs at once.
+/// The number of threads that the machine runs at once.
 pub(super) fn default_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
@@ -49,13 +49,13 @@ impl Lasting {
         }
     }
 
-    /// Where the journal of one scope is.
+    /// The journal's path of one scope.
     pub(super) fn journal_of(&self, plan: &ScopePlan) -> Option<PathBuf> {
         let path = self.resume.as_ref()?;
         Some(if path.is_dir() { in_folder(path, plan) } else { path.clone() })
     }
 
-    /// Where the journals of these scopes are, their folder made.
+    /// The journals' paths of these scopes. Creates their folder.
     pub(super) fn journals(&self, plans: &[ScopePlan], size: Size) -> Result<Vec<Option<PathBuf>>> {
         let folder = match &self.resume {
             Some(path) if path.is_file() => {
@@ -86,7 +86,7 @@ impl Lasting {
         Ok(plans.iter().map(|plan| Some(in_folder(&folder, plan))).collect())
     }
 
-    /// Removes the folder of deep runs when what is returned is dropped, if nothing is in it.
+    /// Returns a guard that removes the folder of deep runs on drop, if it is empty.
     pub(super) fn tidy(&self) -> Tidy {
         Tidy(self.resume.is_none())
     }
@@ -98,7 +98,7 @@ impl Lasting {
         }
     }
 
-    /// Nothing is left to go on with.
+    /// Removes the journals: these runs are complete.
     pub(super) fn remove(&self, journals: &[Option<PathBuf>]) -> Result<()> {
         for path in journals.iter().flatten().filter(|path| path.exists()) {
             std::fs::remove_file(path).with_context(|| path.display().to_string())?;
@@ -107,12 +107,12 @@ impl Lasting {
     }
 }
 
-/// Leaves no empty folder behind, however a run ends.
+/// Removes an empty journal folder, however a run ends.
 pub(super) struct Tidy(bool);
 
 impl Drop for Tidy {
     fn drop(&mut self) {
-        // Whose folder it is knows what else is in it.
+        // `remove_dir` fails on a folder that is not empty; that is wanted.
         if self.0 {
             let _ = std::fs::remove_dir(FOLDER);
         }

@@ -1,4 +1,4 @@
-//! `learn`: the lessons in the terminal, and the judge of their exercises.
+//! `learn`: the lessons in the terminal, and the check of an exercise's answer.
 
 use std::io::stdin;
 use std::path::Path;
@@ -40,10 +40,11 @@ pub(super) fn run(number: Option<usize>, language: Language, answer: Option<&Pat
     }
 }
 
-/// The narrowest usual terminal, less the punctuation that hangs behind a Chinese line.
+/// The width of a narrow terminal in columns, without the punctuation that may follow a Chinese
+/// line.
 const WIDTH: usize = 78;
 
-/// Prints it, broken where the terminal is too narrow; a line goes on as far in as it begins.
+/// Prints the text, wrapped to the terminal; a continuation has the indentation of its line.
 fn say(text: &str) {
     let width = out::columns().unwrap_or(WIDTH).clamp(40, WIDTH);
     for line in text.split('\n') {

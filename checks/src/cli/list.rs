@@ -1,5 +1,5 @@
-//! `scopes`, `guards`, `properties` (safety, then what is owed once faults
-//! stop), `situations`: what there is, with a line each.
+//! `scopes`, `guards`, `properties` (properties, then goals) and `situations`: lists with one line
+//! for each entry.
 
 use anyhow::Result;
 use rollcall_model::liveness::{Goal, StuckReason};
@@ -16,7 +16,7 @@ pub(super) fn scopes() -> Result<End> {
     out::say(&scopes::all().into_iter().map(line).collect::<String>())
 }
 
-/// The guards of both sides; what the model's grain cannot show stands behind.
+/// The guards of both sides; those below the model's grain come last.
 pub(super) fn guards() -> Result<End> {
     let line = |name: &str, incident: &str| out::fitted(&format!("{name:<36} {incident}"));
     let mut text: String = Guard::ALL.iter().map(|guard| line(guard.name(), guard.incident())).collect();
@@ -40,7 +40,7 @@ pub(super) fn properties() -> Result<End> {
     out::say(&Property::ALL.iter().map(line).chain(goals).collect::<String>())
 }
 
-/// What a scenario's header may demand to be reached, and why it may end short of its goals.
+/// The names that a scenario's header may use under `must_reach` and `may_end`.
 pub(super) fn situations() -> Result<End> {
     let reached = Reach::ALL.iter().map(|reach| format!("must_reach  {}\n", reach.name()));
     let stuck_reasons = StuckReason::NAMES.iter().map(|name| format!("may_end     {name}\n"));

@@ -15,8 +15,8 @@ pub(super) fn run(guard: Option<&str>, json: bool) -> Result<End> {
     let wanted = |name: &str| guard.is_none_or(|guard| guard == name);
     let of_model = rollcall_model::Guard::ALL.iter().filter(|guard| wanted(guard.name()));
     let below = rollcall_impl::Guard::ALL.iter().filter(|guard| guard.is_implementation_only());
-    // A store without a guard may panic, which is a disagreement like any
-    // other; its words are not wanted here.
+    // A store without a guard may panic. That is reported as a divergence, so the panic's message
+    // is not printed.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let mut matrix = Matrix::new(super::lasting::default_threads(), &INTERRUPTED);
@@ -67,8 +67,8 @@ fn done(rows: &mut Vec<Row>, row: Row, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// A row a guard, a column a check, and the checks with how many each kills. Where not all
-/// columns fit, the guards come again with the next ones.
+/// A row for each guard and a column for each check, with the number of kills of each check. If not
+/// all columns fit, another table with the next columns follows.
 fn table(rows: &[Row], columns: Option<usize>) -> String {
     let checks: Vec<Check> = Check::all().collect();
     let numbered: Vec<(usize, Check)> = (1..).zip(checks.iter().copied()).collect();
@@ -80,7 +80,7 @@ fn table(rows: &[Row], columns: Option<usize>) -> String {
     ] {
         text += &out::fitted_to(&line, columns);
     }
-    // Two columns of the terminal a check, behind the guard.
+    // Each check takes two columns of the terminal, after the guard's name.
     let beside = columns.map_or(checks.len(), |columns| (columns.saturating_sub(width + 1) / 2).max(1));
     for part in numbered.chunks(beside.max(1)) {
         let digits = |of: fn(usize) -> String| {
@@ -136,7 +136,7 @@ mod tests {
         names.map(row).to_vec()
     }
 
-    /// As many columns as there are, and every check is there once for each guard.
+    /// The table uses the columns that there are, and has every check once for each guard.
     #[test]
     fn the_table_fits_the_terminal() {
         let checks = Check::all().count();

@@ -1,4 +1,4 @@
-//! The command line: what can be asked, and how it ends.
+//! The command line.
 
 mod actions;
 mod arguments;
@@ -57,7 +57,7 @@ struct Arguments {
 enum Ask {
     /// Explores every scope to the end and replays every transition on the implementation
     Verify {
-        /// A scenario: verifies its own scope, from the end of its steps on
+        /// A scenario: verifies its own scope, starting after its steps
         #[arg(value_name = "FILE", conflicts_with_all = ["family", "size", "scope"])]
         file: Option<PathBuf>,
         /// Only the scopes of this family
@@ -69,7 +69,7 @@ enum Ask {
         /// Only the scopes whose name contains this
         #[arg(long)]
         scope: Option<String>,
-        /// Prints one JSON object a scope instead of a table
+        /// Prints one JSON object for each scope instead of a table
         #[arg(long)]
         json: bool,
         /// The number of threads
@@ -84,7 +84,7 @@ enum Ask {
         /// than once
         #[arg(long, value_name = "GUARD")]
         impl_without: Vec<String>,
-        /// Stops at the first scope that fails
+        /// Stops after the first scope that fails
         #[arg(long)]
         fail_fast: bool,
         /// Prints how often each action fired and each reason was given, and where the time went
@@ -93,7 +93,7 @@ enum Ask {
         /// Writes the figures of this run into the tables of this page (`docs/results.md`)
         #[arg(long, value_name = "FILE", conflicts_with = "file")]
         results: Option<PathBuf>,
-        /// Checks every disabled action in every state, without reusing earlier refusals
+        /// Checks every disabled action in every state instead of reusing earlier refusals
         #[arg(long, alias = "every-probe")]
         every_refusal: bool,
         #[command(flatten)]
@@ -103,7 +103,7 @@ enum Ask {
     },
     /// Explores one scope with the model alone, and writes a violation as a trace
     Check {
-        /// A scope (see `rollcall scopes`), or a scenario: its own scope, from the end of its steps on
+        /// A scope (see `rollcall scopes`), or a scenario: its own scope, starting after its steps
         #[arg(value_name = "SCOPE|FILE")]
         scope: String,
         /// Switches this guard off (see `rollcall guards`)
@@ -115,7 +115,7 @@ enum Ask {
         /// Writes a violation here
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
-        /// Recovers from every state of a deep scope as well
+        /// Heals every state of a deep scope as well
         #[arg(long, conflicts_with = "no_heal")]
         heal: bool,
         /// Does not check healing
@@ -127,7 +127,7 @@ enum Ask {
         #[command(flatten)]
         lasting: Lasting,
     },
-    /// Recovers from a file's last state, step by step, on the model and the implementation
+    /// Heals a file's last state, step by step, on the model and on the implementation
     Heal {
         /// A trace or scenario; `-` is standard input
         #[arg(value_name = "FILE")]
@@ -144,7 +144,7 @@ enum Ask {
         /// Switches this guard off on the implementation; may be given more than once
         #[arg(long, value_name = "GUARD")]
         without: Vec<String>,
-        /// Recovers from the end of the file as well
+        /// Heals the file's last state as well
         #[arg(long)]
         heal: bool,
         /// Judges the file against its own header and verdict, as a folder's files are judged
@@ -167,7 +167,7 @@ enum Ask {
         /// Prints one self-contained HTML page
         #[arg(long)]
         html: bool,
-        /// Writes it here instead of to standard output
+        /// Writes to this file instead of standard output
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
@@ -181,7 +181,7 @@ enum Ask {
         /// Writes the traces here, one for each exhibit
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
-        /// Prints one JSON object an exhibit instead of a table
+        /// Prints one JSON object for each exhibit instead of a table
         #[arg(long)]
         json: bool,
         /// Prints the page `docs/museum.md`, from the traces under `traces/museum`
@@ -210,7 +210,7 @@ enum Ask {
         /// The number of events before faults stop (by default the scenario's)
         #[arg(long)]
         events: Option<u64>,
-        /// The kind of faults and changes
+        /// The scenario: which faults and changes happen
         #[arg(long, default_value = crate::network::DEFAULT)]
         scenario: String,
         /// Writes the run here
@@ -282,7 +282,7 @@ enum Ask {
         /// How a trace is written
         #[arg(long, default_value = "jsonl")]
         format: traces::FormatArgument,
-        /// Writes at most this many traces, and prints how many are left out
+        /// Writes at most this many traces and prints how many are left out
         #[arg(long, value_name = "TRACES")]
         most: Option<u64>,
         /// The number of threads
@@ -297,16 +297,15 @@ enum Ask {
     Situations,
 }
 
-/// Whether the words behind the program's name are a command line.
+/// Checks that `words` are a valid command line after the program's name.
 ///
-/// # Errors
-/// What is wrong with them.
+/// # Errors The usage error, as text.
 pub fn parses(words: &[&str]) -> Result<(), String> {
     let words = std::iter::once(&"rollcall").chain(words);
     Arguments::try_parse_from(words).map(drop).map_err(|error| error.to_string())
 }
 
-/// Parses the command line, does what it says, and reports errors in a line.
+/// Parses the command line, runs the command, and prints an error in one line.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     if let Some(choice) = match arguments.color {
@@ -317,7 +316,7 @@ pub fn run() -> ExitCode {
         choice.write_global();
     }
     let _ = ctrlc::set_handler(|| {
-        // The second time the reader means it.
+        // A second interrupt ends the process at once.
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }

@@ -11,7 +11,7 @@ use super::out;
 use super::out::{errln, outln};
 use crate::museum::{BELOW_THE_GRAIN, Exhibit, PIECES, page, parts, show};
 
-/// The page `docs/museum.md`, with the lengths of the traces that are kept.
+/// Prints the page `docs/museum.md`, with the lengths of the stored traces.
 pub(super) fn say_page() -> Result<End> {
     out::say(&page(Path::new("traces/museum"))?)
 }
@@ -86,7 +86,7 @@ pub(super) fn run(guard: Option<&str>, into: Option<&Path>, json: bool) -> Resul
     Ok(end)
 }
 
-/// A guard that has no form in the model: `cargo test -p rollcall-impl <guard>` kills it.
+/// A guard below the model's grain: `cargo test -p rollcall-impl <guard>` kills it.
 fn below_the_grain(guard: rollcall_impl::Guard) -> Exhibit {
     Exhibit {
         guard: guard.name().into(),
@@ -103,10 +103,10 @@ fn below_the_grain(guard: rollcall_impl::Guard) -> Exhibit {
     }
 }
 
-/// Below so many columns a table would break names.
+/// With fewer columns a table would break names.
 const NARROW: usize = 100;
 
-/// An exhibit with a line for each figure.
+/// An exhibit with one line for each figure.
 fn listed(exhibit: &Exhibit) -> String {
     let mut lines = vec![exhibit.guard.clone()];
     let mut say = |what: &str, value: Option<String>| {
@@ -160,7 +160,7 @@ fn table(exhibits: &[Exhibit]) -> Table {
     table
 }
 
-/// The reference at the end of an incident, which tells it in a table.
+/// The reference at the end of an incident; the table prints only that.
 fn row_of(incident: &str) -> String {
     let (words, reference) = parts(incident);
     if reference.is_empty() { words } else { reference }.into()

@@ -1,5 +1,5 @@
-//! Traces from the command line: read, and the guards and properties that
-//! their headers name looked up. The dictionary does not know those names.
+//! Reads traces, and looks up the guards and properties that their headers name. The dictionary
+//! does not know those names.
 
 use std::path::Path;
 
@@ -11,19 +11,19 @@ use rollcall_traces::{ALL_PROPERTIES, Scenario};
 
 use crate::lookup;
 
-/// What a trace names, as the model knows it.
+/// The names of a trace, looked up.
 pub(super) struct Named {
-    /// All guards but those that the trace drops. One below the model's grain
-    /// makes no difference to the model.
+    /// All guards but those that the trace drops. A guard below the model's grain makes no
+    /// difference to the model.
     pub(super) guards: GuardSet,
-    /// What is judged after each step: what the header names, and what the file
-    /// states to be violated.
+    /// What is checked after each step: the properties of the header, and those that the file says
+    /// are violated.
     pub(super) properties: Vec<Property>,
-    /// What must be reached behind its steps.
+    /// What must be reached after its steps.
     pub(super) must_reach: Vec<Reach>,
 }
 
-/// Reads a trace or scenario that has steps and names only what there is.
+/// Reads a trace or scenario. An error if it has no steps or names something unknown.
 pub(super) fn read(path: &Path) -> Result<(Scenario, Named)> {
     let trace = Scenario::read(path)?;
     if trace.is_empty() {
@@ -58,7 +58,7 @@ pub(super) fn read(path: &Path) -> Result<(Scenario, Named)> {
         }
     }
     for name in trace.stated() {
-        // Of a goal the healing schedule says whether it is met.
+        // Whether a goal is met is decided by healing.
         if Goal::ALL.iter().any(|goal| goal.name() == name) {
             continue;
         }

@@ -1,8 +1,8 @@
-//! Where text goes: to standard output, to standard error, or into a file that is whole
-//! or not there.
+//! Output: to standard output, to standard error, or into a file that is written completely or not
+//! at all.
 //!
-//! Nothing that is printed may end a run: a reader who has seen enough (`| head`) is no
-//! fault, and of a full disk the end of the run tells ([`unsaid`]).
+//! A failed print never ends a run. A reader that stops early (`| head`) is no error; a full disk
+//! is reported at the end ([`unsaid`]).
 
 use std::fmt;
 use std::io::{ErrorKind, Write};
@@ -14,7 +14,7 @@ use rollcall_traces::Trace;
 
 use super::end::End;
 
-/// Why standard output did not take everything.
+/// The first error of standard output.
 static UNSAID: Mutex<Option<std::io::Error>> = Mutex::new(None);
 
 /// Prints a line.
@@ -34,7 +34,7 @@ pub(super) fn say_line(words: fmt::Arguments<'_>) {
     print(format!("{words}\n").as_bytes());
 }
 
-/// Whoever reads it or not, there is nobody else to tell.
+/// Prints a line. An error is ignored: there is nowhere to report it.
 pub(super) fn print_line(words: fmt::Arguments<'_>) {
     let _ = std::io::stderr().lock().write_all(format!("{words}\n").as_bytes());
 }
@@ -54,19 +54,19 @@ fn print(bytes: &[u8]) {
     }
 }
 
-/// Why standard output did not take everything, if it did not.
+/// The first error of standard output, if there was one.
 pub(super) fn unsaid() -> Option<std::io::Error> {
     UNSAID.lock().expect("nobody panics while it prints").take()
 }
 
-/// How many columns a table may have: `COLUMNS`, or those of the terminal; as many as it
-/// likes in a file.
+/// The width of a table in columns: `COLUMNS`, or the terminal's; `None` for a file, which has no
+/// limit.
 pub(super) fn columns() -> Option<usize> {
     let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     asked.filter(|columns| *columns > 0).or_else(|| comfy_table::Table::new().width().map(usize::from))
 }
 
-/// A long line, broken where it would not fit the terminal; what follows is indented more.
+/// A long line, wrapped to the terminal, with continuations indented further.
 pub(super) fn wrapped(line: &str) -> String {
     wrapped_to(line, columns().unwrap_or(120))
 }
@@ -88,18 +88,18 @@ fn wrapped_to(line: &str, width: usize) -> String {
     text
 }
 
-/// A line of a list: broken where a terminal is too narrow, and whole in a file.
+/// A line of a list: wrapped on a narrow terminal, unchanged in a file.
 pub(super) fn fitted(line: &str) -> String {
     fitted_to(line, columns())
 }
 
-/// The same for so many columns.
+/// The same for a given number of columns.
 pub(super) fn fitted_to(line: &str, columns: Option<usize>) -> String {
     columns.map_or_else(|| line.to_string(), |columns| wrapped_to(line, columns)) + "\n"
 }
 
-/// Writes a finding down; whether it is there. That it cannot be written takes nothing
-/// from the finding, nor from its exit code.
+/// Writes a trace; returns whether that succeeded. A failed write changes neither the finding nor
+/// the exit code.
 pub(super) fn keep(trace: &Trace, path: &Path) -> bool {
     match trace.write(path) {
         Ok(()) => true,

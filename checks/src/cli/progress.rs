@@ -1,5 +1,4 @@
-//! How far a scope has come: a line on a terminal that changes, or now and then
-//! a line of its own in a pipe.
+//! The progress of a scope: one changing line on a terminal, or a line now and then in a pipe.
 
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -13,9 +12,9 @@ use super::out::{errln, grouped};
 use crate::explorer;
 use crate::verify::Watch;
 
-/// How often a line is written where nobody sees it change.
+/// The interval of lines in a pipe.
 const LINE_EVERY: Duration = Duration::from_secs(15);
-/// Over how long the rate is taken.
+/// The time over which the rate is averaged.
 const RATE_OVER: Duration = Duration::from_secs(5);
 
 pub(super) struct Progress {
@@ -25,7 +24,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Tells of what `watch` sees until it is ended; nothing with `json`.
+    /// Prints the progress in `watch` until it is stopped; nothing with `json`.
     pub(super) fn start(name: &str, watch: &Arc<Watch>, json: bool) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         if json {
@@ -84,7 +83,7 @@ impl Progress {
     }
 }
 
-/// States a second, over the last seconds.
+/// States each second, over the last seconds.
 #[derive(Default)]
 struct Rate {
     since: Option<(u64, Instant)>,
@@ -103,7 +102,7 @@ impl Rate {
     }
 }
 
-/// What is known, and of what is reckoned by what.
+/// The progress, and the estimate with its basis.
 fn words(explored: &explorer::Progress, rate: Option<f64>) -> String {
     let explorer::Progress { states, frontier, depth, expected } = *explored;
     let mut said = format!(
@@ -130,7 +129,7 @@ fn words(explored: &explorer::Progress, rate: Option<f64>) -> String {
     }
 }
 
-/// What follows the exploration; nothing while nothing of it is noted.
+/// The progress of the phases after exploration; `None` before they begin.
 fn afterwards(recovered: u64, replayed: u64) -> Option<String> {
     match (recovered, replayed) {
         (0, 0) => None,

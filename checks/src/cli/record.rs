@@ -1,5 +1,4 @@
-//! `record` and `accept`: a seeded message-level run, written down, and the
-//! model's verdict on it.
+//! `record` and `accept`: records a seeded message-level run, and checks it against the model.
 
 use std::path::Path;
 
@@ -11,7 +10,7 @@ use super::out::{errln, outln};
 use crate::accept::{HIDDEN, accept};
 use crate::network::{self, SCENARIOS, Scenario};
 
-/// Runs the implementation at the grain of messages, and writes the run down.
+/// Runs the implementation message by message, and writes the run to a file.
 pub(super) fn record(name: &str, seed: u64, events: Option<u64>, out: &Path) -> Result<End> {
     let scenario = find(name)?;
     let events = events.unwrap_or(scenario.parameters.events);
@@ -59,7 +58,7 @@ fn find(name: &str) -> Result<&'static Scenario> {
     }
 }
 
-/// The model's verdict on a recorded run.
+/// Checks a recorded run against the model.
 pub(super) fn judge(path: &Path) -> Result<End> {
     let run = Run::read(path)?;
     if run.events.is_empty() {

@@ -1,12 +1,11 @@
-//! `replay`: a trace or scenario, or a folder of them, on the implementation; `heal`, which
-//! asks what comes of its end.
+//! `replay`: a trace or scenario, or a folder of them, on the implementation. `heal`: heals the
+//! last state of a file.
 //!
-//! A scenario that says nothing of outcomes and views is replayed against the
-//! model: what the model makes of it, by the rules that the scenario is about,
-//! is what the implementation must show.
+//! A scenario without outcomes and views is replayed against the model: the implementation must
+//! show what the model does by the scenario's rules.
 //!
-//! A file of a folder is asked whether it shows what it states: by the rules that its
-//! header names, on both sides, with the violation that it states.
+//! A file of a folder must show what it states: by the guards in its header, on both sides, with
+//! the violation that it states.
 
 use std::path::{Path, PathBuf};
 
@@ -28,25 +27,25 @@ use crate::lookup;
 use crate::places;
 use crate::world::World;
 
-/// What is asked of a file.
+/// The arguments of a replay.
 pub(super) struct Wanted<'a> {
     pub(super) path: &'a Path,
     /// The guards that the implementation lacks.
     pub(super) without: &'a [String],
     pub(super) out: Option<&'a Path>,
     pub(super) heal: Heal,
-    /// Whether a file shows what it states, by the rules that it names.
+    /// Whether the file is judged against its own header and verdict.
     pub(super) as_stated: bool,
 }
 
-/// Whether the last state is healed, and how much of that is printed.
+/// Whether the last state is healed, and what is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Heal {
-    /// It is not.
+    /// It is not healed.
     No,
-    /// How it ends.
+    /// The result is printed.
     End,
-    /// The steps, too; and the implementation lacks the guards that the file drops.
+    /// The steps are printed, too. The implementation lacks the guards that the file drops.
     Steps,
 }
 
@@ -88,7 +87,8 @@ pub(super) fn run(wanted: &Wanted<'_>) -> Result<End> {
     Ok(end)
 }
 
-/// Every file of a folder and of those in it, and in the end how many show what they state.
+/// Replays every file of a folder and of its subfolders, and counts those that show what they
+/// state.
 fn all(folder: &Path, lacking: &[Guard], heal: Heal) -> Result<End> {
     let files = files_of(folder)?;
     let by = By { lacking: lacking.to_vec(), own_rules: true, heal };
@@ -136,7 +136,7 @@ fn all(folder: &Path, lacking: &[Guard], heal: Heal) -> Result<End> {
     }
 }
 
-/// The guard of that name on the implementation.
+/// The implementation's guard of that name.
 pub(super) fn guard_of(name: &str) -> Result<Guard> {
     lookup::any_guard(name)?;
     match Guard::from_name(name) {
@@ -145,47 +145,47 @@ pub(super) fn guard_of(name: &str) -> Result<Guard> {
     }
 }
 
-/// How a file is replayed.
+/// The rules of a replay.
 struct By {
-    /// What the implementation lacks.
+    /// The guards that the implementation lacks.
     lacking: Vec<Guard>,
-    /// And what the file drops.
+    /// Whether it also lacks those that the file drops.
     own_rules: bool,
     heal: Heal,
 }
 
-/// What came of a file.
+/// The result of one file.
 struct Seen {
     found: Found,
-    /// Every step with its outcome and view, as far as it came.
+    /// Every step with its outcome and view, up to where it ended.
     trace: Option<Trace>,
-    /// How it heals from its end, and whether those steps are listed.
+    /// The healing from its end, and whether its steps are printed.
     healed: Option<(Healing, Side, bool)>,
 }
 
 enum Found {
     Agreed(Agreed),
     Diverged(Box<Divergence>),
-    /// A step of it is refused.
+    /// A step of the file is refused.
     Refused(String),
 }
 
 /// The implementation showed what the trace says.
 struct Agreed {
     replayed: Replayed,
-    /// The guard for which the implementation was not asked.
+    /// The guard for which only the model was asked: raft-rs cannot drop it.
     only_model: Option<String>,
-    /// What it violated, and after which step first.
+    /// The first violation, and its step.
     violated: Option<(String, u64)>,
-    /// The file says so itself.
+    /// Whether the file itself states that violation.
     is_stated: bool,
-    /// What it misses once faults stop, of a file whose verdict is a goal.
+    /// The goals that are missed, if the file's verdict is a goal.
     missed: Vec<String>,
-    /// What the file states of violations that is not so.
+    /// What the file states about violations and is wrong.
     misstated: Vec<String>,
-    /// The file says of some step what comes of it.
+    /// Whether the file states the outcome of some step.
     states: bool,
-    /// A property was judged.
+    /// Whether any property was checked.
     judges: bool,
 }
 
@@ -304,7 +304,7 @@ fn one(file: &Path, by: &By) -> Result<Seen> {
     Ok(Seen { found: Found::Agreed(found), trace: Some(expected), healed })
 }
 
-/// The views are equal to those expected, so those are judged.
+/// The views equal the expected ones, so those are judged.
 fn agreed(
     scenario: &Scenario,
     named: &Named,
@@ -321,7 +321,7 @@ fn agreed(
     Agreed { replayed, only_model: None, violated, is_stated, missed, misstated, states, judges }
 }
 
-/// A file of rules that raft-rs does not let anybody drop.
+/// A file that drops a guard that raft-rs always has.
 fn on_the_model(file: &Path, scenario: &Scenario, named: &Named, by: &By, guard: &str) -> Result<Seen> {
     let (stated, expected) = match taken(file, scenario, named)? {
         Ok(both) => both,
@@ -341,7 +341,7 @@ fn on_the_model(file: &Path, scenario: &Scenario, named: &Named, by: &By, guard:
     Ok(Seen { found, trace: Some(expected), healed })
 }
 
-/// The guards that one side has and the other lacks: they decide where the sides part.
+/// The guards that only one side has: they decide where the sides diverge.
 pub(super) fn deciders(
     trace_lacks: &[String],
     implementation_lacks: &[Guard],
@@ -365,8 +365,8 @@ pub(super) fn deciders(
     only_trace.chain(only_implementation).collect()
 }
 
-/// A scenario with its steps written out, and with what the model makes of it; what came of
-/// it where that is a finding.
+/// A scenario with its steps written out, and the model's trace of it; a finding instead if there
+/// is one.
 fn taken(file: &Path, scenario: &Scenario, named: &Named) -> Result<Result<(Trace, Trace), Box<Seen>>> {
     let mut model = ModelSubject::new(named.guards, &[]);
     let (stated, error) =
@@ -383,7 +383,7 @@ fn taken(file: &Path, scenario: &Scenario, named: &Named) -> Result<Result<(Trac
     Ok(Err(Box::new(Seen { found, trace: Some(filled), healed: None })))
 }
 
-/// The same for who begins behind the steps of a file: there a refused step is bad input.
+/// The same for a command that begins after a file's steps: there a refused step is bad input.
 pub(super) fn filled_in(
     file: &Path,
     scenario: &Scenario,
@@ -399,7 +399,7 @@ pub(super) fn filled_in(
     }
 }
 
-/// A divergence is a finding; everything else is bad input, with its file.
+/// A divergence is a finding. Any other error is bad input and names its file.
 fn diverged_or_error<T>(file: &Path, replayed: Result<T, ReplayError>) -> Result<Result<T, Box<Divergence>>> {
     match replayed {
         Ok(replayed) => Ok(Ok(replayed)),
@@ -408,7 +408,7 @@ fn diverged_or_error<T>(file: &Path, replayed: Result<T, ReplayError>) -> Result
     }
 }
 
-/// The error with its file, where it has no place of its own.
+/// The error with its file, if it has no place of its own.
 pub(super) fn placed(file: &Path, error: ReplayError) -> anyhow::Error {
     match error {
         ReplayError::Refused { .. } | ReplayError::Trace(_) => error.into(),
@@ -416,14 +416,14 @@ pub(super) fn placed(file: &Path, error: ReplayError) -> anyhow::Error {
     }
 }
 
-/// Every trace in the folder and in those below it, by name.
+/// Every trace in the folder and its subfolders, by name.
 pub(super) fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
     let (mut files, mut folders) = (Vec::new(), vec![folder.to_path_buf()]);
     while let Some(folder) = folders.pop() {
         let unreadable = || format!("{}: cannot be read", folder.display());
         for entry in std::fs::read_dir(&folder).with_context(unreadable)? {
             let entry = entry.with_context(unreadable)?;
-            // A link to a folder is not followed: it may lead round.
+            // A link to a folder is not followed, because it may lead back.
             if entry.file_type().with_context(unreadable)?.is_dir() {
                 folders.push(entry.path());
             } else if entry.path().extension().is_some_and(|extension| extension == "jsonl") {

@@ -1,7 +1,7 @@
-//! What is asked about: a scope by its name, or a scenario's own scope, behind its steps.
+//! The scope of a command: a named scope, or a file's own scope after its steps.
 //!
-//! The steps of a file cost no budget, as the setup of a scope costs none: what the
-//! scope allows is spent from the end of the steps on.
+//! Like a scope's setup, the steps of a file use no budget. The budgets count from the end of the
+//! steps.
 
 use std::path::{Path, PathBuf};
 
@@ -16,28 +16,27 @@ use super::replay::filled_in;
 use crate::lookup;
 use crate::walk::walk;
 
-/// A scope to look at.
+/// A scope to explore.
 pub(super) struct SelectedScope {
-    /// Where it begins: behind the steps, if it is a file's.
+    /// Its plan. A file's plan begins after the file's steps.
     pub(super) plan: ScopePlan,
-    /// The guards that are dropped.
+    /// The guards that hold.
     pub(super) guards: GuardSet,
-    /// Why a state may end short of its goals, by name: what the file names. Of a scope
-    /// by name the plan says it.
+    /// The stuck reasons that a file allows. A named scope has them in its plan.
     pub(super) may_end: Option<Vec<String>>,
-    /// The file's steps, as the model takes them.
+    /// The file's steps, taken by the model.
     pub(super) steps: Option<Steps>,
 }
 
-/// A file, taken on the model.
+/// A file whose steps the model has taken.
 pub(super) struct Steps {
     /// The file.
     pub(super) file: PathBuf,
-    /// Every step with its outcome and view, and what is violated.
+    /// Every step with its outcome and view, and the violations.
     pub(super) taken: Trace,
 }
 
-/// Whether a word names a file and no scope.
+/// Whether a word names a file rather than a scope.
 pub(super) fn is_file(word: &str) -> bool {
     let path = Path::new(word);
     let looks_like_one = word == "-" || word.contains(['/', '\\']) || word.ends_with(".jsonl");
@@ -45,7 +44,7 @@ pub(super) fn is_file(word: &str) -> bool {
 }
 
 impl SelectedScope {
-    /// The scope of that name, or of that file; a file may part from the model.
+    /// The scope of that name, or of that file. A file's steps may diverge from the model.
     pub(super) fn of(word: &str, without: Option<&str>) -> Result<Result<Self, Box<Divergence>>> {
         if is_file(word) {
             return Self::of_file(Path::new(word), without);
@@ -54,7 +53,7 @@ impl SelectedScope {
         Ok(Ok(Self { plan: lookup::plan(word)?, guards, may_end: None, steps: None }))
     }
 
-    /// The scope of a file, behind its steps.
+    /// The scope of a file, beginning after its steps.
     pub(super) fn of_file(path: &Path, without: Option<&str>) -> Result<Result<Self, Box<Divergence>>> {
         let (scenario, mut named) = named::read(path)?;
         if let Some(guard) = without {
@@ -86,7 +85,7 @@ impl SelectedScope {
         Ok(Ok(Self { plan, guards: named.guards, may_end, steps }))
     }
 
-    /// What it is called in reports.
+    /// Its name in reports.
     pub(super) fn name(&self) -> String {
         match &self.steps {
             Some(steps) => steps.file.display().to_string(),
@@ -94,7 +93,7 @@ impl SelectedScope {
         }
     }
 
-    /// A trace that begins where the scope begins, with the file's steps before it.
+    /// A trace of this scope with the file's steps before it.
     pub(super) fn with_steps(&self, trace: Trace) -> Result<Trace> {
         let Some(Steps { file, taken }) = &self.steps else { return Ok(trace) };
         let whole = Rollcall::new(&taken.header.scope, self.guards, &self.plan.properties, &[]);
@@ -118,20 +117,20 @@ impl SelectedScope {
         Ok(longer)
     }
 
-    /// Actions behind the file's steps.
+    /// The file's steps and these actions.
     pub(super) fn way(&self, actions: impl IntoIterator<Item = Action>) -> Vec<Action> {
         let before = self.steps.iter().flat_map(|steps| steps.taken.actions().cloned());
         before.chain(actions).collect()
     }
 
-    /// What of its own steps is violated first, and behind which.
+    /// The first violation within the file's own steps, and its step.
     pub(super) fn violated_on_the_way(&self) -> Option<(&str, u64)> {
         let verdict = self.steps.as_ref()?.taken.verdict.as_ref()?;
         Some((verdict.property.as_deref()?, verdict.at?))
     }
 }
 
-/// By what is in it.
+/// The family by the scope's content.
 fn family_of(scope: &rollcall_traces::Scope) -> Family {
     if scope.max_replicas > 0 {
         Family::Decommission
@@ -142,7 +141,7 @@ fn family_of(scope: &rollcall_traces::Scope) -> Family {
     }
 }
 
-/// What is refused changes nothing, so the steps that were done lead to the end of all.
+/// A refused step changes nothing, so the done steps alone lead to the same state.
 fn begins_at_its_end(path: &Path, plan: &ScopePlan, guards: GuardSet, taken: &Trace) -> Result<()> {
     let model = plan.model(guards).with_context(|| path.display().to_string())?;
     let mut subject = ModelSubject::new(guards, &[]);

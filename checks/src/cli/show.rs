@@ -1,4 +1,4 @@
-//! `show`: a trace for people.
+//! `show`: prints a trace in readable form.
 
 use std::path::Path;
 
@@ -19,8 +19,7 @@ pub(super) fn run(path: &Path, mermaid: bool, html: bool, into: Option<&Path>) -
         }
         read => read?,
     };
-    // A scenario says only what happens; the model fills in what comes of it,
-    // by the rules that the scenario is about.
+    // A scenario has only actions. The model adds the outcomes and views, by the scenario's rules.
     let trace = match scenario.recorded() {
         Some(recorded) => recorded,
         None => {
@@ -30,7 +29,7 @@ pub(super) fn run(path: &Path, mermaid: bool, html: bool, into: Option<&Path>) -
             let mut judge = Judge::new(&named.properties);
             let mut trace = record_again(&mut model, &trace, |view, taken| judge.names(view, taken))
                 .with_context(|| path.display().to_string())?;
-            // Where nothing was judged nothing is claimed.
+            // Without a checked property there is no verdict.
             if named.properties.is_empty() {
                 trace.verdict = None;
             }
@@ -53,7 +52,7 @@ fn said(text: &str, into: Option<&Path>) -> Result<End> {
     }
 }
 
-/// A recorded run, as a list of events. What came through a pipe is gone.
+/// A recorded run as a list of events. Standard input cannot be read twice.
 fn a_run(path: &Path, drawn: bool, into: Option<&Path>, error: anyhow::Error) -> Result<End> {
     if drawn {
         bail!("{}: a recorded run is shown as a list; leave out --mermaid and --html", path.display());

@@ -1,4 +1,4 @@
-//! What a file states of violations, compared with what is found.
+//! Compares a file's stated violations with those found.
 
 use rollcall_impl::Lacking;
 use rollcall_model::liveness::Goal;
@@ -8,7 +8,7 @@ use super::named::Named;
 use crate::judge::Judge;
 use crate::world::World;
 
-/// What is violated in the first state (step 0) and after each step.
+/// The violations in the first state (step 0) and after each step.
 pub(super) fn judged(trace: &Trace, named: &Named) -> Vec<(u64, Vec<String>)> {
     let mut judge = Judge::new(&named.properties);
     let first = trace.header.view.iter().map(|view| (0, judge.names(view, None))).collect::<Vec<_>>();
@@ -19,12 +19,12 @@ pub(super) fn judged(trace: &Trace, named: &Named) -> Vec<(u64, Vec<String>)> {
     first.into_iter().chain(steps).collect()
 }
 
-/// What is missed by healing where the verdict is of a goal.
+/// The goals that healing misses, if the verdict is a goal.
 pub(super) fn missed(stated: &Trace, world: &World<Lacking<'_>>) -> Vec<String> {
     missed_of(stated, || world.healed().map_or_else(Vec::new, |healed| healed.missed))
 }
 
-/// The same of anybody who says what is missed.
+/// The same for any way to find the missed goals.
 pub(super) fn missed_of(stated: &Trace, missed: impl FnOnce() -> Vec<String>) -> Vec<String> {
     if verdict_of_goal(stated).is_some() { missed() } else { Vec::new() }
 }
@@ -45,7 +45,7 @@ fn verdict_of_goal(stated: &Trace) -> Option<Goal> {
     Goal::ALL.iter().copied().find(|goal| goal.name() == property)
 }
 
-/// What the file states of violations that is not so.
+/// What the file states about violations and is wrong.
 pub(super) fn misstated(stated: &Trace, judged: &[(u64, Vec<String>)], missed: &[String]) -> Vec<String> {
     let at = |index: u64| judged.iter().find(|(step, _)| *step == index).map(|(_, names)| names);
     let mut wrong = Vec::new();
@@ -71,7 +71,7 @@ fn is_goal(name: &str) -> bool {
     Goal::ALL.iter().any(|goal| goal.name() == name)
 }
 
-/// What is not so of a verdict on properties.
+/// What is wrong in a verdict on properties.
 fn wrong_verdict(stated: &Trace, judged: &[(u64, Vec<String>)]) -> Option<String> {
     let verdict = stated.verdict.as_ref()?;
     match verdict.result {

@@ -1,5 +1,5 @@
-//! `subject`, `dialects`, and what others do with `--subject`: somebody else's raft by
-//! its adapter.
+//! `subject`, `dialects`, and `--subject` of other commands: another Raft library behind its
+//! adapter.
 
 mod judged;
 mod museum;
@@ -30,7 +30,7 @@ pub(super) use schedules::{museum as museum_by_properties, replay as replay_by_p
 pub(super) use verify::{Wanted as Verify, run as verify};
 pub(super) use walks::{Walking, run as verify_by_properties};
 
-/// How somebody else's raft is reached.
+/// How another Raft library is reached.
 #[derive(Args)]
 pub(super) struct SubjectArguments {
     /// Another Raft library instead of raft-rs: the shell command of its adapter
@@ -50,7 +50,7 @@ pub(super) enum By {
     Properties,
 }
 
-/// How an adapter is talked to.
+/// How to communicate with an adapter.
 #[derive(Args)]
 pub(super) struct How {
     /// How long to wait for an adapter's answer
@@ -62,23 +62,23 @@ pub(super) struct How {
 }
 
 impl SubjectArguments {
-    /// Whether another raft is asked for.
+    /// Whether another library is given.
     pub(super) fn is_asked(&self) -> bool {
         self.subject.is_some()
     }
 
-    /// Whether properties alone judge.
+    /// Whether only properties judge.
     pub(super) fn is_by_properties(&self) -> bool {
         self.by == By::Properties
     }
 
-    /// The adapter, if one is asked for.
+    /// The adapter, if one is given, after its handshake.
     pub(super) fn connected(&self) -> Result<Option<ConnectedSubject>> {
         self.subject.as_ref().map(|command| ConnectedSubject::of(command, &self.how)).transpose()
     }
 }
 
-/// An adapter that has shaken hands.
+/// An adapter after its handshake.
 pub(super) struct ConnectedSubject {
     recipe: Recipe,
     link: Link,
@@ -108,12 +108,12 @@ impl ConnectedSubject {
         Ok(Self { recipe, link, dialects })
     }
 
-    /// The guards that hold, in the subject's dialects.
+    /// The guards, translated into the subject's dialects.
     fn in_dialect(&self, guards: GuardSet) -> GuardSet {
         self.dialects.iter().fold(guards, |guards, dialect| guards.in_dialect(*dialect))
     }
 
-    /// Who answers, and under what it is judged.
+    /// The subject, and the rules by which it is judged.
     fn introduction(&self) -> String {
         let shaken = self.link.handshake();
         let dialects = match shaken.dialect.as_slice() {
@@ -129,7 +129,7 @@ impl ConnectedSubject {
         )
     }
 
-    /// Who answers, where no rule of the model's judges.
+    /// The subject, judged only by properties.
     fn introduction_by_properties(&self) -> String {
         let shaken = self.link.handshake();
         let has = shaken.has.join(", ");
@@ -139,7 +139,8 @@ impl ConnectedSubject {
         )
     }
 
-    /// A divergence with who was judged, what decides the step, and how to see it again.
+    /// A divergence with the subject's name, what decides the step, and the command that shows it
+    /// again.
     fn reported(&self, divergence: &Divergence, scope: &Scope, guards: GuardSet, again: &str) -> Divergence {
         let mut reported = decided(divergence.clone(), scope, self.in_dialect(guards));
         reported.judged = Some(self.introduction().trim_end().into());
@@ -188,7 +189,7 @@ pub(super) fn run(command: &str, how: &How) -> Result<End> {
     })
 }
 
-/// `dialects`: every difference that is known to be harmless.
+/// `dialects`: every known harmless difference.
 pub(super) fn dialects() -> Result<End> {
     for dialect in Dialect::ALL {
         outln!("{dialect}");

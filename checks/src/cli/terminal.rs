@@ -1,5 +1,5 @@
-//! Steps and divergences for a terminal: no line is wider than it, what does not fit goes
-//! on further in, and colour says what kind of line it is.
+//! Prints steps and divergences on a terminal: wrapped to its width, with continuations indented,
+//! and coloured by the kind of line.
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
@@ -8,13 +8,13 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::out;
 
-/// How wide a line may be where there is no terminal to ask.
+/// The width without a terminal, in columns.
 const COLUMNS: usize = 80;
 
-/// How the line begins that ends in a command.
+/// The beginning of a line that ends in a command.
 const COMMAND: &str = "to see it again: ";
 
-/// How a line begins that is not like the others, and its colour.
+/// How special lines begin, and their colours.
 const MARKS: &[(&str, AnsiColor)] = &[
     ("VIOLATED", AnsiColor::Red),
     ("refused: ", AnsiColor::Yellow),
@@ -32,7 +32,7 @@ pub(super) fn trace(trace: &Trace) -> String {
     wrapped(&render::terminal_in(trace, columns), columns, shows_colour(&std::io::stdout()))
 }
 
-/// The same for a file: no colour.
+/// The same for a file, without colour.
 pub(super) fn trace_in(trace: &Trace, columns: usize) -> String {
     wrapped(&render::terminal_in(trace, columns), columns, false)
 }
@@ -51,7 +51,7 @@ fn columns() -> usize {
     out::columns().unwrap_or(COLUMNS).max(40)
 }
 
-/// Every line broken between words where it is too wide.
+/// Wraps every line that is too wide, between words.
 fn wrapped(text: &str, columns: usize, in_colour: bool) -> String {
     let line = |(at, line): (usize, &str)| {
         let broken = broken(line, columns);
@@ -60,13 +60,13 @@ fn wrapped(text: &str, columns: usize, in_colour: bool) -> String {
     text.split('\n').enumerate().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// The line, and below it what does not fit, two further in.
+/// The line, wrapped; continuations are indented by two more columns.
 fn broken(line: &str, columns: usize) -> String {
     if line.width() <= columns {
         return line.to_string();
     }
     let indent = (line.len() - line.trim_start().len() + 2).min(columns / 2);
-    // What is to be pasted stays one command, and its words whole.
+    // A command that will be pasted must stay on one line.
     let is_command = line.trim_start().starts_with(COMMAND);
     let (columns, end) = if is_command { (columns - 2, " \\") } else { (columns, "") };
     let most = if is_command { usize::MAX } else { columns - indent };
@@ -87,8 +87,8 @@ fn broken(line: &str, columns: usize) -> String {
     text
 }
 
-/// The words, each with the space behind it. One that fits no line is cut: Chinese has no
-/// spaces, and a path has none either.
+/// The words, each with the space after it. A word that is wider than a line is cut: Chinese text
+/// and paths have no spaces.
 fn pieces(line: &str, most: usize) -> Vec<&str> {
     let mut pieces = Vec::new();
     for word in line.split_inclusive(' ') {
@@ -108,12 +108,12 @@ fn pieces(line: &str, most: usize) -> Vec<&str> {
     pieces
 }
 
-/// Whether `stream` shows colour: `--color`, else `NO_COLOR` and what the terminal can.
+/// Whether `stream` shows colour: `--color` decides, otherwise `NO_COLOR` and the terminal.
 fn shows_colour(stream: &impl anstream::stream::RawStream) -> bool {
     AutoStream::choice(stream) != ColorChoice::Never
 }
 
-/// A line, broken or not, in the colour of what it is.
+/// A line, wrapped or not, in the colour of its kind.
 fn painted(broken: &str, words: &str, is_first: bool) -> String {
     let style = style_of(words, is_first);
     let mut painted = Vec::new();

@@ -1,4 +1,4 @@
-//! `traces`: a scope as files.
+//! `traces`: writes a scope as files.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ use crate::verify::{Watch, explore};
 pub(super) enum CoverArgument {
     /// Every transition
     Transitions,
-    /// Every state, each by its shortest way
+    /// Every state, each by its shortest path
     States,
     /// Every kind of action, by one shortest trace each
     Actions,
@@ -35,7 +35,7 @@ pub(super) enum FormatArgument {
     Itf,
 }
 
-/// Writes the traces of a scope into a folder that has none.
+/// Writes the traces of a scope into a new or empty folder.
 pub(super) fn write(
     scope: &str,
     out: &Path,

@@ -1,4 +1,4 @@
-//! `verify`: the main job.
+//! `verify`: explores, heals and replays scopes.
 
 mod findings;
 mod words;
@@ -27,7 +27,7 @@ use crate::world::World;
 use findings::Findings;
 
 pub(super) struct Wanted {
-    /// A file's own scope, and no other.
+    /// Verifies only this file's own scope.
     pub(super) file: Option<PathBuf>,
     pub(super) family: Option<Family>,
     pub(super) size: Size,
@@ -37,17 +37,17 @@ pub(super) struct Wanted {
     pub(super) lasting: Lasting,
     pub(super) heal_bound: Option<usize>,
     pub(super) every_refusal: bool,
-    /// What the implementation is to lack.
+    /// The guards that the implementation lacks.
     pub(super) lacking: Vec<String>,
-    /// Ends at the first scope that fails.
+    /// Whether to stop after the first scope that fails.
     pub(super) fail_fast: bool,
-    /// Says how often everything happened, and where the time went.
+    /// Whether to print counts and times.
     pub(super) details: bool,
-    /// The page whose tables get the figures.
+    /// The page whose tables are updated.
     pub(super) results: Option<PathBuf>,
 }
 
-/// A scope that is verified, and the file whose scope it is.
+/// A scope to verify, and its file if it is a file's scope.
 struct Job {
     plan: ScopePlan,
     file: Option<SelectedScope>,
@@ -71,7 +71,7 @@ pub(super) fn run(wanted: &Wanted) -> Result<End> {
     let size = if wanted.file.is_some() { Size::Smoke } else { wanted.size };
     let lacking = wanted.lacking.iter().map(|name| guard_of(name)).collect::<Result<Vec<_>>>()?;
     if let Some(path) = &wanted.results {
-        // Not at the end of a run of minutes.
+        // Checks the page before the run rather than after it.
         results::rows(&page_of(path)?, size).with_context(|| path.display().to_string())?;
     }
     let _tidy = wanted.lasting.tidy();
@@ -95,7 +95,7 @@ pub(super) fn run(wanted: &Wanted) -> Result<End> {
         });
         let begun = match begin(&job.plan, &watch) {
             Ok(begun) => begun,
-            // The results of the earlier scopes are still printed.
+            // The results of earlier scopes are still printed.
             Err(error) if !reports.is_empty() => {
                 errln!("rollcall: {error}");
                 break;
@@ -151,7 +151,7 @@ fn of_plans(wanted: &Wanted) -> Result<Vec<Job>> {
     Ok(plans.into_iter().map(|plan| Job { plan, file: None }).collect())
 }
 
-/// The scopes of the families and the size, by a part of their names.
+/// The scopes of these families and this size whose names contain `part`.
 pub(super) fn plans(family: Option<Family>, size: Size, part: Option<&str>) -> Result<Vec<ScopePlan>> {
     let families: Vec<Family> =
         Family::ALL.iter().copied().filter(|known| family.is_none_or(|only| only == *known)).collect();
@@ -196,7 +196,7 @@ fn owed(wanted: &Wanted, reports: &[ScopeReport]) -> Vec<String> {
     families.flat_map(|family| family_failures(*family, wanted.size, reports)).collect()
 }
 
-/// The exit code; prints what was not finished.
+/// The exit code. Prints what was not finished.
 fn conclude(reports: &[ScopeReport], asked: usize, failures: &[String], ended_early: bool) -> End {
     let failed = reports.iter().any(|report| !report.failures.is_empty()) || !failures.is_empty();
     let unfinished = reports.len() < asked || reports.iter().any(|report| !report.unfinished.is_empty());

@@ -1,4 +1,4 @@
-//! A file as a subject must show it: its steps by the model, in the subject's dialect.
+//! What a subject must show for a file: the model's trace of its steps, in the subject's dialect.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::cli::named::Named;
 use crate::cli::replay::placed;
 use crate::judge::Judge;
 
-/// What the model makes of a file; in words, why the dialect has nothing to compare with.
+/// The model's trace of a file; the error says why the dialect has nothing to compare it with.
 pub(super) fn expected(
     subject: &ConnectedSubject,
     file: &Path,
@@ -23,7 +23,7 @@ pub(super) fn expected(
     let mut judge = Judge::new(&named.properties);
     let mut recorded = record_again(&mut model, &stated, |view, taken| judge.names(view, taken))?;
     for (old, new) in stated.steps.iter().zip(&mut recorded.steps) {
-        // Views say more, and how it heals is no round's business.
+        // The views say more than `expect`, and a round-based subject does not heal.
         new.expect = None;
         let parts = old.outcome.as_ref().is_some_and(|outcome| Some(outcome) != new.outcome.as_ref());
         if parts && !subject.dialects.is_empty() {
@@ -34,7 +34,7 @@ pub(super) fn expected(
     Ok(Ok(recorded))
 }
 
-/// A file's steps, written out by raft-rs's own rules: what it states holds there.
+/// A file's steps by raft-rs's own rules, for which the file states its outcomes.
 pub(super) fn stated(file: &Path, scenario: &Scenario, named: &Named) -> Result<Trace> {
     if let Some(trace) = scenario.recorded() {
         return Ok(trace.clone());

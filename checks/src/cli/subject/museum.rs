@@ -1,4 +1,4 @@
-//! `museum --subject`: a line a guard, whether somebody else's raft has it.
+//! `museum --subject`: one line for each guard, whether another Raft library has it.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -15,10 +15,10 @@ use crate::lookup;
 use crate::museum::{PIECES, Piece, show};
 use crate::subject::exhibits::{Finding, ask, is_decided_by_raft};
 
-/// Where the traces of the exhibits are kept.
+/// The folder of the exhibits' traces.
 pub(super) const KEPT: &str = "traces/museum";
 
-/// Asks for every guard that a raft library decides, or for the one that is named.
+/// Checks every guard that a raft library decides, or only the named one.
 pub(in crate::cli) fn run(subject: &ConnectedSubject, guard: Option<&str>) -> Result<End> {
     guard.map(lookup::any_guard).transpose()?;
     outln!("{}", subject.introduction().trim_end());
@@ -70,7 +70,7 @@ pub(in crate::cli) fn run(subject: &ConnectedSubject, guard: Option<&str>) -> Re
     })
 }
 
-/// The trace that is kept of an exhibit; where none is, it is looked for.
+/// An exhibit's stored trace; without one, it is searched.
 pub(super) fn trace_of(piece: &Piece, path: &Path) -> Result<Option<Trace>> {
     if path.exists() {
         return Ok(Some(Trace::read(path)?));

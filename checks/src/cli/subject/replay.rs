@@ -1,4 +1,5 @@
-//! `replay --subject`: traces and scenarios on somebody else's raft, by equality.
+//! `replay --subject`: traces and scenarios on another Raft library. Every step must equal the
+//! model's.
 
 use std::path::Path;
 
@@ -16,7 +17,7 @@ use crate::cli::replay::{files_of, placed};
 use crate::subject::needs::{lacking, needs};
 use crate::subject::{replay_on, sides, world};
 
-/// What came of a file.
+/// The result of one file.
 enum Came {
     Agrees,
     Violates,
@@ -24,7 +25,7 @@ enum Came {
     Skipped,
 }
 
-/// Replays a file, or every one of a folder.
+/// Replays a file, or every file of a folder.
 pub(in crate::cli) fn run(subject: &ConnectedSubject, path: &Path) -> Result<End> {
     let files = if path.is_dir() { files_of(path)? } else { vec![path.to_path_buf()] };
     outln!("{}", subject.introduction().trim_end());

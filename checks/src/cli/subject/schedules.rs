@@ -1,5 +1,5 @@
-//! `museum` and `replay` with `--by properties`: the schedules of exhibits and of files, judged by
-//! the subject's own history and the properties.
+//! `museum` and `replay` with `--by properties`: schedules of exhibits and files, judged only by
+//! properties over the subject's own history.
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -23,7 +23,7 @@ use crate::subject::exhibits::is_decided_by_raft;
 use crate::subject::needs::{lacking, needs_to_begin};
 use crate::subject::world;
 
-/// `museum --by properties`: each exhibit's own way, then its scope at random.
+/// `museum --by properties`: each exhibit's own schedule, then random walks of its scope.
 pub(in crate::cli) fn museum(
     subject: &ConnectedSubject,
     guard: Option<&str>,

@@ -1,4 +1,5 @@
-//! `verify --subject`: every transition of the scopes on somebody else's raft, by equality.
+//! `verify --subject`: every transition of the scopes on another Raft library. Every step must
+//! equal the model's.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -17,14 +18,14 @@ use crate::subject::needs::{lacking, needs};
 use crate::subject::tour;
 use crate::verify::{Watch, explore};
 
-/// What a tour of somebody else's raft looks at, and by how many threads.
+/// What a tour of another Raft library checks, and the number of threads.
 pub(in crate::cli) struct Wanted {
     pub(in crate::cli) threads: usize,
     pub(in crate::cli) every_refusal: bool,
     pub(in crate::cli) fail_fast: bool,
 }
 
-/// What came of all scopes.
+/// The totals of all scopes.
 #[derive(Default)]
 struct Total {
     transitions: u64,

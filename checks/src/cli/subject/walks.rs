@@ -1,5 +1,5 @@
-//! `verify --by properties`: a subject is walked at random, and nothing but its own history and
-//! the properties judge it.
+//! `verify --by properties`: random walks of a subject, judged only by properties over its own
+//! history.
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -22,36 +22,36 @@ use crate::subject::needs::{lacking, lacking_of, needs_of, needs_to_begin};
 use crate::subject::{caught, unwind, world};
 use crate::world::World;
 
-/// What a scope is walked by if nobody says.
+/// Walks of a scope by default.
 const WALKS: u64 = 1_000;
 const STEPS: usize = 60;
 
-/// How a subject is walked.
+/// The settings of the walks.
 #[derive(Args)]
 pub(in crate::cli) struct Walking {
-    /// With --by properties: the seed of the first walk; each of the others has the next one (1)
+    /// With --by properties: the seed of the first walk; each further walk takes the next seed (1)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..rollcall_traces::NUMBER_LIMIT))]
     seed: Option<u64>,
-    /// With --by properties: the walks of each scope (1000)
+    /// With --by properties: the number of walks of each scope (1000)
     #[arg(long, value_name = "N")]
     walks: Option<u64>,
-    /// With --by properties: the most steps of a walk (60)
+    /// With --by properties: the maximum number of steps of a walk (60)
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
-    /// With --by properties: begins no walk of a scope later than this. Such a run cannot be
-    /// repeated exactly; it says how many walks it came to
+    /// With --by properties: starts no walk of a scope after this many seconds. Such a run cannot
+    /// be repeated exactly; it prints how many walks it made
     #[arg(long, value_name = "N")]
     seconds: Option<f64>,
     /// With --by properties: multiplies every budget of a scope, and lets every store campaign (1)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     budgets: Option<u8>,
-    /// With --by properties: writes each schedule that is found here, as a trace
+    /// With --by properties: writes each schedule found to this folder, as a trace
     #[arg(long, value_name = "FOLDER")]
     found: Option<PathBuf>,
 }
 
 impl Walking {
-    /// None of it means anything where equality judges.
+    /// None of these settings applies without `--by properties`.
     pub(in crate::cli) fn refuse_without_properties(&self) -> Result<()> {
         let given = [
             (self.seed.is_some(), "--seed"),
@@ -67,7 +67,7 @@ impl Walking {
         }
     }
 
-    /// The scope with the budgets that are asked for.
+    /// The scope with enlarged budgets.
     fn widened(&self, plan: &ScopePlan) -> ScopePlan {
         let Some(times) = self.budgets.filter(|times| *times > 1) else { return plan.clone() };
         let mut plan = plan.clone();
@@ -108,7 +108,7 @@ impl Walking {
 
 pub(super) type Has<'a> = &'a (dyn Fn(&Action) -> bool + Sync);
 
-/// What is walked: somebody else's raft, or Rollcall's own store without some guards.
+/// The subject: another Raft library, or Rollcall's own store without some guards.
 pub(super) enum Whom<'a> {
     Subject(&'a ConnectedSubject),
     Own(Vec<rollcall_impl::Guard>),
@@ -166,7 +166,7 @@ impl Whom<'_> {
     }
 }
 
-/// What came of all scopes.
+/// The totals of all scopes.
 #[derive(Default)]
 struct Total {
     walks: u64,

@@ -1,5 +1,5 @@
-//! What was found: printed as soon as it is known, written down, and summed up at the end
-//! with one line for what has one cause.
+//! Findings: each is printed at once and written to a file; the end of the run sums them up, one
+//! line for each cause.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,17 +18,17 @@ use super::{Job, verdict_of};
 use crate::places;
 use crate::verify::{ScopeReport, Verified};
 
-/// Everything that was found so far.
+/// The findings so far.
 #[derive(Default)]
 pub(super) struct Findings {
-    /// What the implementation lacks.
+    /// The guards that the implementation lacks.
     lacking: Vec<Guard>,
     scopes: Vec<Found>,
-    /// Divergences by what differs.
+    /// Divergences by their cause.
     causes: BTreeMap<String, Vec<Parted>>,
 }
 
-/// What one scope came to.
+/// The result of one scope.
 struct Found {
     scope: String,
     verdict: &'static str,
@@ -36,14 +36,14 @@ struct Found {
     files: Vec<PathBuf>,
 }
 
-/// A scope whose sides part, after how many steps, and where that is written down.
+/// A scope that diverges, after how many steps, and the file of its trace.
 struct Parted {
     scope: String,
     steps: u64,
     file: Option<PathBuf>,
 }
 
-/// What `verify --json` prints of a scope beside its figures.
+/// A scope's finding in `verify --json`, in addition to its figures.
 #[derive(Serialize)]
 struct Finding<'a> {
     #[serde(flatten)]
@@ -55,9 +55,9 @@ struct Finding<'a> {
     /// The files of the violations' traces.
     traces: Vec<String>,
     divergence: Option<DivergenceReport<'a>>,
-    /// What may happen in the scope.
+    /// The kinds of action that the scope has.
     covered: String,
-    /// What never happens in it.
+    /// The kinds of action that it does not have.
     not_covered: String,
 }
 
@@ -74,12 +74,12 @@ struct DivergenceReport<'a> {
 }
 
 impl Findings {
-    /// Nothing was found yet of an implementation that lacks these guards.
+    /// No findings yet, of an implementation that lacks these guards.
     pub(super) fn of(lacking: &[Guard]) -> Self {
         Self { lacking: lacking.to_vec(), ..Self::default() }
     }
 
-    /// Tells what one scope came to and writes down what was found.
+    /// Prints the result of one scope and writes its traces.
     pub(super) fn take(&mut self, job: &Job, verified: &Verified, json: bool) -> Result<()> {
         let report = &verified.report;
         let traces = traces_of(job, verified)?;
@@ -138,7 +138,7 @@ impl Findings {
         Ok(())
     }
 
-    /// The end of a run is its verdict.
+    /// Prints the verdict of the run.
     pub(super) fn conclude(&self, asked: usize, failures: &[String], ended_early: bool) {
         let failing: Vec<&Found> = self.scopes.iter().filter(|found| !found.failures.is_empty()).collect();
         for found in &failing {
@@ -186,7 +186,7 @@ impl Findings {
     }
 }
 
-/// What one scope came to, in words.
+/// Prints the result of one scope.
 fn say(report: &ScopeReport) {
     let resumed = report.resumed_states.map(|resumed| format!(" ({resumed} of them from the journal)"));
     errln!(
@@ -200,7 +200,7 @@ fn say(report: &ScopeReport) {
     );
 }
 
-/// The violations, a file's steps before them, and where each is written.
+/// The violations' traces, each with the file's steps before it, and where each is written.
 fn traces_of(job: &Job, verified: &Verified) -> Result<Vec<(Trace, PathBuf)>> {
     let of = |trace: &Trace| {
         let property = trace.verdict.as_ref().and_then(|verdict| verdict.property.as_deref());
@@ -215,7 +215,7 @@ fn traces_of(job: &Job, verified: &Verified) -> Result<Vec<(Trace, PathBuf)>> {
     verified.violations.iter().map(of).collect()
 }
 
-/// The divergence with where to look, and its schedule as a file that shows it again.
+/// The divergence with the places to look at, and its schedule as a file that shows it again.
 fn parting_of(job: &Job, divergence: &Divergence) -> Result<(Divergence, Trace, PathBuf)> {
     let scope = &job.plan.scope;
     let path = PathBuf::from(format!("{}-divergence.jsonl", scope.name));
@@ -233,7 +233,7 @@ fn parting_of(job: &Job, divergence: &Divergence) -> Result<(Divergence, Trace, 
     Ok((divergence, trace, path))
 }
 
-/// What differs, whatever the scope: by what they part in a hundred scopes for one reason.
+/// The cause, independent of the scope: one cause may show in a hundred scopes.
 fn cause(divergence: &Divergence) -> String {
     let kind = divergence.action.as_ref().map_or("the first state".into(), kind_of);
     if divergence.outcomes_differ() {
@@ -253,7 +253,7 @@ fn cause(divergence: &Divergence) -> String {
     format!("{kind}: {}", fields.into_iter().collect::<Vec<_>>().join(", "))
 }
 
-/// The kind of an action, as its file names it.
+/// The kind of an action, as files name it.
 fn kind_of(action: &Action) -> String {
     match serde_json::to_value(action) {
         Ok(serde_json::Value::Object(named)) => named.keys().next().cloned().unwrap_or_default(),

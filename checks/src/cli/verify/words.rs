@@ -1,4 +1,4 @@
-//! The table of `verify`, and what stands below it.
+//! The table of `verify`, and the summary below it.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use super::super::out::{self, grouped, outln};
 use super::verdict_of;
 use crate::verify::ScopeReport;
 
-/// How a column of the table is called, and what stands in it.
+/// A column's heading, and its cell for a report.
 type Figure = (&'static str, fn(&ScopeReport) -> String);
 
-/// The columns between the scope and its verdict: the first is given up last where the
-/// terminal is narrow.
+/// The columns between the scope and its verdict, by importance: a narrow terminal drops the last
+/// ones first.
 const FIGURES: [Figure; 8] = [
     ("states", |report| grouped(report.distinct_states)),
     ("replayed", |report| number(report.transitions_replayed)),
@@ -25,7 +25,7 @@ const FIGURES: [Figure; 8] = [
     ("replay s", |report| report.replay_seconds.map_or("-".into(), |seconds| format!("{seconds:.1}"))),
 ];
 
-/// In which order they stand.
+/// The order in the table.
 const ORDER: [&str; 8] =
     ["states", "transitions", "depth", "replayed", "steps", "refusals", "explore s", "replay s"];
 
@@ -33,7 +33,7 @@ fn number(figure: Option<u64>) -> String {
     figure.map_or("-".into(), grouped)
 }
 
-/// A scope a line, as many figures as fit.
+/// A row for each scope, with as many figures as fit.
 pub(super) fn table(reports: &[ScopeReport], columns: Option<usize>) -> String {
     for figures in (0..=FIGURES.len()).rev() {
         let text = with(reports, figures, None);
@@ -41,7 +41,7 @@ pub(super) fn table(reports: &[ScopeReport], columns: Option<usize>) -> String {
             return text;
         }
     }
-    // Then names are broken.
+    // Only names are wrapped then.
     with(reports, 1, columns)
 }
 
@@ -67,8 +67,7 @@ fn with(reports: &[ScopeReport], figures: usize, columns: Option<usize>) -> Stri
     table.lines().map(|line| line.trim_end().to_string() + "\n").collect::<String>().trim_end().to_string()
 }
 
-/// What all scopes came to together; with `details` how often everything happened, and
-/// where the time went.
+/// Prints the totals of all scopes; with `details`, also counts and times.
 pub(super) fn totals(reports: &[ScopeReport], details: bool) {
     let sum = |of: fn(&ScopeReport) -> u64| reports.iter().map(of).sum::<u64>();
     let states = sum(|report| report.distinct_states);
@@ -155,7 +154,7 @@ pub(super) fn totals(reports: &[ScopeReport], details: bool) {
     outln!("seconds: {}", seconds_of_each_part(reports));
 }
 
-/// Where the time went, over all scopes; parts that nobody ran are left out.
+/// Seconds of each phase, over all scopes; phases that did not run are left out.
 fn seconds_of_each_part(reports: &[ScopeReport]) -> String {
     type Part = (&'static str, fn(&ScopeReport) -> Option<f64>);
     let parts: [Part; 6] = [
@@ -173,7 +172,7 @@ fn seconds_of_each_part(reports: &[ScopeReport]) -> String {
     shares.collect::<Vec<_>>().join(", ")
 }
 
-/// By which steps healings leave the scopes, the most frequent first.
+/// The kinds of steps by which healings leave the scopes, the most frequent first.
 fn steps_outside(reports: &[ScopeReport]) -> String {
     let mut steps = BTreeMap::<&str, u64>::new();
     for (kind, count) in reports.iter().flat_map(|report| &report.outside) {
@@ -186,7 +185,7 @@ fn steps_outside(reports: &[ScopeReport]) -> String {
     if words.is_empty() { "none".into() } else { words }
 }
 
-/// A table of counts under a heading; nothing where there is nothing to count.
+/// A table of counts under a heading; empty without counts.
 fn counted(heading: &str, counts: impl Iterator<Item = (String, u64)>) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
@@ -200,7 +199,7 @@ fn counted(heading: &str, counts: impl Iterator<Item = (String, u64)>) -> String
     format!("{heading}:{}", rows.collect::<String>())
 }
 
-/// Why states of each scope miss a goal, and how many do.
+/// How many states of each scope have each stuck reason.
 fn stuck_reasons(reports: &[ScopeReport]) -> String {
     let each = reports.iter().flat_map(|report| {
         report
@@ -211,7 +210,7 @@ fn stuck_reasons(reports: &[ScopeReport]) -> String {
     counted("states that miss a goal, by reason", each)
 }
 
-/// How often each kind of action fired, and each reason was given on both sides.
+/// How often each kind of action was taken, and how often both sides gave each reason.
 fn how_often(reports: &[ScopeReport]) -> String {
     let mut actions = BTreeMap::<String, u64>::new();
     let mut reasons = BTreeMap::<String, u64>::new();
