@@ -1,4 +1,4 @@
-//! What a lesson claims of a scope, with figures that its test measures.
+//! What a lesson claims about a scope. A test measures the figures.
 
 use serde::Deserialize;
 
@@ -8,18 +8,18 @@ use super::Language;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
-    /// By what the prose calls it.
+    /// The name by which the prose refers to it.
     pub id: String,
     /// The scope.
     pub scope: String,
     /// The guards that are dropped.
     #[serde(default)]
     pub without: Vec<String>,
-    /// The property that is violated, or the goal that is missed; nothing where all of the
-    /// scope's properties hold and every state heals.
+    /// The violated property or the missed goal; `None` if all of the scope's properties hold and
+    /// every state heals.
     #[serde(default)]
     pub breaks: Option<String>,
-    /// The steps of the shortest way there.
+    /// The length of the shortest trace to it.
     #[serde(default)]
     pub steps: Option<u64>,
     /// The distinct states of the scope.
@@ -28,7 +28,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// The figure that the prose calls so.
+    /// The figure that the prose refers to by this name.
     pub(super) fn figure(&self, name: &str) -> Option<u64> {
         match name {
             "steps" => self.steps,
@@ -37,7 +37,7 @@ impl Claim {
         }
     }
 
-    /// The claim in a line.
+    /// The claim in one line.
     pub fn words(&self, language: Language) -> String {
         let number = |figure: Option<u64>| figure.map(crate::numbers::grouped).unwrap_or_default();
         let (steps, states) = (number(self.steps), number(self.states));

@@ -1,5 +1,5 @@
-//! What is asked of a state that a schedule leads to: what makes a guess right, and what an
-//! exercise wants.
+//! A condition on the state after a schedule. It decides which guess is right, and whether an
+//! exercise is solved.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::explore::Steps;
 
-/// Why something is not so, in both languages; a sentence without its end.
+/// Why a condition does not hold, in both languages; a sentence without its full stop.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unmet {
     english: String,
@@ -38,20 +38,20 @@ impl fmt::Display for Unmet {
     }
 }
 
-/// What no reader can mend: a scope or a name that there is not.
+/// An error in a lesson's files: an unknown scope or name.
 impl From<String> for Unmet {
     fn from(words: String) -> Self {
         Self { chinese: words.clone(), english: words }
     }
 }
 
-/// All of this must be so behind the last step.
+/// Everything that must hold after the last step.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Condition {
     /// This property is violated.
     pub violates: Option<String>,
-    /// Nothing is violated.
+    /// No property is violated.
     pub sound: bool,
     /// This goal is missed once faults stop.
     pub misses: Option<String>,
@@ -63,15 +63,14 @@ pub struct Condition {
     pub done: bool,
     /// A situation of `rollcall situations`.
     pub reaches: Option<String>,
-    /// Parts of the view, by their JSON pointers; `null` is what is not there.
+    /// Parts of the view, by their JSON pointers; `null` means absent.
     pub view: BTreeMap<String, Value>,
 }
 
 impl Condition {
-    /// Whether it holds behind the last step; otherwise what does not, in words.
+    /// Checks that it holds after the last step.
     ///
-    /// # Errors
-    /// What is not so.
+    /// # Errors What does not hold.
     pub fn holds(&self, steps: &Steps) -> Result<(), Unmet> {
         if let Some(property) = &self.violates {
             let violations = steps.violations(steps.len());

@@ -1,4 +1,5 @@
-//! An exercise: find a schedule of at most N steps that does something. The model judges.
+//! An exercise: find a schedule of at most N steps that reaches a goal. The model checks the
+//! answer.
 
 use std::path::Path;
 
@@ -11,25 +12,25 @@ use super::condition::{Condition, Unmet};
 use crate::explore::{Steps, action_of};
 use crate::places;
 
-/// What an answer may be long, in bytes.
+/// The longest answer file, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// What is asked for.
+/// An exercise.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exercise {
-    /// Where: a scope by name, from its first state on.
+    /// The scope's name. An answer begins in its first state.
     pub scope: String,
     /// The guards that are dropped.
     #[serde(default)]
     pub without: Vec<String>,
-    /// The most steps.
+    /// The most steps of an answer.
     pub steps: usize,
-    /// What must be so behind one of them.
+    /// The condition that must hold after some step.
     pub goal: Condition,
-    /// An answer, an action a line.
+    /// A right answer, one action on each line.
     pub answer: Vec<String>,
-    /// What is no answer, and what the judge says of it.
+    /// A wrong answer, and what the check says about it.
     pub wrong: Wrong,
 }
 
@@ -39,15 +40,14 @@ pub struct Exercise {
 pub struct Wrong {
     /// Its actions.
     pub answer: Vec<String>,
-    /// A part of what the judge says.
+    /// A part of the check's message.
     pub because: String,
 }
 
 impl Exercise {
-    /// The first step behind which the goal is reached.
+    /// The first step after which the goal is reached.
     ///
-    /// # Errors
-    /// Why it is no answer, in a sentence without its end.
+    /// # Errors Why the answer is wrong, as a sentence without its full stop.
     pub fn judge(&self, answer: &[Action]) -> Result<usize, Unmet> {
         if answer.is_empty() {
             return Err(Unmet::new("it has no steps", "没有步骤"));
@@ -60,7 +60,7 @@ impl Exercise {
             }
             let (offered, before) = (is_offered(&steps, action), steps.len());
             if let Outcome::Refused(reason) = *steps.take(action) {
-                // What is asked for may be a refusal.
+                // The goal may be a refusal.
                 if self.goal.refused.is_some() && self.goal.holds(&steps).is_ok() {
                     return Ok(number);
                 }
@@ -101,18 +101,16 @@ impl Exercise {
 
     /// Its first state.
     ///
-    /// # Errors
-    /// Where there is no such scope or guard.
+    /// # Errors If the scope or a guard does not exist.
     pub fn begin(&self) -> Result<Steps, String> {
         let plan = scopes::named(&self.scope).ok_or_else(|| format!("there is no scope `{}`", self.scope))?;
         Steps::begin(&plan.scope, guards(&self.without)?).map_err(|error| error.to_string())
     }
 }
 
-/// All guards but these.
+/// All guards except these.
 ///
-/// # Errors
-/// Which of them there is not.
+/// # Errors The name of an unknown guard.
 pub fn guards(without: &[String]) -> Result<GuardSet, String> {
     without.iter().try_fold(GuardSet::ALL, |guards, name| {
         let guard =
@@ -136,11 +134,10 @@ fn is_offered(steps: &Steps, action: &Action) -> bool {
     is
 }
 
-/// The actions of an answer's file: an action a line, by name or as JSON. The lines of a
-/// trace or scenario are taken as well.
+/// Reads the actions of an answer's file: one action on each line, by name or as JSON. Lines of a
+/// trace or scenario are accepted, too.
 ///
-/// # Errors
-/// What is wrong with the file, and in which line.
+/// # Errors What is wrong with the file, and in which line.
 pub fn read_answer(path: &Path) -> Result<Vec<Action>, String> {
     let name = path.display();
     let size = std::fs::metadata(path).map_err(|error| format!("{name}: {error}"))?.len();
@@ -151,10 +148,9 @@ pub fn read_answer(path: &Path) -> Result<Vec<Action>, String> {
     parse_answer(&text).map_err(|(line, error)| format!("{name}:{line}: {error}"))
 }
 
-/// The same of a text, with the line of the error.
+/// The same for a text.
 ///
-/// # Errors
-/// The line, and what is wrong with it.
+/// # Errors The line, from 1, and what is wrong with it.
 pub fn parse_answer(text: &str) -> Result<Vec<Action>, (usize, String)> {
     let mut actions = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {

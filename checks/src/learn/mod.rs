@@ -1,10 +1,10 @@
-//! The lessons: a story, a guess before the step that decides, what really happens, the rule,
-//! and an exercise that the model judges.
+//! The lessons: a story, a guess before the decisive step, what really happens, the rule, and an
+//! exercise that the model checks.
 //!
-//! A lesson is four files under `traces/lessons`: the schedule (`.jsonl`), what the machine
-//! asserts (`.json`: which guess is right, the claims, the exercise), and the prose in two
-//! languages (`.en.md`, `.zh.md`). Numbers in the prose are placeholders like `{first.steps}`,
-//! filled in from the claims, which `cargo test` measures again.
+//! A lesson is four files under `traces/lessons`: the schedule (`.jsonl`), the facts (`.json`: the
+//! right guesses, the claims, the exercise), and the prose in two languages (`.en.md`, `.zh.md`).
+//! Numbers in the prose are placeholders like `{first.steps}`. They are filled in from the claims,
+//! which `cargo test` measures again.
 
 mod claims;
 mod condition;
@@ -24,7 +24,7 @@ pub use prose::{Prose, QuestionProse, broken};
 
 use crate::explore::{Steps, action_of};
 
-/// What a lesson is made of.
+/// The files of a lesson.
 struct Files {
     name: &'static str,
     schedule: &'static str,
@@ -45,7 +45,7 @@ macro_rules! lessons {
     };
 }
 
-/// In the order in which they are read.
+/// In reading order.
 const FILES: &[Files] = lessons![
     "01-elect-and-replicate",
     "02-quorum-changes-at-apply",
@@ -61,56 +61,56 @@ const FILES: &[Files] = lessons![
     "12-pd-believes-what-was",
 ];
 
-/// How many lessons there are.
+/// The number of lessons.
 pub const LESSONS: usize = FILES.len();
 
-/// What the machine knows of a lesson.
+/// The checked facts of a lesson.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
-    /// The guard that it is about.
+    /// The guard that it explains.
     pub guard: String,
-    /// The field reports that the story is from, by their numbers.
+    /// The field reports of its story, by number.
     pub reports: Vec<String>,
-    /// What is asked on the way.
+    /// The questions.
     pub questions: Vec<Question>,
-    /// What is asserted.
+    /// The claims.
     pub claims: Vec<Claim>,
-    /// What the reader is to find.
+    /// The exercise.
     pub exercise: Exercise,
 }
 
-/// A guess that is asked for.
+/// A question before a step.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
-    /// The step, from 1, before which it is asked.
+    /// The step before which it is asked, from 1.
     pub before: usize,
-    /// What can be chosen. Exactly one is so.
+    /// The choices. Exactly one is right.
     pub choices: Vec<Choice>,
 }
 
-/// One of the guesses.
+/// A choice.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Choice {
-    /// What is so behind the step if the guess is right.
+    /// The condition after the step that makes this choice right.
     pub when: Condition,
-    /// What it takes for a wrong guess to come true.
+    /// A branch in which a wrong choice comes true.
     #[serde(default)]
     pub branch: Option<Branch>,
 }
 
-/// Another way on, in which a guess that was wrong comes true.
+/// A branch in which a wrong choice comes true.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Branch {
-    /// It leaves the lesson's schedule behind so many steps.
+    /// The number of steps of the lesson's schedule before the branch.
     pub behind: usize,
-    /// By the rules without these guards.
+    /// The guards that are dropped in the branch.
     #[serde(default)]
     pub without: Vec<String>,
-    /// What happens there.
+    /// Its actions.
     pub actions: Vec<String>,
 }
 
@@ -118,11 +118,11 @@ pub struct Branch {
 pub struct Lesson {
     /// Its number, from 1.
     pub number: usize,
-    /// Its name, which its files have.
+    /// Its name, as in its file names.
     pub name: &'static str,
-    /// What happens.
+    /// The schedule.
     pub schedule: Scenario,
-    /// What the machine asserts.
+    /// The facts.
     pub facts: Facts,
     files: &'static Files,
 }
@@ -130,8 +130,7 @@ pub struct Lesson {
 impl Lesson {
     /// The lesson with this number.
     ///
-    /// # Errors
-    /// Where there is none.
+    /// # Errors If there is none.
     pub fn numbered(number: usize) -> Result<Self, String> {
         let files = number.checked_sub(1).and_then(|at| FILES.get(at));
         let files = files.ok_or_else(|| {
@@ -142,18 +141,16 @@ impl Lesson {
         Ok(Self { number, name: files.name, schedule, facts, files })
     }
 
-    /// All of them.
+    /// All lessons.
     ///
-    /// # Errors
-    /// What is wrong with the first that cannot be read.
+    /// # Errors What is wrong with the first file that cannot be read.
     pub fn all() -> Result<Vec<Self>, String> {
         (1..=LESSONS).map(Self::numbered).collect()
     }
 
     /// Its prose.
     ///
-    /// # Errors
-    /// Where the page lacks something.
+    /// # Errors If the page lacks a section.
     pub fn prose(&self, language: Language) -> Result<Prose, String> {
         let (text, ending) = match language {
             Language::English => (self.files.english, "en"),
@@ -163,10 +160,9 @@ impl Lesson {
         Prose::parse(text, &self.facts).map_err(|error| format!("{place}: {error}"))
     }
 
-    /// Its actions, and the guards that its schedule drops.
+    /// Its actions, and steps by the guards of its schedule.
     ///
-    /// # Errors
-    /// Where the schedule cannot be taken.
+    /// # Errors If the schedule cannot be taken.
     pub fn steps(&self) -> Result<(Steps, Vec<Action>), String> {
         let header = &self.schedule.header;
         let steps =
@@ -176,10 +172,9 @@ impl Lesson {
         Ok((steps, actions))
     }
 
-    /// The way in which a guess comes true that was wrong.
+    /// The branch in which a wrong choice comes true.
     ///
-    /// # Errors
-    /// Where it cannot be taken.
+    /// # Errors If the branch cannot be taken.
     pub fn branch(&self, branch: &Branch) -> Result<Steps, String> {
         let header = &self.schedule.header;
         let without: Vec<String> =
@@ -196,10 +191,9 @@ impl Lesson {
 }
 
 impl Question {
-    /// The choice that is right behind the last step.
+    /// The choice that is right after the last step.
     ///
-    /// # Errors
-    /// Where none is, or more than one.
+    /// # Errors If no choice is right, or more than one.
     pub fn right(&self, steps: &Steps) -> Result<usize, String> {
         let holds = |(_, choice): &(usize, &Choice)| choice.when.holds(steps).is_ok();
         let right: Vec<usize> = self.choices.iter().enumerate().filter(holds).map(|(at, _)| at).collect();

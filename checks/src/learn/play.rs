@@ -1,4 +1,4 @@
-//! A lesson in the terminal: what happens step by step, with the questions on the way.
+//! A lesson in the terminal: step by step, with its questions.
 
 use std::io::BufRead;
 
@@ -7,22 +7,23 @@ use rollcall_traces::{Action, Outcome, render};
 use super::{Language, Lesson, Prose, Question, QuestionProse};
 use crate::explore::Steps;
 
-/// Where guesses come from, a line each.
+/// The source of guesses, one on each line.
 pub struct Guesses<'a> {
     lines: &'a mut dyn BufRead,
-    /// Nothing more comes.
+    /// Whether the input has ended.
     ended: bool,
 }
 
-/// What a reader chose.
+/// A reader's guess.
 enum Guess {
     Choice(usize),
-    /// Nobody is there to choose.
+    /// No guess: the input has ended.
     Nobody,
 }
 
 impl<'a> Guesses<'a> {
-    /// From these lines. Where they end, the rest of the lesson is printed without asking.
+    /// Reads guesses from these lines. After their end, the rest of the lesson is printed without
+    /// asking.
     pub fn from(lines: &'a mut dyn BufRead) -> Self {
         Self { lines, ended: false }
     }
@@ -31,7 +32,7 @@ impl<'a> Guesses<'a> {
         let last = char::from(b'a' + choices.saturating_sub(1) as u8);
         while !self.ended {
             let mut line = String::new();
-            // What is no text is no guess.
+            // Invalid UTF-8 counts as no guess.
             if !matches!(self.lines.read_line(&mut line), Ok(length) if length > 0) {
                 self.ended = true;
                 say(words(language).ended);
@@ -49,7 +50,7 @@ impl<'a> Guesses<'a> {
     }
 }
 
-/// What the program itself says in a lesson.
+/// The program's own texts in a lesson.
 struct Words {
     language: Language,
     lesson: &'static str,
@@ -117,10 +118,9 @@ const CHINESE: Words = Words {
     how: "把步骤写进文件，一行一个动作，交给模型判：",
 };
 
-/// Tells the lesson from its beginning to its exercise.
+/// Prints the lesson from its beginning to its exercise.
 ///
-/// # Errors
-/// Where one of the lesson's files is broken.
+/// # Errors If one of the lesson's files is broken.
 pub fn play(
     lesson: &Lesson,
     language: Language,
@@ -170,7 +170,7 @@ fn heading(lesson: &Lesson, prose: &Prose, language: Language) -> String {
     }
 }
 
-/// The step with what it changed.
+/// Prints the step and what it changed.
 fn narrate(steps: &mut Steps, action: &Action, narrated: Option<&String>, said: &Words) -> String {
     let before = steps.view();
     let outcome = steps.take(action).clone();
@@ -190,8 +190,8 @@ fn narrate(steps: &mut Steps, action: &Action, narrated: Option<&String>, said: 
     text
 }
 
-/// What really happened, and the other branch where the guess was wrong. Where nobody
-/// guessed, every branch is printed.
+/// Prints what really happens, and the branch of a wrong guess. Without a guess, every branch is
+/// printed.
 fn answer(
     lesson: &Lesson,
     question: &Question,

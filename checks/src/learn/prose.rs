@@ -2,16 +2,16 @@
 
 use super::Facts;
 
-/// What is said around a question.
+/// The texts of a question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QuestionProse {
     /// The question.
     pub question: String,
-    /// What can be chosen.
+    /// The choices.
     pub choices: Vec<String>,
-    /// What really happens.
+    /// The answer.
     pub answer: String,
-    /// What is said of each choice that is wrong; nothing of the right one.
+    /// What each wrong choice would take; empty for the right one.
     pub branches: Vec<String>,
 }
 
@@ -20,7 +20,7 @@ pub struct QuestionProse {
 pub struct Prose {
     /// The title.
     pub title: String,
-    /// What happened to somebody.
+    /// The story.
     pub story: String,
     /// The questions.
     pub asked: Vec<QuestionProse>,
@@ -28,13 +28,13 @@ pub struct Prose {
     pub steps: Vec<String>,
     /// The rule, and its guard.
     pub rule: String,
-    /// What is to be found.
+    /// The exercise's text.
     pub exercise: String,
 }
 
 impl Prose {
-    /// Reads a page: `# title`, then the sections `Story`, `Steps`, of each question `Question`,
-    /// `Answer` and `Branch N`, then `Rule` and `Exercise`.
+    /// Reads a page: `# title`, then the sections `Story` and `Steps`, for each question
+    /// `Question`, `Answer` and `Branch N`, then `Rule` and `Exercise`.
     pub(super) fn parse(text: &str, facts: &Facts) -> Result<Self, String> {
         let mut prose = Self::default();
         let mut sections = text.split("\n## ");
@@ -81,7 +81,7 @@ impl Prose {
         self.asked.last_mut().ok_or_else(|| "an answer stands before its question".into())
     }
 
-    /// Whether everything is said.
+    /// Checks that no section is missing.
     fn is_whole(&self, facts: &Facts) -> Result<(), String> {
         let said = [("Story", &self.story), ("Rule", &self.rule), ("Exercise", &self.exercise)];
         if let Some((name, _)) = said.iter().find(|(_, text)| text.is_empty()) {
@@ -107,8 +107,8 @@ impl Prose {
     }
 }
 
-/// The text with a line a paragraph or a point of a list. Between Chinese letters a line
-/// break is no space.
+/// Joins the lines of each paragraph and list item. Between Chinese characters a line break becomes
+/// no space.
 fn unbroken(text: &str) -> String {
     let mut whole = String::new();
     for line in text.lines().map(str::trim) {
@@ -131,13 +131,13 @@ fn unbroken(text: &str) -> String {
     whole
 }
 
-/// Whether it is a point of a numbered list.
+/// Whether the line begins an item of a numbered list.
 fn is_numbered(line: &str) -> bool {
     line.split_once(". ").is_some_and(|(number, _)| number.parse::<u32>().is_ok())
 }
 
-/// The text broken into lines of at most so many columns, all but the first behind `indent`.
-/// A Chinese letter takes two columns, and a line may end behind any.
+/// Wraps the text to `width` columns; all lines but the first begin with `indent`. A Chinese
+/// character takes two columns, and a line may break after any of them.
 pub fn broken(text: &str, width: usize, indent: &str) -> String {
     let (mut whole, mut used) = (String::new(), 0);
     for (at, line) in text.split('\n').enumerate() {
@@ -169,8 +169,8 @@ fn columns(text: &str) -> usize {
     text.chars().map(|letter| if is_wide(letter) { 2 } else { 1 }).sum()
 }
 
-/// The pieces behind which a line may end: words with their space, and Chinese letters with the
-/// punctuation behind them.
+/// The pieces after which a line may break: words with their space, and Chinese characters with the
+/// punctuation after them.
 fn words(line: &str) -> Vec<&str> {
     let (mut pieces, mut begin) = (Vec::new(), 0);
     let mut letters = line.char_indices().peekable();
@@ -187,8 +187,7 @@ fn words(line: &str) -> Vec<&str> {
     pieces
 }
 
-/// The text with its placeholders replaced: `{claim.steps}`, `{claim.states}`, and the
-/// exercise's own `{steps}`.
+/// Replaces the placeholders: `{claim.steps}`, `{claim.states}`, and the exercise's own `{steps}`.
 fn filled(text: &str, facts: &Facts) -> Result<String, String> {
     let mut whole = String::new();
     let mut rest = text;
@@ -204,7 +203,7 @@ fn filled(text: &str, facts: &Facts) -> Result<String, String> {
         };
         match number {
             Some(number) => whole.push_str(&crate::numbers::grouped(number)),
-            // Raft's own braces.
+            // Braces of Raft's own notation.
             None if name.starts_with(|is: char| is.is_ascii_digit() || is == ' ')
                 || name.contains("conf_ver") =>
             {
