@@ -1,9 +1,9 @@
-//! The adapter's process: a line out, a line in, never without an end.
+//! The adapter's process: writes a line and reads a line, always with a time-out.
 //!
-//! Both pipes are read and written without blocking and waited for together, so a
-//! child that neither reads nor writes costs the time-out and no more. It has a process
-//! group of its own, which is ended with it: a script's children are, too. Where nobody is
-//! left to end it, its input ends, and by the protocol that ends it.
+//! Both pipes are read and written without blocking and polled together, so a child that neither
+//! reads nor writes costs at most the time-out. The child has its own process group, which is
+//! killed with it, so a script's children are killed, too. If Rollcall itself is killed, the
+//! child's input ends; by the protocol the adapter then exits.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;
@@ -16,10 +16,10 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process_group};
 use thiserror::Error;
 
-/// No line is longer.
+/// The longest line in bytes.
 const LONGEST_LINE: usize = 64 << 20;
 
-/// How long who has ended its output may take to end.
+/// How long a child may run after the end of its output.
 const LAST_BREATH: Duration = Duration::from_millis(200);
 
 /// Why there is no line.
@@ -28,44 +28,44 @@ pub enum ChildError {
     /// It cannot be started.
     #[error("cannot be started: {0}")]
     Start(std::io::Error),
-    /// Nothing came in time.
+    /// No line came within the time-out.
     #[error("has not answered within {seconds} s{half}")]
     TimedOut {
-        /// The time.
+        /// The time-out.
         seconds: f64,
-        /// What came of a line, in words.
+        /// The beginning of the line that did come, as a sentence.
         half: String,
     },
-    /// It has ended, or its output has.
+    /// The child has exited, or has closed its output.
     #[error("has ended ({ended}){half}")]
     Ended {
-        /// How.
+        /// How it ended.
         ended: String,
-        /// What came of a line, in words.
+        /// The beginning of the line that did come, as a sentence.
         half: String,
     },
-    /// The line has no end.
+    /// The line is too long.
     #[error("writes a line of more than {} MiB", LONGEST_LINE >> 20)]
     TooLong,
-    /// The line is no text.
+    /// The line is not UTF-8.
     #[error("writes a line that is not UTF-8")]
     NoText,
 }
 
-/// A child process with its two pipes. Dropped, it is ended.
+/// A child process with its two pipes. Dropping it kills the process.
 pub struct Adapter {
     child: Child,
     input: Option<ChildStdin>,
     output: ChildStdout,
-    /// What was read and not taken.
+    /// Bytes that were read and not returned yet.
     read: Vec<u8>,
 }
 
 impl Adapter {
-    /// Starts `command` by the shell.
+    /// Starts `command` with the shell.
     ///
     /// # Errors
-    /// Where there is no shell.
+    /// If the shell cannot be started.
     pub fn start(command: &str) -> Result<Self, ChildError> {
         let mut shell = Command::new("sh");
         shell.arg("-c").arg(command).process_group(0);
@@ -94,7 +94,7 @@ impl Adapter {
     /// Writes a line and waits for one.
     ///
     /// # Errors
-    /// Where none comes within `within`. Whoever gets one ends the child.
+    /// If no line comes within `within`. The caller should then drop the child.
     pub fn ask(&mut self, line: &[u8], within: Duration) -> Result<String, ChildError> {
         let until = Instant::now() + within;
         let mut written = 0;
@@ -102,7 +102,7 @@ impl Adapter {
             if let Some(end) = memchr(&self.read) {
                 let mut line: Vec<u8> = self.read.drain(..=end).collect();
                 line.pop();
-                // What it has not read of the question it did not answer.
+                // Whatever part of the request was not read had no part in the answer.
                 return String::from_utf8(line).map_err(|_| ChildError::NoText);
             }
             let left = until.saturating_duration_since(Instant::now());
@@ -118,7 +118,7 @@ impl Adapter {
         }
     }
 
-    /// Writes a line whose answer somebody else will read.
+    /// Writes a line without waiting for its answer.
     ///
     /// # Errors
     /// As [`ask`](Self::ask).
@@ -141,7 +141,8 @@ impl Adapter {
         Ok(())
     }
 
-    /// How much of it went out. That nobody reads a pipe any more shows on the other one.
+    /// Writes as much as the pipe takes; returns the number of bytes. A closed pipe shows when
+    /// reading from the other.
     fn write(&mut self, rest: &[u8]) -> usize {
         match self.input.as_mut().map(|input| input.write(rest)) {
             Some(Ok(written)) => written,
@@ -155,11 +156,11 @@ impl Adapter {
             pipes.push(PollFd::new(input, PollFlags::OUT));
         }
         let left = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
-        // Who is interrupted looks again.
+        // After an interrupt the loop polls again.
         let _ = poll(&mut pipes, Some(&left));
     }
 
-    /// Whether there may be more.
+    /// Reads what there is; returns whether more may come.
     fn read_some(&mut self) -> Result<bool, ChildError> {
         if self.read.len() > LONGEST_LINE {
             return Err(ChildError::TooLong);
@@ -211,7 +212,7 @@ impl Drop for Adapter {
     fn drop(&mut self) {
         self.input.take();
         if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            // It may be gone already.
+            // The process group may be gone already.
             let _ = kill_process_group(group, Signal::KILL);
         }
         let _ = self.child.kill();

@@ -1,8 +1,7 @@
-//! raft's own types and the wire's, one into the other.
+//! Converts between raft's own types and the wire's.
 //!
-//! What an adapter adds for itself (`body`) rides in the unknown fields of raft's
-//! messages and entries: nobody here looks at those, and whoever copies, cuts or
-//! keeps a message keeps them with it.
+//! The adapter's own data (`body`) travels in an unknown field of raft's messages and entries.
+//! Nothing here reads that field, and code that copies or stores a message keeps it.
 
 use protobuf::Message as _;
 use rollcall_impl::eraftpb::{self, ConfChangeType, ConfState, EntryType, MessageType as RaftType};
@@ -10,7 +9,7 @@ use rollcall_impl::{Payload, RaftChange};
 
 use super::wire::{Bytes, Change, Conf, Entry, Kind, Message, MessageType, Shape, Single, Snapshot};
 
-/// The unknown field that a body is.
+/// The number of the unknown field with the body.
 const BODY: u32 = 1000;
 
 fn keep_body(fields: &mut protobuf::UnknownFields, body: Bytes) {
@@ -43,7 +42,7 @@ fn to_conf(conf: Conf) -> ConfState {
     state
 }
 
-/// A change of the members.
+/// A membership change.
 pub(super) fn change(change: &RaftChange) -> Change {
     match change {
         RaftChange::V1(simple) => {
@@ -70,7 +69,7 @@ fn kind(kind: ConfChangeType) -> Kind {
     }
 }
 
-/// An entry, and the change that it is by what it says.
+/// An entry, with the membership change that its payload describes.
 pub(super) fn entry(raft: &eraftpb::Entry, payload: &Payload) -> Entry {
     let is_change = raft.get_entry_type() != EntryType::EntryNormal;
     let said = match payload {
@@ -87,7 +86,7 @@ pub(super) fn entry(raft: &eraftpb::Entry, payload: &Payload) -> Entry {
     }
 }
 
-/// An entry as raft would have it. What it changes its context says.
+/// An entry of raft-rs. The context of a membership change describes the change.
 pub(super) fn to_entry(entry: Entry) -> eraftpb::Entry {
     let mut raft = eraftpb::Entry { index: entry.index, term: entry.term, ..Default::default() };
     match entry.change {
@@ -115,7 +114,7 @@ const TYPES: &[(MessageType, RaftType)] = &[
 /// A message for an adapter.
 ///
 /// # Panics
-/// Of a type that no store hands to raft.
+/// If no store ever passes a message of this type to raft.
 pub(super) fn message(raft: &eraftpb::Message) -> Message {
     let kind = TYPES.iter().find(|(_, of)| *of == raft.get_msg_type());
     let metadata = raft.get_snapshot().get_metadata();
@@ -141,7 +140,7 @@ pub(super) fn message(raft: &eraftpb::Message) -> Message {
     }
 }
 
-/// A message of an adapter; a snapshot's data is laid beside it by who asks.
+/// A message from an adapter. The caller adds a snapshot's data.
 pub(super) fn to_message(message: Message) -> eraftpb::Message {
     let mut raft = eraftpb::Message {
         from: message.from,

@@ -1,8 +1,8 @@
-//! Dialects: differences between raft libraries that are known, named and harmless.
+//! Dialects: known, named and harmless differences between Raft libraries.
 //!
-//! Whatever is not named here is a divergence. A subject that is judged under a dialect has
-//! that said in every report. The names and reasons are the model's, for its rules have
-//! the switches.
+//! Any difference that is not named here is a divergence. Every report names the dialects under
+//! which a subject was judged. The names and reasons are the model's, because its rules have the
+//! switches.
 
 pub use rollcall_model::Dialect;
 

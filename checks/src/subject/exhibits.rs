@@ -1,8 +1,8 @@
-//! The museum on a subject: which guards somebody else's raft has.
+//! The museum on a subject: which guards another Raft library has.
 //!
-//! An exhibit's trace goes where the rules without its guard lead. The model goes it once
-//! with the guard and once without, in the subject's dialect, and the subject beside them:
-//! up to where those two part all three agree, and there it shows which it is.
+//! An exhibit's trace shows the rules without its guard. The model takes it once with the guard and
+//! once without, in the subject's dialect, and the subject takes it too. All three agree up to the
+//! step that the guard decides. There the subject agrees with one of the two.
 
 use rollcall_impl::Decider;
 use rollcall_model::{Dialect, GuardSet, ModelSubject};
@@ -14,51 +14,51 @@ use super::{Fault, Link, world};
 use crate::judge::Judge;
 use crate::museum::Piece;
 
-/// What a subject makes of an exhibit.
+/// The result of an exhibit on a subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// Where the guard bites it does what the rules with the guard do.
+    /// At the step that the guard decides, it does what the rules with the guard do.
     HasIt {
         /// The step.
         step: u64,
     },
-    /// It goes where the rules without the guard go.
+    /// It follows the rules without the guard.
     Lacks {
-        /// The step at which the guard would have bitten.
+        /// The step that the guard would have decided.
         step: u64,
         /// What is violated, and after which step.
         violated: Option<(String, u64)>,
     },
-    /// It parts from both, which says nothing of the guard.
+    /// It differs from both, which says nothing about the guard.
     Diverges {
         /// The step.
         step: u64,
-        /// Where it is not as expected.
+        /// The first field that differs.
         field: String,
     },
-    /// It cannot be asked.
+    /// It lacks something that the exhibit needs.
     Skipped(String),
-    /// Its adapter broke.
+    /// Its adapter failed.
     Broke {
         /// The step.
         step: u64,
-        /// What it says.
+        /// The fault.
         fault: Fault,
     },
 }
 
-/// Who decides the rule of a guard: a raft library, or what Rollcall keeps.
+/// Whether a Raft library decides the rule of this exhibit's guard, rather than Rollcall.
 pub fn is_decided_by_raft(piece: &Piece) -> bool {
     is_raft_s(piece.guard)
 }
 
-/// The same of a guard.
+/// The same for a guard.
 pub(crate) fn is_raft_s(guard: rollcall_model::Guard) -> bool {
     let guard = rollcall_impl::Guard::from_name(guard.name());
     guard.is_none_or(|guard| guard.decider() == Decider::Raft)
 }
 
-/// Asks the subject for one guard, by the trace of its exhibit.
+/// Finds out whether the subject has a guard, by the trace of its exhibit.
 pub fn ask(link: &Link, dialects: &[Dialect], piece: &Piece, trace: &Trace) -> Finding {
     let asked = needs(&trace.header.scope, trace.steps.iter().map(|step| &step.action));
     if let Some(lacks) = lacking(link, &asked) {
@@ -73,7 +73,7 @@ pub fn ask(link: &Link, dialects: &[Dialect], piece: &Piece, trace: &Trace) -> F
     }
 }
 
-/// The two models and the subject, on one way.
+/// The two models and the subject on one schedule.
 struct Beside {
     without: ModelSubject,
     with: ModelSubject,
@@ -105,7 +105,7 @@ impl Beside {
             let action = &taken.action;
             let outcomes = (self.without.apply(action), self.subject.apply(action));
             let views = (shown(self.without.view()), self.subject.view());
-            // Once they have parted, the rules with the guard are somewhere else.
+            // After they have diverged, the rules with the guard are in another state.
             let mut sound = None;
             if bitten.is_none() {
                 let (outcome, view) = (self.with.apply(action), shown(self.with.view()));
@@ -138,9 +138,9 @@ impl Beside {
     }
 }
 
-/// A view, but for the snapshots that leaders note as sent. The rules without a guard refuse
-/// one before raft sees it, and a library takes it in and drops it: nothing has come of it
-/// either way, and it was sent.
+/// A view without the snapshots that leaders note as sent. The rules without a guard refuse one
+/// before raft sees it, and a library receives it and drops it. Neither has an effect, and both
+/// were sent.
 pub(crate) fn without_what_was_sent(view: &View) -> View {
     let mut view = view.clone();
     let peers = view.stores.values_mut().flat_map(|store| store.peers.values_mut());

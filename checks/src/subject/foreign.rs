@@ -1,11 +1,10 @@
-//! A replica that somebody else's program is.
+//! A replica in another program.
 //!
-//! It keeps the storage, for Rollcall is the disk, and what the adapter last said of the
-//! replica. What it says is checked against what it said before, as far as a raft library
-//! could not do otherwise and an adapter could: entries that do not join the log, a
-//! commit index behind the log, messages in another's name. What raft itself may get
-//! wrong (terms, votes, what is committed) is not looked at here: that is what it is
-//! compared for.
+//! It keeps the storage, because Rollcall owns the disk, and the replica's last status from the
+//! adapter. A new status is checked against the last one for what only a wrong adapter could say:
+//! entries that do not join the log, a commit index beyond the log, messages in another replica's
+//! name. What the library itself may get wrong (terms, votes, commits) is not checked here: the
+//! comparison with the model shows that.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -28,7 +27,7 @@ pub struct Foreign {
     storage: PeerStorage,
     status: Status,
     ready: VecDeque<Ready>,
-    /// The adapter has given it up.
+    /// Whether the adapter has lost the replica.
     gone: bool,
 }
 
@@ -48,7 +47,7 @@ impl Foreign {
         }
     }
 
-    /// Of what is checked before no library may refuse anything.
+    /// Asks what no library may refuse, because Rollcall has checked it before.
     fn must(&mut self, verb: Verb) {
         let name = verb.name();
         if let Err(words) = self.ask(verb) {
@@ -87,8 +86,9 @@ impl Foreign {
                 status.commit.0, end.index
             ));
         }
-        // Who is opened has persisted what it says; later a term, a vote or a commit index may be all that is
-        // new, as where a candidate learns of a commit by a vote that it does not get.
+        // A replica that was just opened has persisted this status. Later, a term, a vote or a
+        // commit index may be all that is new, for example when a candidate learns of a commit from
+        // a rejected vote.
         let known = std::mem::replace(&mut self.status, status);
         let is_new = known.id != 0 && hard_state(&known) != hard_state(&self.status);
         let messages = done.sent.into_iter().map(|message| {
@@ -128,7 +128,7 @@ impl Foreign {
         }
     }
 
-    /// A snapshot with what it stands for, which only Rollcall knows.
+    /// A snapshot with its data, which only Rollcall has.
     fn with_data(&self, verb: &str, mut message: eraftpb::Message) -> eraftpb::Message {
         if message.get_msg_type() != RaftType::MsgSnapshot {
             return message;
@@ -141,7 +141,7 @@ impl Foreign {
                 self.storage.applied()
             ));
         }
-        // A merging region sends none, and the replica cannot know.
+        // A merging region sends no snapshot, and the replica cannot know that.
         if let Ok(snapshot) = self.storage.snapshot(0, message.to) {
             message.set_snapshot(snapshot);
         }
@@ -153,7 +153,7 @@ impl Foreign {
     }
 }
 
-/// What a replica persists beside its log.
+/// What a replica persists in addition to its log.
 fn hard_state(status: &Status) -> (u64, PeerId, u64) {
     (status.term, status.vote, status.commit.0)
 }
@@ -249,7 +249,7 @@ impl Replica for Foreign {
         self.status.matched.iter().map(|(id, index)| (*id, *index))
     }
 
-    /// Who does not lead knows of nobody how far he is, and of all who they are.
+    /// A replica that does not lead has the matched index of no member.
     fn matched_by(&self, id: PeerId) -> Option<u64> {
         if self.status.role == Role::Leader {
             return self.status.matched.get(&id).copied();
@@ -261,7 +261,7 @@ impl Replica for Foreign {
     }
 
     fn known_commits(&self) -> impl ExactSizeIterator<Item = (PeerId, u64)> {
-        // Only merges ask, and none is begun on a replica that cannot be reached into.
+        // Only merges use this, and no merge begins on a replica whose internals cannot be read.
         std::iter::empty()
     }
 
@@ -277,14 +277,14 @@ impl Replica for Foreign {
     }
 
     fn campaign(&mut self) -> Result<(), ReplicaError> {
-        // Who may not yet says so, or says nothing; its term tells.
+        // A replica that may not campaign refuses or does nothing; its term shows which.
         let _ = self.ask(Verb::Campaign { node: self.node() });
         Ok(())
     }
 
     fn step(&mut self, message: eraftpb::Message) -> Result<(), ReplicaError> {
         let message = convert::message(&message);
-        // Some libraries say of a stale message that it is one.
+        // Some libraries report a stale message as such.
         let stale = message.term < self.status.term;
         match self.ask(Verb::Step { node: self.node(), message }) {
             Err(words) if !stale => self.link.broken(format!("refuses `step`: {words}")),
@@ -329,14 +329,14 @@ impl Replica for Foreign {
         self.must(Verb::Read { node: self.node(), context: Bytes(context) });
     }
 
-    /// The library goes on asking for it, and nobody minds the answer.
+    /// The library keeps the read pending, and its result is ignored.
     fn forget_read(&mut self, _: &[u8]) {}
 
     fn follow(&mut self, term: u64) {
         self.must(Verb::Follow { node: self.node(), term });
     }
 
-    /// Nobody tells a simulated leader: a round begins with a probe.
+    /// A simulated leader needs no status: a round begins with a probe.
     fn snapshot_sent(&mut self, _: PeerId, _: bool) {}
 
     fn probe(&mut self, to: PeerId, next: u64, limit: AppendLimit) {
@@ -356,7 +356,7 @@ impl Replica for Foreign {
     }
 }
 
-/// A copy of the adapter's own ([`Verb::Fork`]). Without that nobody copies
+/// A copy made by the adapter ([`Verb::Fork`]). Adapters without it are never cloned
 /// ([`Replica::can_be_copied`]).
 impl Clone for Foreign {
     fn clone(&self) -> Self {

@@ -1,9 +1,8 @@
-//! A connection to an adapter: the handshake, questions and their answers, and what is
-//! said of those that are none.
+//! A connection to an adapter: the handshake, requests and answers, and errors for wrong answers.
 //!
-//! A fault ends the connection and unwinds with its words ([`Fault`]), as raft-rs
-//! panics: whoever drives the step catches both and reports the schedule. The next
-//! replica that is opened starts the adapter anew.
+//! A fault ends the connection and unwinds with a [`Fault`], as raft-rs panics. The code that
+//! drives the step catches both and reports the schedule. Opening the next replica starts the
+//! adapter again.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -19,36 +18,36 @@ use super::child::{Adapter, ChildError};
 use super::dialect;
 use super::wire::{Answer, CAPABILITIES, Done, Handshake, PROTOCOL, Request, Verb};
 
-/// So many lines of the wire are shown with a fault.
+/// How many lines of the wire a fault shows.
 const SHOWN_LINES: usize = 10;
-/// And so much of each.
+/// How many bytes of each line it shows.
 const SHOWN_OF_A_LINE: usize = 400;
 
-/// How an adapter is started and talked to. One adapter serves one thread.
+/// How to start an adapter and communicate with it. One adapter serves one thread.
 #[derive(Clone, Debug)]
 pub struct Recipe {
-    /// The command, as a shell takes it.
+    /// The shell command.
     pub command: String,
-    /// How long an answer may take.
+    /// The time-out of an answer.
     pub timeout: Duration,
-    /// Where every line goes.
+    /// A file for every line of the wire.
     pub log: Option<Arc<Mutex<File>>>,
 }
 
 impl Recipe {
-    /// What is waited for an answer if nobody says.
+    /// The default time-out of an answer.
     pub const TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// `command`, with the usual time-out and no log.
+    /// `command`, with the default time-out and no log.
     pub fn new(command: &str) -> Self {
         Self { command: command.into(), timeout: Self::TIMEOUT, log: None }
     }
 }
 
-/// What is wrong with an adapter or its library, as a step unwinds with it.
+/// An error of an adapter or its library. A step unwinds with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// In words.
+    /// What is wrong.
     pub words: String,
     /// The last lines of the wire.
     pub wire: Vec<String>,
@@ -64,7 +63,7 @@ impl std::fmt::Display for Fault {
     }
 }
 
-/// What may be wrong in place of an answer.
+/// Why there is no valid answer.
 #[derive(Debug, thiserror::Error)]
 enum LinkError {
     #[error(transparent)]
@@ -94,7 +93,7 @@ fn known(listed: &[(&str, &str)]) -> String {
     format!("known are {}", names.join(", "))
 }
 
-/// An answer that is one.
+/// A valid answer.
 #[derive(Debug)]
 pub(super) enum Said<T = Done> {
     Done(Box<T>),
@@ -102,18 +101,18 @@ pub(super) enum Said<T = Done> {
     Failed(String),
 }
 
-/// A connection that is shared by the replicas of one thread's stores.
+/// A connection, shared by the replicas of one thread's stores.
 #[derive(Clone)]
 pub struct Link(Rc<RefCell<Wire>>);
 
 struct Wire {
     recipe: Recipe,
     adapter: Option<Adapter>,
-    /// Raised with every adapter that was started: handles of an earlier one are nobody's.
+    /// The number of starts of the adapter. A handle of an earlier start is invalid.
     started: u64,
     seq: u64,
     handles: u64,
-    /// Questions whose answers nobody waits for.
+    /// Requests whose answers are skipped.
     unread: VecDeque<u64>,
     lines: VecDeque<String>,
     handshake: Rc<Handshake>,
@@ -121,10 +120,10 @@ struct Wire {
 }
 
 impl Link {
-    /// Starts the adapter, and shakes hands.
+    /// Starts the adapter and makes the handshake.
     ///
     /// # Errors
-    /// Where that does not come to an end.
+    /// If the handshake fails.
     pub fn connect(recipe: &Recipe) -> Result<Self, Fault> {
         let mut wire = Wire {
             recipe: recipe.clone(),
@@ -143,27 +142,27 @@ impl Link {
         }
     }
 
-    /// What the adapter said of itself.
+    /// The adapter's handshake.
     pub fn handshake(&self) -> Rc<Handshake> {
         Rc::clone(&self.0.borrow().handshake)
     }
 
-    /// Whether it said that it has that.
+    /// Whether the handshake has this capability.
     pub fn has(&self, capability: &str) -> bool {
         self.0.borrow().handshake.has.iter().any(|has| has == capability)
     }
 
-    /// How many questions were asked.
+    /// How many requests were sent.
     pub fn calls(&self) -> u64 {
         self.0.borrow().calls
     }
 
-    /// The adapter's process.
+    /// The process id of the adapter; `None` if it does not run.
     pub fn process(&self) -> Option<u32> {
         self.0.borrow().adapter.as_ref().map(Adapter::id)
     }
 
-    /// A handle for a new replica, of an adapter that runs.
+    /// A handle for a new replica; starts the adapter if it does not run.
     pub(super) fn handle(&self) -> Handle {
         let mut wire = self.0.borrow_mut();
         if wire.adapter.is_none()
@@ -176,7 +175,7 @@ impl Link {
         Handle { node: wire.handles, of: wire.started }
     }
 
-    /// Asks, and waits for the answer. A fault unwinds.
+    /// Sends a request and waits for the answer. A fault unwinds.
     pub(super) fn ask(&self, verb: Verb, of: u64) -> Said {
         let mut wire = self.0.borrow_mut();
         if wire.adapter.is_none() || wire.started != of {
@@ -192,17 +191,16 @@ impl Link {
         }
     }
 
-    /// Tells it that a replica is gone. Nobody waits for the answer, and a fault shows
-    /// at the next question.
+    /// Closes a replica without waiting for the answer. A fault shows at the next request.
     pub(super) fn close(&self, handle: Handle) {
-        // Whoever unwinds may hold it.
+        // It may be borrowed while a fault unwinds.
         let Ok(mut wire) = self.0.try_borrow_mut() else { return };
         if wire.started == handle.of {
             wire.tell(Verb::Close { node: handle.node });
         }
     }
 
-    /// The step cannot go on.
+    /// Unwinds with a fault: the step cannot continue.
     pub(super) fn broken(&self, words: String) -> ! {
         let wire = self.0.borrow();
         let name = wire.name();
@@ -213,18 +211,18 @@ impl Link {
 }
 
 impl Fault {
-    /// One that is not the wire's.
+    /// A fault without lines of the wire.
     pub(crate) fn of(words: String) -> Self {
         Self { words, wire: Vec::new() }
     }
 }
 
-/// Unwinds without a word on standard error: whoever catches it reports it.
+/// Unwinds without output on standard error: the code that catches it reports it.
 pub(crate) fn unwind(fault: Fault) -> ! {
     std::panic::resume_unwind(Box::new(fault))
 }
 
-/// A replica's handle, and of which start of the adapter.
+/// A replica's handle, and the start of the adapter that it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Handle {
     pub(super) node: u64,
@@ -297,7 +295,7 @@ impl Wire {
         let adapter = self.adapter.as_mut().expect("was looked at");
         match adapter.tell(line.as_bytes(), self.recipe.timeout) {
             Ok(()) => self.unread.push_back(asked),
-            // The next question will say so.
+            // The next request will report it.
             Err(_) => drop(self.adapter.take()),
         }
     }
@@ -316,7 +314,7 @@ impl Wire {
         if let Some(log) = &self.recipe.log
             && let Ok(mut log) = log.lock()
         {
-            // Who cannot write a log still replays.
+            // A failed log does not stop the replay.
             let _ = writeln!(log, "{way} {line}");
         }
         if self.lines.len() == SHOWN_LINES {
@@ -343,7 +341,7 @@ impl Wire {
         }
     }
 
-    /// Ends the adapter: what it says from now on belongs to no question.
+    /// Ends the adapter, because its later output would belong to no request.
     fn fault(&mut self, error: &LinkError) -> Fault {
         self.adapter = None;
         Fault { words: format!("{} {error}", self.name()), wire: self.shown() }

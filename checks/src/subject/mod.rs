@@ -1,11 +1,10 @@
-//! Somebody else's raft in the place of ours: a program that answers JSON Lines.
+//! Another Raft library in place of raft-rs: a program that answers JSON Lines.
 //!
-//! An *adapter* is a small program around a raft library, in any language. It holds the
-//! replicas of one run; stores, placement driver and the rounds between them stay
-//! Rollcall's, so whatever scenario, exhibit or tour is taken, each message between two
-//! replicas is the library's own. `adapters/README.md` tells how to write one;
-//! [`wire`] has what is said, [`Link`] who asks and what is said of a wrong answer,
-//! [`Foreign`] the replica that a store sees.
+//! An *adapter* is a small program around a Raft library, in any language. It holds the replicas
+//! of one run. Stores, placement driver and the rounds between them stay Rollcall's. So in every
+//! scenario, exhibit and tour, the library itself makes each message between two replicas.
+//! `adapters/README.md` tells how to write an adapter. [`wire`] has the protocol, [`Link`] sends
+//! requests and reports wrong answers, and [`Foreign`] is the replica that a store uses.
 //!
 //! ```no_run
 //! use rollcall_checks::subject::selftest::{SITUATIONS, Verdict, look};

@@ -1,5 +1,5 @@
-//! What a scope or a way asks of a raft library, so that what a subject has not got is
-//! skipped and said, never failed.
+//! What a scope or schedule needs from a Raft library. What a subject lacks is skipped and
+//! reported, never counted as a failure.
 
 use std::collections::BTreeSet;
 
@@ -8,33 +8,34 @@ use rollcall_traces::{Action, ChangeKind, Command, MemberRole, Region, Scope};
 use super::Link;
 use super::wire::CAPABILITIES;
 
-/// What no library offers: an entry behind its back, a vote that nobody gave.
+/// What no library offers: an entry placed in its log, a vote that was never granted.
 const INNARDS: &[(&str, &str)] = &[
     ("merges", "a merge appends entries behind raft's back"),
     ("recovery by force", "a leader by force counts votes that nobody gave"),
 ];
 
-/// What is asked of the library to begin a scope, and where PD plans, to go on. Actions
-/// within it are asked for one by one ([`needs_of`]).
+/// What a library needs to begin a scope and, if PD plans, to continue. The needs of single actions
+/// are checked one by one ([`needs_of`]).
 pub fn needs_to_begin(scope: &Scope) -> BTreeSet<&'static str> {
     let mut needs = BTreeSet::from(["probe", "apply_when_told"]);
     scope.regions.iter().chain(&scope.believed).for_each(|region| of_region(region, &mut needs));
     scope.setup.iter().for_each(|action| of_action(action, &mut needs));
     if scope.max_replicas > 0 {
-        // Whatever PD plans: it adds learners, promotes and demotes by joint changes, and moves leaders.
+        // Any plan of PD adds learners, promotes and demotes by joint changes, and transfers
+        // leadership.
         needs.extend(["learners", "joint", "transfer", "snapshots"]);
     }
     needs
 }
 
-/// What an action asks of the library.
+/// What an action needs from the library.
 pub fn needs_of(action: &Action) -> BTreeSet<&'static str> {
     let mut needs = BTreeSet::new();
     of_action(action, &mut needs);
     needs
 }
 
-/// What is asked of the library, of [`CAPABILITIES`] and of what none has.
+/// What a scope and its steps need: names from [`CAPABILITIES`], and from what no library has.
 pub fn needs<'a>(scope: &'a Scope, steps: impl IntoIterator<Item = &'a Action>) -> BTreeSet<&'static str> {
     let mut needs = needs_to_begin(scope);
     let child = scope.child_commands.iter().map(|child| &child.command);
@@ -98,12 +99,12 @@ fn of_action(action: &Action, needs: &mut BTreeSet<&'static str>) {
     }
 }
 
-/// The first of the needs that the subject has not got, in words.
+/// The first need that the subject lacks, in words.
 pub fn lacking(link: &Link, needs: &BTreeSet<&'static str>) -> Option<String> {
     lacking_of(&link.handshake().has, needs)
 }
 
-/// The same of a library that has that.
+/// The same for a library with the capabilities `has`.
 pub fn lacking_of(has: &[String], needs: &BTreeSet<&'static str>) -> Option<String> {
     let innards = INNARDS.iter().find(|(name, _)| needs.contains(name));
     let has = |name: &str| has.iter().any(|has| has == name);

@@ -1,5 +1,4 @@
-//! Steps on a subject, its faults caught and reported as what they are: a divergence with its
-//! schedule.
+//! Takes steps on a subject. A fault is caught and reported as a divergence with its schedule.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -13,20 +12,20 @@ use rollcall_traces::{
 use super::{Fault, Foreign, Link};
 use crate::world::World;
 
-/// Stores whose replicas are an adapter's.
+/// Stores whose replicas live in an adapter.
 pub type SubjectWorld = World<Sound, Foreign>;
 
-/// A world of the adapter at the other end.
+/// A world on this adapter.
 pub fn world(link: &Link) -> SubjectWorld {
     World::on(link.clone(), Sound)
 }
 
-/// What the sides are called where a subject is judged.
+/// The names of the sides when a subject is judged.
 pub fn sides(expected: &'static str, link: &Link) -> Sides {
     Sides { expected: expected.into(), actual: link.handshake().name.clone().into() }
 }
 
-/// What a panic or a fault says; the rest unwinds on.
+/// The message of a panic or a fault; any other panic unwinds further.
 pub(crate) fn in_words(panic: Box<dyn Any + Send>) -> String {
     if let Some(fault) = panic.downcast_ref::<Fault>() {
         return fault.to_string();
@@ -36,10 +35,10 @@ pub(crate) fn in_words(panic: Box<dyn Any + Send>) -> String {
     format!("panicked: {}", words.unwrap_or("no message"))
 }
 
-/// Runs it; a fault of the adapter is handed back.
+/// Runs `run` and catches a fault of the adapter.
 ///
 /// # Errors
-/// Where there is one.
+/// The fault.
 pub fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Fault> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|panic| match panic.downcast::<Fault>() {
         Ok(fault) => *fault,
@@ -47,7 +46,7 @@ pub fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Fault> {
     })
 }
 
-/// A subject that remembers its way, for whoever unwinds from it.
+/// A subject that records its schedule, for the code that catches an unwinding step.
 struct Remembering<'w> {
     world: &'w mut SubjectWorld,
     way: Vec<Action>,
@@ -69,12 +68,12 @@ impl Subject for Remembering<'_> {
     }
 
     fn healed(&self) -> Option<Healed> {
-        // How a library heals depends on what it retries by itself, which no round shows.
+        // A library's healing depends on what it retries by itself, which no round shows.
         None
     }
 }
 
-/// Replays a trace on the subject. A fault of its adapter is a divergence at its step.
+/// Replays a trace on the subject. A fault of its adapter is a divergence at that step.
 ///
 /// # Errors
 /// As [`rollcall_traces::replay`].
@@ -88,7 +87,7 @@ pub fn replay_on(world: &mut SubjectWorld, trace: &Trace, sides: Sides) -> Resul
     })
 }
 
-/// The divergence that a panic or a fault is.
+/// The divergence for a panic or a fault.
 pub(crate) fn broken(scenario: &str, sides: Sides, way: Vec<Action>, words: &str) -> Box<Divergence> {
     Box::new(Divergence {
         scenario: scenario.into(),
@@ -107,10 +106,10 @@ pub(crate) fn broken(scenario: &str, sides: Sides, way: Vec<Action>, words: &str
     })
 }
 
-/// What a subject shows of a view.
+/// The part of a view that a subject shows.
 pub(crate) fn shown(mut view: View) -> View {
     let peers = view.stores.values_mut().flat_map(|store| store.peers.values_mut());
-    // Only merges ask, and none is begun on a library that cannot be reached into.
+    // Only merges use this, and no merge begins on a library whose internals cannot be read.
     peers.filter_map(|peer| peer.leading.as_mut()).for_each(|leading| leading.committed.clear());
     for held in &mut view.held {
         if let Message::AppendResponse { commit, .. } = &mut held.message {
@@ -120,7 +119,7 @@ pub(crate) fn shown(mut view: View) -> View {
     view
 }
 
-/// A trace that expects no more than a subject shows.
+/// A trace that expects only what a subject shows.
 fn as_a_subject_shows(trace: &Trace) -> Trace {
     let mut trace = trace.clone();
     trace.header.view = trace.header.view.take().map(shown);

@@ -1,9 +1,9 @@
-//! The self-test of an adapter: six situations with one right result.
+//! The self-test of an adapter: six situations with one right result each.
 //!
-//! A wrong adapter looks like a wrong raft, so it is asked first what any raft does: an
-//! election, an append, a log that conflicts, a change of members, a restart, a snapshot.
-//! Nothing else is under way, no answer is lost, and each message is delivered once. What
-//! is wrong is reported in an adapter writer's words, with where to look.
+//! A wrong adapter looks like a wrong Raft library. So the self-test first checks what every Raft
+//! library does: an election, an append, a conflicting log, a membership change, a restart, a
+//! snapshot. Nothing else happens, no reply is lost, and each message is delivered once. Errors are
+//! in the words of the adapter's protocol and say where to look.
 
 mod bench;
 
@@ -13,32 +13,32 @@ use super::wire::{Bytes, Change, Kind, MessageType, Open, Role, Shape, Single, S
 use super::{Fault, Link, caught};
 use bench::{BEGIN, Bench, Replica, is};
 
-/// What is wrong, in words, for who writes an adapter.
+/// What is wrong, in words for the author of an adapter.
 type Checked = Result<(), String>;
 
 /// A situation of the self-test.
 pub struct Situation {
     /// Its name.
     pub name: &'static str,
-    /// What it looks at.
+    /// What it checks.
     pub about: &'static str,
-    /// What it cannot be looked at without, of [`CAPABILITIES`](super::wire::CAPABILITIES).
+    /// The capabilities that it needs, of [`CAPABILITIES`](super::wire::CAPABILITIES).
     needs: &'static [&'static str],
     check: fn(&mut Bench) -> Checked,
 }
 
-/// What came of a situation.
+/// The result of a situation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is as it must be.
+    /// Everything is right.
     Fine,
-    /// It is not, and this is wrong.
+    /// What is wrong.
     Wrong(String),
-    /// It was not looked at, for the adapter has not got this.
+    /// It was not checked, because the adapter lacks this.
     Skipped(&'static str),
 }
 
-/// The situations, in the order in which they build on each other.
+/// The situations; each builds on those before.
 pub const SITUATIONS: &[Situation] = &[
     Situation { name: "election", about: "open, campaign, step", needs: &[], check: election },
     Situation { name: "append", about: "propose, step, applied", needs: &[], check: append },
@@ -58,7 +58,7 @@ pub const SITUATIONS: &[Situation] = &[
     },
 ];
 
-/// Looks at one situation, on replicas of its own.
+/// Checks one situation on new replicas.
 pub fn look(link: &Link, situation: &Situation) -> Verdict {
     if let Some(lacks) = situation.needs.iter().find(|needed| !link.has(needed)) {
         return Verdict::Skipped(lacks);
@@ -161,7 +161,7 @@ fn conflict(bench: &mut Bench) -> Checked {
     bench.three()?;
     bench.elect(1, &[])?;
     bench.apply_all(&[])?;
-    // Nobody gets these two.
+    // These two entries are never delivered.
     for _ in 0..2 {
         bench.tell(1, |node| Verb::Propose { node, data: Bytes(b"lost".to_vec()) })?;
     }

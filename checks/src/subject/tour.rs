@@ -1,5 +1,4 @@
-//! A tour on a subject: every transition of a scope, each thread with an adapter of its
-//! own.
+//! Tours a scope on a subject. Each thread has its own adapter.
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
@@ -15,7 +14,7 @@ use crate::parting;
 /// Tours a scope.
 ///
 /// # Errors
-/// Where an adapter cannot be begun.
+/// If an adapter cannot be started.
 pub fn tour(
     recipe: &Recipe,
     touring: Touring,
@@ -36,7 +35,7 @@ pub fn tour(
     super::caught(|| conform_on(touring, begun, model, exploration, interrupt, covered))
 }
 
-/// Where the subject parts from the model on the way to where the scope begins.
+/// The divergence in the scope's setup, if there is one.
 fn on_the_setup(link: &Link, model: &Rollcall) -> Option<Box<Divergence>> {
     let scope = model.scope();
     let before = Scope { setup: Vec::new(), ..scope.clone() };

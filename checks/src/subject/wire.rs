@@ -1,10 +1,8 @@
-//! The wire, protocol 1: one JSON object a line each way, one answer for each
-//! question, in order.
+//! The wire, protocol 1: one JSON object on each line, and one answer to each request, in order.
 //!
-//! A question has a number, and its answer the same one. Bytes are base64, unknown fields are
-//! passed over, and what is empty may be left out. `adapters/README.md` tells it to
-//! who writes an adapter; these types read and write it, and a Rust adapter may use
-//! them.
+//! An answer has the number of its request. Bytes are base64. Unknown fields are ignored. Empty
+//! fields may be left out. `adapters/README.md` explains the protocol to authors of adapters. These
+//! types read and write it; a Rust adapter may use them.
 
 mod answer;
 
@@ -14,63 +12,63 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use answer::{Answer, CAPABILITIES, Done, Handshake, Reading, Role, Status};
 
-/// The version of this wire.
+/// The version of this protocol.
 pub const PROTOCOL: u64 = 1;
 
-/// A question: a verb under its number.
+/// A request: a verb and its number.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
-    /// The answer carries the same number.
+    /// The request's number; its answer has the same.
     pub seq: u64,
-    /// What is asked.
+    /// The verb.
     #[serde(flatten)]
     pub verb: Verb,
 }
 
-/// What may be asked of an adapter of level `node`. `node` is a handle, which Rollcall
-/// makes up: one for each replica that lives; an earlier life has its own.
+/// The requests to an adapter of level `node`. `node` is a handle that Rollcall chooses: one for
+/// each open replica. A replica that is opened again gets a new handle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verb {
-    /// The first line.
+    /// The handshake. The first line.
     Hello {
         /// [`PROTOCOL`].
         protocol: u64,
         /// Rollcall's version.
         rollcall: String,
     },
-    /// A replica begins on what was persisted, as a follower.
+    /// Opens a replica on its persisted state, as a follower.
     Open(Open),
-    /// The replica is no more.
+    /// Closes the replica.
     Close {
         /// The replica.
         node: u64,
     },
-    /// It asks for votes.
+    /// The replica campaigns.
     Campaign {
         /// The replica.
         node: u64,
     },
-    /// A tick of the clock: an election takes two, a heartbeat one.
+    /// Ticks the clock once. An election takes two ticks, a heartbeat one.
     Tick {
         /// The replica.
         node: u64,
     },
-    /// A message arrives.
+    /// Delivers a message.
     Step {
         /// The replica.
         node: u64,
         /// The message.
         message: Message,
     },
-    /// A leader appends data.
+    /// Proposes data to a leader.
     Propose {
         /// The replica.
         node: u64,
         /// The data.
         data: Bytes,
     },
-    /// A leader appends a change of its members, with data as its context.
+    /// Proposes a membership change to a leader, with data as its context.
     ProposeChange {
         /// The replica.
         node: u64,
@@ -79,33 +77,33 @@ pub enum Verb {
         /// The data.
         data: Bytes,
     },
-    /// A committed change takes effect.
+    /// Applies a committed membership change.
     ApplyChange {
         /// The replica.
         node: u64,
         /// The change.
         change: Change,
     },
-    /// Entries up to there took effect.
+    /// Tells the replica that entries up to `index` are applied.
     Applied {
         /// The replica.
         node: u64,
         /// The index of the last of them.
         index: u64,
     },
-    /// The snapshot that waits is stored.
+    /// Tells the replica that its pending snapshot is persisted.
     TakeSnapshot {
         /// The replica.
         node: u64,
     },
-    /// Entries up to there are discarded.
+    /// Discards entries up to `index`.
     Compact {
         /// The replica.
         node: u64,
         /// The index of the last of them.
         index: u64,
     },
-    /// A leader takes a follower's log for known to before `next`, and sends it what comes next.
+    /// The leader sets a follower's progress to match before `next`, and sends what follows.
     Probe {
         /// The replica.
         node: u64,
@@ -113,40 +111,40 @@ pub enum Verb {
         to: u64,
         /// The first index that it may lack.
         next: u64,
-        /// At most one entry is sent.
+        /// Whether to send at most one entry.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         one: bool,
     },
-    /// A leader sends heartbeats, with the context of its last read, and takes the log of
-    /// `to` for known to its end.
+    /// The leader sends heartbeats with the context of its last read, and sets the progress of `to`
+    /// to the end of that follower's log.
     Beat {
         /// The replica.
         node: u64,
         /// The follower.
         to: u64,
     },
-    /// A leader hands over.
+    /// The leader transfers leadership.
     Transfer {
         /// The replica.
         node: u64,
-        /// To whom.
+        /// The transferee.
         to: u64,
     },
-    /// A leader asks whether it still leads, on behalf of a read.
+    /// A ReadIndex request: the leader must confirm that it still leads.
     Read {
         /// The replica.
         node: u64,
-        /// By what the read is known.
+        /// The read's context.
         context: Bytes,
     },
-    /// It becomes a follower of nobody.
+    /// The replica becomes a follower without a leader.
     Follow {
         /// The replica.
         node: u64,
-        /// In this term, which is not below its own.
+        /// The new term, at least its own.
         term: u64,
     },
-    /// A copy is made, which goes on as the replica would.
+    /// Copies the replica.
     Fork {
         /// The replica.
         node: u64,
@@ -182,7 +180,7 @@ impl Verb {
     }
 }
 
-/// A replica as it was persisted.
+/// A replica's persisted state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Open {
     /// Its handle.
@@ -191,17 +189,17 @@ pub struct Open {
     pub id: u64,
     /// Its term.
     pub term: u64,
-    /// Whom it voted for; 0 for nobody.
+    /// The id of the peer that it voted for; 0 for none.
     pub vote: u64,
-    /// What it knows to be committed.
+    /// The commit index.
     pub commit: u64,
-    /// What took effect; `conf` is as of then.
+    /// The applied index; `conf` is the configuration at this index.
     pub applied: u64,
-    /// Index and term of the last discarded entry.
+    /// Index and term of the last truncated entry.
     pub truncated: (u64, u64),
-    /// The entries behind it.
+    /// The entries after it.
     pub entries: Vec<Entry>,
-    /// The members, none of who knows none.
+    /// The configuration; empty if the replica knows no member.
     pub conf: Conf,
 }
 
@@ -209,57 +207,57 @@ pub struct Open {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Conf {
-    /// The voters; of a joint configuration the incoming ones.
+    /// The voters; in a joint configuration, the incoming ones.
     pub voters: Vec<u64>,
     /// The learners.
     pub learners: Vec<u64>,
-    /// The voters before, of a joint configuration.
+    /// The outgoing voters of a joint configuration.
     pub voters_outgoing: Vec<u64>,
-    /// Who of them will be a learner.
+    /// The outgoing voters that become learners.
     pub learners_next: Vec<u64>,
 }
 
-/// A change of the members.
+/// A membership change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// How it comes into force.
+    /// How it takes effect.
     pub shape: Shape,
-    /// What changes; nothing where a joint configuration is left.
+    /// The single changes; empty when a joint configuration is left.
     #[serde(default)]
     pub changes: Vec<Single>,
 }
 
-/// How a change comes into force.
+/// How a membership change takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
-    /// At once, one member.
+    /// At once, for one member.
     Simple,
-    /// By a joint configuration, which is left when that is proposed. Of one change
-    /// alone: a simple one in the newer form (etcd `ConfChangeV2`).
+    /// By a joint configuration that is left by a later proposal. A single change is a simple
+    /// change in the newer form (etcd `ConfChangeV2`).
     Enter,
-    /// A joint configuration is left.
+    /// Leaves the joint configuration.
     Leave,
 }
 
-/// What changes of one member.
+/// The change of one member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Single {
-    /// What becomes of it.
+    /// The kind of change.
     pub kind: Kind,
     /// Its id.
     pub peer: u64,
 }
 
-/// What becomes of a member.
+/// The kind of change of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// A voter, new or promoted.
+    /// Becomes a voter, added or promoted.
     AddVoter,
-    /// A learner, new or demoted.
+    /// Becomes a learner, added or demoted.
     AddLearner,
-    /// It goes.
+    /// Is removed.
     Remove,
 }
 
@@ -270,13 +268,13 @@ pub struct Entry {
     pub index: u64,
     /// Its term.
     pub term: u64,
-    /// What was proposed, of a change its context; empty where a leader begins its term.
+    /// The proposed data; of a membership change, its context; empty for a new leader's no-op.
     #[serde(default, skip_serializing_if = "Bytes::is_empty")]
     pub data: Bytes,
-    /// The change, if it is one.
+    /// The membership change, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
-    /// What the adapter adds for itself: it comes back as it was.
+    /// The adapter's own data. Rollcall returns it unchanged.
     #[serde(default, skip_serializing_if = "Bytes::is_empty")]
     pub body: Bytes,
 }
@@ -288,28 +286,28 @@ pub enum MessageType {
     /// Entries for a follower.
     #[default]
     Append,
-    /// The answer to entries, and to a snapshot.
+    /// The response to entries and to a snapshot.
     AppendAnswer,
     /// A candidate asks for a vote.
     Vote,
-    /// The answer to that.
+    /// The response to a vote request.
     VoteAnswer,
-    /// A leader is there.
+    /// A leader's heartbeat.
     Heartbeat,
-    /// The answer to that.
+    /// The response to a heartbeat.
     HeartbeatAnswer,
     /// A state instead of entries.
     Snapshot,
-    /// The receiver is to campaign at once.
+    /// The receiver must campaign at once.
     TimeoutNow,
 }
 
-/// A message. The head is for Rollcall to read; of what comes back `to`, `commit` and
-/// `context` may be other than they were, and count.
+/// A message. Rollcall reads its fields. Rollcall may change `to`, `commit` and `context`; the
+/// adapter must use the changed values.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Message {
-    /// What it is.
+    /// Its type.
     #[serde(rename = "type")]
     pub kind: MessageType,
     /// The sender's id.
@@ -318,32 +316,32 @@ pub struct Message {
     pub to: u64,
     /// The sender's term.
     pub term: u64,
-    /// Of an append the index before its entries, of its answer the last that both
-    /// have, of a vote request the candidate's last.
+    /// In an append, the index before its entries. In its response, the last index at which both
+    /// logs agree. In a vote request, the candidate's last index.
     #[serde(skip_serializing_if = "is_zero")]
     pub index: u64,
-    /// The term of the entry there, of an append and of a vote request.
+    /// In an append and a vote request, the term of the entry at `index`.
     #[serde(skip_serializing_if = "is_zero")]
     pub log_term: u64,
     /// A commit index.
     #[serde(skip_serializing_if = "is_zero")]
     pub commit: u64,
-    /// The term of the entry there, where votes tell of commits.
+    /// The term of the entry at `commit`, if votes carry commit indexes.
     #[serde(skip_serializing_if = "is_zero")]
     pub commit_term: u64,
-    /// Of an answer: no.
+    /// Whether a response rejects.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub reject: bool,
-    /// The read that a heartbeat carries.
+    /// The context of the read that a heartbeat carries.
     #[serde(skip_serializing_if = "Bytes::is_empty")]
     pub context: Bytes,
     /// The entries of an append.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub entries: Vec<Entry>,
-    /// What a snapshot is of.
+    /// The snapshot's metadata.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Snapshot>,
-    /// What the adapter adds for itself: it comes back as it was.
+    /// The adapter's own data. Rollcall returns it unchanged.
     #[serde(skip_serializing_if = "Bytes::is_empty")]
     pub body: Bytes,
 }
@@ -352,14 +350,14 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// What a snapshot is of. What it carries Rollcall lays beside it.
+/// A snapshot's metadata. Rollcall adds the data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// The last index in it.
+    /// The last index that it includes.
     pub index: u64,
     /// That entry's term.
     pub term: u64,
-    /// The members as of then.
+    /// The configuration at that index.
     #[serde(default)]
     pub conf: Conf,
 }
@@ -369,7 +367,7 @@ pub struct Snapshot {
 pub struct Bytes(pub Vec<u8>);
 
 impl Bytes {
-    /// Whether there are none.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -383,7 +381,7 @@ impl Serialize for Bytes {
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Go writes an absent slice as null.
+        // Go writes a nil slice as null.
         let text = Option::<String>::deserialize(deserializer)?.unwrap_or_default();
         STANDARD.decode(text).map(Bytes).map_err(serde::de::Error::custom)
     }
@@ -393,7 +391,7 @@ impl<'de> Deserialize<'de> for Bytes {
 mod tests {
     use super::*;
 
-    /// What an adapter reads and writes, as the page shows it.
+    /// The lines that an adapter reads and writes, as `adapters/README.md` shows them.
     #[test]
     fn lines_are_as_the_page_shows_them() {
         let asked = Request { seq: 7, verb: Verb::Applied { node: 3, index: 9 } };

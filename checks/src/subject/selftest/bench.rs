@@ -6,7 +6,7 @@ use super::super::wire::{Conf, Done, Entry, Message, MessageType, Open, Role, St
 use super::Checked;
 use std::collections::BTreeMap;
 
-/// A replica of the bench: what it has to keep, and its state.
+/// A replica of the bench: what it has persisted, and its status.
 pub(super) struct Replica {
     pub(super) handle: Handle,
     pub(super) truncated: (u64, u64),
@@ -15,18 +15,18 @@ pub(super) struct Replica {
     pub(super) status: Status,
 }
 
-/// Replicas under test, and what is under way between them.
+/// Replicas under test, and the messages in flight.
 pub(super) struct Bench {
     pub(super) link: Link,
     pub(super) replicas: BTreeMap<u64, Replica>,
     pub(super) under_way: Vec<Message>,
 }
 
-/// Where every log begins.
+/// The initial position of every log.
 pub(super) const BEGIN: (u64, u64) = (5, 5);
 
 impl Bench {
-    /// Replicas of a new group of three voters: term 5, and index 5 discarded, committed and applied.
+    /// Opens a new group of three voters: term 5, with index 5 truncated, committed and applied.
     pub(super) fn three(&mut self) -> Checked {
         let conf = Conf { voters: vec![1, 2, 3], ..Conf::default() };
         for id in 1..=3 {
@@ -61,7 +61,7 @@ impl Bench {
         Ok(self.replicas[&id].status.clone())
     }
 
-    /// Tells a replica, keeps what it appends, and puts under way what it sends.
+    /// Sends a verb to a replica, persists what it appends, and queues what it sends.
     pub(super) fn tell(&mut self, id: u64, verb: impl FnOnce(u64) -> Verb) -> Result<Done, String> {
         let replica = self.replicas.get_mut(&id).ok_or("no such replica")?;
         let verb = verb(replica.handle.node);
@@ -104,7 +104,7 @@ impl Bench {
         Ok(done)
     }
 
-    /// Delivers until nothing is under way. Who is `away` gets nothing.
+    /// Delivers until no message is in flight. Replicas in `away` receive nothing.
     pub(super) fn deliver(&mut self, away: &[u64]) -> Checked {
         for _ in 0..1_000 {
             if self.under_way.is_empty() {
@@ -119,7 +119,7 @@ impl Bench {
         Err("1,000 messages were delivered, and more are under way: does it answer its own answers?".into())
     }
 
-    /// Everybody applies what is committed.
+    /// Every replica applies what is committed.
     pub(super) fn apply_all(&mut self, away: &[u64]) -> Checked {
         let ids: Vec<u64> = self.replicas.keys().copied().filter(|id| !away.contains(id)).collect();
         for id in ids {
@@ -145,7 +145,7 @@ impl Bench {
         self.replicas[&id].entries.iter().map(|entry| (entry.index, entry.term)).collect()
     }
 
-    /// Replica `id` is elected by all who are not away, and its first entry is everywhere.
+    /// Elects replica `id` by all that are not away, and replicates its first entry.
     pub(super) fn elect(&mut self, id: u64, away: &[u64]) -> Checked {
         let term = self.status(id).term;
         let done = self.tell(id, |node| Verb::Campaign { node })?;
@@ -185,7 +185,7 @@ impl Bench {
     }
 }
 
-/// What a status must say, field by field.
+/// Compares a status with the expected one, field by field.
 pub(super) fn is(when: &str, status: &Status, expected: &Status) -> Checked {
     let fields = [
         ("term", format!("{:?}", status.term), format!("{:?}", expected.term)),

@@ -1,22 +1,23 @@
-//! What an adapter answers: a handshake, the state of a replica, or a fault.
+//! An adapter's answers: a handshake, a replica's status, or an error.
 
 use super::{Bytes, Entry, Message, Snapshot, is_zero};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// An answer: one of the three. That to [`Verb::Hello`](super::Verb::Hello) is a [`Handshake`].
+/// An answer: exactly one of `ok`, `refused` and `failed`. The answer to
+/// [`Verb::Hello`](super::Verb::Hello) is a [`Handshake`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answer<T = Done> {
-    /// The number of its question.
+    /// The number of its request.
     #[serde(default)]
     pub seq: u64,
-    /// It was done.
+    /// The result.
     #[serde(default = "nothing", skip_serializing_if = "Option::is_none")]
     pub ok: Option<T>,
-    /// It was not, and nothing has changed.
+    /// Why it was refused. Nothing has changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
-    /// The replica has found itself broken, and is gone. The others live.
+    /// The replica found an error in itself and is closed. The other replicas stay open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
 }
@@ -25,36 +26,36 @@ fn nothing<T>() -> Option<T> {
     None
 }
 
-/// What came of a verb. Of [`Verb::Close`](super::Verb::Close) nothing.
+/// The result of a verb; empty for [`Verb::Close`](super::Verb::Close).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Done {
-    /// How the replica stands.
+    /// The replica's status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    /// Entries that are to be persisted, in order.
+    /// Entries to persist, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub appended: Vec<Entry>,
-    /// Messages that are to be sent then, in order.
+    /// Messages to send after that, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sent: Vec<Message>,
-    /// A snapshot waits to be stored. Until [`Verb::TakeSnapshot`](super::Verb::TakeSnapshot) the replica is asked
-    /// nothing else.
+    /// A snapshot that must be persisted. Until [`Verb::TakeSnapshot`](super::Verb::TakeSnapshot)
+    /// the replica gets no other request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Snapshot>,
-    /// The contexts of reads that a quorum has acknowledged.
+    /// The contexts of reads that a quorum has confirmed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reads: Vec<Bytes>,
 }
 
-/// Who answers, and what it can.
+/// The adapter and its capabilities.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Handshake {
     /// [`PROTOCOL`](super::PROTOCOL).
     #[serde(skip_serializing_if = "is_zero")]
     pub protocol: u64,
-    /// `node`.
+    /// The level; always `node`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub level: String,
     /// The implementation's name.
@@ -63,15 +64,15 @@ pub struct Handshake {
     /// Its version.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub version: String,
-    /// What it can, of [`CAPABILITIES`].
+    /// Its capabilities, of [`CAPABILITIES`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub has: Vec<String>,
-    /// How it differs, of [`Dialect`](crate::subject::dialect::Dialect).
+    /// Its dialects, of [`Dialect`](crate::subject::dialect::Dialect).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dialect: Vec<String>,
 }
 
-/// What a subject may have, each with what is skipped without it.
+/// Each capability, with what is skipped without it.
 pub const CAPABILITIES: &[(&str, &str)] = &[
     ("learners", "whatever has a learner, or makes one"),
     ("joint", "whatever enters a joint configuration"),
@@ -84,62 +85,62 @@ pub const CAPABILITIES: &[(&str, &str)] = &[
     ("fork", "nothing: each path of a tour is gone from its beginning"),
 ];
 
-/// How a replica stands.
+/// A replica's status.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// Its id, as the library has it.
     pub id: u64,
     /// Its term.
     pub term: u64,
-    /// Whom it voted for; 0 for nobody.
+    /// The id of the peer that it voted for; 0 for none.
     pub vote: u64,
-    /// What it is.
+    /// Its role.
     pub role: Role,
-    /// Whom it takes for the leader; 0 for nobody.
+    /// The id of the leader that it knows; 0 for none.
     pub leader: u64,
-    /// Index and term of the last entry that it knows to be committed.
+    /// Index and term of the last entry known to be committed.
     pub commit: (u64, u64),
-    /// Index and term of the last entry that took effect.
+    /// Index and term of the last applied entry.
     pub applied: (u64, u64),
     /// Index and term of its last entry.
     pub last: (u64, u64),
-    /// It is a voter of its configuration, and may campaign.
+    /// Whether it is a voter of its configuration and may campaign.
     pub promotable: bool,
-    /// To whom a leader hands over; 0 for nobody.
+    /// The id of a leader's transferee; 0 for none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub transferee: u64,
-    /// Up to here a leader may have a change under way.
+    /// A leader may have a pending membership change up to this index.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub pending_change: u64,
-    /// The votes that a candidate has.
+    /// The votes of a candidate: granted or rejected, by voter.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub votes: BTreeMap<u64, bool>,
-    /// How far a leader knows each member's log to match, its own among them.
+    /// A leader's matched index of each member, its own included.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub matched: BTreeMap<u64, u64>,
-    /// The reads that a leader asks for.
+    /// A leader's pending reads.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reading: Vec<Reading>,
 }
 
-/// What a replica is.
+/// A replica's role.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// It follows, or waits.
+    /// A follower.
     #[default]
     Follower,
-    /// It has asked for votes.
+    /// A candidate that has sent vote requests.
     Candidate,
-    /// It leads.
+    /// A leader.
     Leader,
 }
 
-/// A read under way.
+/// A pending read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
-    /// By what it is known.
+    /// Its context.
     pub context: Bytes,
-    /// Who has acknowledged it, the leader itself among them where the library counts it.
+    /// The members that have confirmed it; the leader is included if the library counts it.
     pub acks: Vec<u64>,
 }
