@@ -63,7 +63,8 @@ struct Acceptor {
 
 /// Checks `run` against the model.
 ///
-/// # Errors If the model cannot reproduce the run's initial cluster.
+/// # Errors
+/// If the model cannot reproduce the run's initial cluster.
 pub fn accept(run: &Run) -> Result<Result<Accepted, Box<Unexplained>>, ScopeError> {
     let mut acceptor = Acceptor::new(&run.header)?;
     for event in &run.events {

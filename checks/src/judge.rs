@@ -18,7 +18,8 @@ impl Judge {
 
     /// Judges by the properties that a trace names.
     ///
-    /// # Errors If it names an unknown property.
+    /// # Errors
+    /// If it names an unknown property.
     pub fn named(names: &[String]) -> Result<Self> {
         if names.iter().any(|name| name == ALL_PROPERTIES) {
             return Ok(Self::new(Property::ALL));

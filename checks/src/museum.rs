@@ -250,7 +250,8 @@ pub const DELAYS: &str = "only time is lost";
 
 /// Drops one guard and looks for the harm.
 ///
-/// # Errors If the exhibit cannot be made at all. If no check fails without the guard, that is a
+/// # Errors
+/// If the exhibit cannot be made at all. If no check fails without the guard, that is a
 /// failure of the exhibit, not an error.
 pub fn show(piece: &Piece, threads: usize, interrupt: &AtomicBool) -> Result<Shown, MuseumError> {
     let plan = plan_of(piece)?;

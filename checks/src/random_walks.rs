@@ -193,7 +193,8 @@ pub type Judged = (Wrong, usize, String);
 /// Takes the subject through a schedule and judges each view. Returns what is wrong, after how many
 /// actions, and in words.
 ///
-/// # Errors If the scope cannot begin.
+/// # Errors
+/// If the scope cannot begin.
 pub fn judge(
     walks: &Walks<'_>,
     subject: impl Subject,

@@ -41,7 +41,8 @@ fn table_of(page: &str, size: Size) -> Result<std::ops::Range<usize>, NoTable> {
 
 /// The rows of a size's table, by scope name.
 ///
-/// # Errors If there is no such table.
+/// # Errors
+/// If there is no such table.
 pub fn rows(page: &str, size: Size) -> Result<BTreeMap<String, String>, NoTable> {
     let lines = page[table_of(page, size)?].lines().skip(2);
     let name = |line: &str| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_string());
@@ -50,7 +51,8 @@ pub fn rows(page: &str, size: Size) -> Result<BTreeMap<String, String>, NoTable>
 
 /// The page with these reports in the table of the size.
 ///
-/// # Errors If the page has no table for the size.
+/// # Errors
+/// If the page has no table for the size.
 pub fn updated(page: &str, size: Size, reports: &[ScopeReport]) -> Result<String, NoTable> {
     let (range, before) = (table_of(page, size)?, rows(page, size)?);
     let mut table = HEAD.to_string();

@@ -125,7 +125,8 @@ pub struct Schedules {
 impl Schedules {
     /// Schedules of the rules with these guards.
     ///
-    /// # Errors If the scope cannot begin without a guard.
+    /// # Errors
+    /// If the scope cannot begin without a guard.
     pub fn new(guards: GuardSet) -> Result<Self, ScopeError> {
         Ok(Self { model: Arc::new(Rollcall::new(&scope(), guards, Property::ALL, &[])?) })
     }

@@ -113,14 +113,16 @@ pub struct Watch {
 
 /// Verifies one scope.
 ///
-/// # Errors If it cannot begin, be explored, or continue from its journal.
+/// # Errors
+/// If it cannot begin, be explored, or continue from its journal.
 pub fn verify(plan: &ScopePlan, threads: usize, watch: &Watch) -> Result<Verified, VerifyError> {
     verify_begun(plan, begin(plan, watch)?, threads, watch)
 }
 
 /// The same for a scope that has begun.
 ///
-/// # Errors If it cannot be explored.
+/// # Errors
+/// If it cannot be explored.
 pub(crate) fn verify_begun(
     plan: &ScopePlan,
     begun: Begun,
@@ -228,7 +230,8 @@ pub(crate) fn verify_begun(
 
 /// Explores a model and keeps every edge.
 ///
-/// # Errors If it cannot be explored.
+/// # Errors
+/// If it cannot be explored.
 pub fn explore(model: &Rollcall, threads: usize, watch: &Watch) -> Result<Exploration<State>, ExploreError> {
     explored(model, threads, watch, Kept::default(), None)
 }
@@ -262,7 +265,8 @@ pub(crate) struct Begun {
 
 /// Begins a scope, and continues from its journal if it has one.
 ///
-/// # Errors If it cannot begin, or if the journal belongs to another scope or build.
+/// # Errors
+/// If it cannot begin, or if the journal belongs to another scope or build.
 pub(crate) fn begin(plan: &ScopePlan, watch: &Watch) -> Result<Begun, VerifyError> {
     let model = plan.model(GuardSet::ALL)?;
     let Some((path, pace)) = &watch.journal else {

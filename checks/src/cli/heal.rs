@@ -29,7 +29,8 @@ pub(super) struct Healing {
 impl Healing {
     /// Heals from the end of the trace, by these rules.
     ///
-    /// # Errors If the trace cannot begin.
+    /// # Errors
+    /// If the trace cannot begin.
     pub(super) fn of(trace: &Trace, guards: GuardSet) -> anyhow::Result<Self> {
         let mut subject = ModelSubject::new(guards, &[]);
         subject.reset(&trace.header.scope)?;

@@ -299,7 +299,8 @@ enum Ask {
 
 /// Checks that `words` are a valid command line after the program's name.
 ///
-/// # Errors The usage error, as text.
+/// # Errors
+/// The usage error, as text.
 pub fn parses(words: &[&str]) -> Result<(), String> {
     let words = std::iter::once(&"rollcall").chain(words);
     Arguments::try_parse_from(words).map(drop).map_err(|error| error.to_string())

@@ -98,7 +98,8 @@ impl Conform {
 
     /// Uses `threads` threads, each with its own subject.
     ///
-    /// # Panics If `threads` is 0.
+    /// # Panics
+    /// If `threads` is 0.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         assert!(threads > 0, "ask for at least 1 thread");
@@ -124,7 +125,8 @@ impl Conform {
     /// path before, it continues from a clone of the subject; one path in 64 starts from the
     /// beginning.
     ///
-    /// # Errors [`ConformError::Diverged`] with the shortest divergence found; another
+    /// # Errors
+    /// [`ConformError::Diverged`] with the shortest divergence found; another
     /// [`ConformError`] if the scope cannot be explored.
     pub fn run<S: Subject + Clone>(&self, make: impl Fn() -> S + Sync) -> Result<Report, ConformError> {
         self.tour(make, Some(S::clone))
@@ -133,7 +135,8 @@ impl Conform {
     /// The same for a subject that cannot be cloned. Every path starts from the beginning, which
     /// takes four to nine times as many steps.
     ///
-    /// # Errors As [`Conform::run`].
+    /// # Errors
+    /// As [`Conform::run`].
     pub fn run_anew<S: Subject>(&self, make: impl Fn() -> S + Sync) -> Result<Report, ConformError> {
         self.tour(make, None)
     }

@@ -72,7 +72,7 @@ impl Explorer {
     /// it, without the port. `ready` gets the address.
     ///
     /// # Errors
-    /// Where the address cannot be had.
+    /// If the address cannot be had.
     pub fn serve(
         mut self,
         address: SocketAddr,

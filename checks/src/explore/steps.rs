@@ -24,7 +24,7 @@ impl Steps {
     /// Begins in the first state of the scope; every property is judged.
     ///
     /// # Errors
-    /// Where the scope is malformed or its setup is refused.
+    /// If the scope is malformed or its setup is refused.
     pub fn begin(scope: &Scope, guards: GuardSet) -> Result<Self, ScopeError> {
         Ok(Self::on(Rollcall::new(scope, guards, Property::ALL, &[])?))
     }

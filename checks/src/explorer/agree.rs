@@ -29,7 +29,8 @@ pub struct Agreement {
 /// An exhausted exploration must agree in distinct states, transitions and every verdict. A
 /// truncated one must agree in what it found. If `interrupt` stops stateright, they do not agree.
 ///
-/// # Panics If the model panics, or has more than 64 properties.
+/// # Panics
+/// If the model panics, or has more than 64 properties.
 pub fn agree<M>(
     model: Arc<M>,
     explored: &Exploration<M::State>,

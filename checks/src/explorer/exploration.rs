@@ -142,7 +142,8 @@ impl<S> Exploration<S> {
 impl<S: Row> Exploration<S> {
     /// The action with index `ordinal` in the list of state `source`.
     ///
-    /// # Panics If the model now lists fewer actions than when it was explored.
+    /// # Panics
+    /// If the model now lists fewer actions than when it was explored.
     pub fn action<M: Model<State = S>>(&self, model: &M, source: u32, ordinal: u16) -> M::Action {
         let mut actions = Vec::new();
         model.actions(&self.states.get(source), &mut actions);
@@ -151,7 +152,8 @@ impl<S: Row> Exploration<S> {
 
     /// A shortest trace to state `index`, by first parents and their first actions.
     ///
-    /// # Panics If the model now gives other successors than when it was explored.
+    /// # Panics
+    /// If the model now gives other successors than when it was explored.
     pub fn trace<M: Model<State = S>>(&self, model: &M, index: u32) -> Trace<M::Action> {
         let lineage = self.graph.lineage(index);
         let steps = lineage.windows(2).map(|pair| {

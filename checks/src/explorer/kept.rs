@@ -26,7 +26,8 @@ pub trait Keep: Send {
     /// Writes a checkpoint, which continues the one before. `states` is the number of states found
     /// so far.
     ///
-    /// # Errors If it cannot be written. The exploration then ends.
+    /// # Errors
+    /// If it cannot be written. The exploration then ends.
     fn keep(&mut self, states: u64, checkpoint: &[u8]) -> io::Result<()>;
 }
 
@@ -77,7 +78,8 @@ impl Kept {
 
     /// Adds the next checkpoint.
     ///
-    /// # Errors If it is invalid, or not the next one.
+    /// # Errors
+    /// If it is invalid, or not the next one.
     pub fn take(&mut self, checkpoint: &[u8]) -> Result<(), Misfit> {
         let mut bytes = Bytes(checkpoint);
         let length = bytes.number()? as usize;

@@ -143,10 +143,12 @@ pub enum ExploreError {
 /// Explores `model` breadth first. `kind` maps an action and the state in which it is taken to a
 /// kind, numbered from 0. The actions taken are counted by kind.
 ///
-/// # Errors If the model cannot be explored at all. A bound that was hit is no error:
+/// # Errors
+/// If the model cannot be explored at all. A bound that was hit is no error:
 /// [`Exploration::ended`] has it.
 ///
-/// # Panics If a state has more than [`MOST_ACTIONS`] actions, or the model panics.
+/// # Panics
+/// If a state has more than [`MOST_ACTIONS`] actions, or the model panics.
 pub fn explore<M>(
     model: &M,
     options: &Options<'_>,
@@ -162,10 +164,12 @@ where
 /// Continues from checkpoints, or from the beginning if there are none. The result equals that of
 /// an exploration that never stopped.
 ///
-/// # Errors As [`explore`]. Also if the checkpoints belong to another model, or have edges where
+/// # Errors
+/// As [`explore`]. Also if the checkpoints belong to another model, or have edges where
 /// the options have none, or the reverse.
 ///
-/// # Panics As [`explore`].
+/// # Panics
+/// As [`explore`].
 pub fn resume<M>(
     model: &M,
     options: &Options<'_>,

@@ -170,7 +170,8 @@ impl<S> States<S> {
 impl<S: Row> States<S> {
     /// The state with this index.
     ///
-    /// # Panics If there is none.
+    /// # Panics
+    /// If there is none.
     pub fn get(&self, index: u32) -> S {
         S::read(self.rows.row(index as usize))
     }

@@ -31,7 +31,8 @@ pub enum Cover {
 
 /// Calls `each` with the traces, one at a time; returns how many there were.
 ///
-/// # Errors The first error of `each`, which ends the export.
+/// # Errors
+/// The first error of `each`, which ends the export.
 pub fn traces<E>(
     model: &Rollcall,
     exploration: &Exploration<State>,

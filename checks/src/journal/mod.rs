@@ -196,7 +196,8 @@ impl Journal {
     /// Opens the journal of exploring `model`, which must not have made a state yet. Creates the
     /// file if there is none. Cuts off an incomplete last record.
     ///
-    /// # Errors If the file is no journal of this exploration and build, is damaged, or is in use.
+    /// # Errors
+    /// If the file is no journal of this exploration and build, is damaged, or is in use.
     /// The file is left unchanged.
     pub fn open(path: &Path, model: &Rollcall, edges: bool, pace: Pace) -> Result<Opened, JournalError> {
         let io = |source| JournalError::Io { path: path.into(), source };
@@ -244,7 +245,8 @@ impl Journal {
 
     /// Notes that every state before `up_to` heals.
     ///
-    /// # Errors If it cannot be written.
+    /// # Errors
+    /// If it cannot be written.
     pub fn note_healed(&mut self, up_to: u32) -> io::Result<()> {
         self.append(HEALED, &[&up_to.to_le_bytes()])
     }

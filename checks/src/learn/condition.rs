@@ -70,7 +70,8 @@ pub struct Condition {
 impl Condition {
     /// Checks that it holds after the last step.
     ///
-    /// # Errors What does not hold.
+    /// # Errors
+    /// What does not hold.
     pub fn holds(&self, steps: &Steps) -> Result<(), Unmet> {
         if let Some(property) = &self.violates {
             let violations = steps.violations(steps.len());

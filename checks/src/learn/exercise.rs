@@ -47,7 +47,8 @@ pub struct Wrong {
 impl Exercise {
     /// The first step after which the goal is reached.
     ///
-    /// # Errors Why the answer is wrong, as a sentence without its full stop.
+    /// # Errors
+    /// Why the answer is wrong, as a sentence without its full stop.
     pub fn judge(&self, answer: &[Action]) -> Result<usize, Unmet> {
         if answer.is_empty() {
             return Err(Unmet::new("it has no steps", "没有步骤"));
@@ -101,7 +102,8 @@ impl Exercise {
 
     /// Its first state.
     ///
-    /// # Errors If the scope or a guard does not exist.
+    /// # Errors
+    /// If the scope or a guard does not exist.
     pub fn begin(&self) -> Result<Steps, String> {
         let plan = scopes::named(&self.scope).ok_or_else(|| format!("there is no scope `{}`", self.scope))?;
         Steps::begin(&plan.scope, guards(&self.without)?).map_err(|error| error.to_string())
@@ -110,7 +112,8 @@ impl Exercise {
 
 /// All guards except these.
 ///
-/// # Errors The name of an unknown guard.
+/// # Errors
+/// The name of an unknown guard.
 pub fn guards(without: &[String]) -> Result<GuardSet, String> {
     without.iter().try_fold(GuardSet::ALL, |guards, name| {
         let guard =
@@ -137,7 +140,8 @@ fn is_offered(steps: &Steps, action: &Action) -> bool {
 /// Reads the actions of an answer's file: one action on each line, by name or as JSON. Lines of a
 /// trace or scenario are accepted, too.
 ///
-/// # Errors What is wrong with the file, and in which line.
+/// # Errors
+/// What is wrong with the file, and in which line.
 pub fn read_answer(path: &Path) -> Result<Vec<Action>, String> {
     let name = path.display();
     let size = std::fs::metadata(path).map_err(|error| format!("{name}: {error}"))?.len();
@@ -150,7 +154,8 @@ pub fn read_answer(path: &Path) -> Result<Vec<Action>, String> {
 
 /// The same for a text.
 ///
-/// # Errors The line, from 1, and what is wrong with it.
+/// # Errors
+/// The line, from 1, and what is wrong with it.
 pub fn parse_answer(text: &str) -> Result<Vec<Action>, (usize, String)> {
     let mut actions = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {

@@ -130,7 +130,8 @@ pub struct Lesson {
 impl Lesson {
     /// The lesson with this number.
     ///
-    /// # Errors If there is none.
+    /// # Errors
+    /// If there is none.
     pub fn numbered(number: usize) -> Result<Self, String> {
         let files = number.checked_sub(1).and_then(|at| FILES.get(at));
         let files = files.ok_or_else(|| {
@@ -143,14 +144,16 @@ impl Lesson {
 
     /// All lessons.
     ///
-    /// # Errors What is wrong with the first file that cannot be read.
+    /// # Errors
+    /// What is wrong with the first file that cannot be read.
     pub fn all() -> Result<Vec<Self>, String> {
         (1..=LESSONS).map(Self::numbered).collect()
     }
 
     /// Its prose.
     ///
-    /// # Errors If the page lacks a section.
+    /// # Errors
+    /// If the page lacks a section.
     pub fn prose(&self, language: Language) -> Result<Prose, String> {
         let (text, ending) = match language {
             Language::English => (self.files.english, "en"),
@@ -162,7 +165,8 @@ impl Lesson {
 
     /// Its actions, and steps by the guards of its schedule.
     ///
-    /// # Errors If the schedule cannot be taken.
+    /// # Errors
+    /// If the schedule cannot be taken.
     pub fn steps(&self) -> Result<(Steps, Vec<Action>), String> {
         let header = &self.schedule.header;
         let steps =
@@ -174,7 +178,8 @@ impl Lesson {
 
     /// The branch in which a wrong choice comes true.
     ///
-    /// # Errors If the branch cannot be taken.
+    /// # Errors
+    /// If the branch cannot be taken.
     pub fn branch(&self, branch: &Branch) -> Result<Steps, String> {
         let header = &self.schedule.header;
         let without: Vec<String> =
@@ -193,7 +198,8 @@ impl Lesson {
 impl Question {
     /// The choice that is right after the last step.
     ///
-    /// # Errors If no choice is right, or more than one.
+    /// # Errors
+    /// If no choice is right, or more than one.
     pub fn right(&self, steps: &Steps) -> Result<usize, String> {
         let holds = |(_, choice): &(usize, &Choice)| choice.when.holds(steps).is_ok();
         let right: Vec<usize> = self.choices.iter().enumerate().filter(holds).map(|(at, _)| at).collect();

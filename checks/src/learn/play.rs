@@ -120,7 +120,8 @@ const CHINESE: Words = Words {
 
 /// Prints the lesson from its beginning to its exercise.
 ///
-/// # Errors If one of the lesson's files is broken.
+/// # Errors
+/// If one of the lesson's files is broken.
 pub fn play(
     lesson: &Lesson,
     language: Language,

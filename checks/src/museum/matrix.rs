@@ -151,7 +151,8 @@ impl<'a> Matrix<'a> {
 
     /// Drops one guard and runs every check. An interrupt cuts the row short.
     ///
-    /// # Errors If a scope cannot begin or be explored without the guard.
+    /// # Errors
+    /// If a scope cannot begin or be explored without the guard.
     pub fn row(&mut self, guard: Guard) -> Result<Row, MuseumError> {
         let mut row = Row { guard: guard.name().into(), ..Row::default() };
         for plan in scopes_of(guard) {

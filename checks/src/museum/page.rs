@@ -9,7 +9,8 @@ const ABOVE: &str = include_str!("page.md");
 
 /// The page, with the lengths of the traces in `folder` (`traces/museum`).
 ///
-/// # Errors If a trace cannot be read.
+/// # Errors
+/// If a trace cannot be read.
 pub fn page(folder: &Path) -> std::io::Result<String> {
     let mut page = ABOVE.to_string();
     page += "\n## Guards of the model and the implementation\n\n";

@@ -137,7 +137,8 @@ impl Clients {
 
     /// Every client takes its replies, and some send requests.
     ///
-    /// # Errors If a scan does not find what it must.
+    /// # Errors
+    /// If a scan does not find what it must.
     pub(super) fn act(&mut self, network: &mut Network) -> Result<(), Lost> {
         for client in &mut self.clients {
             self.scans += u64::from(client.listen(network)?);

@@ -109,7 +109,8 @@ pub struct Tour<'g> {
 impl<'g> Tour<'g> {
     /// Plans the tour of the whole graph.
     ///
-    /// # Panics If the graph has 2^31 edges or more.
+    /// # Panics
+    /// If the graph has 2^31 edges or more.
     pub fn new(graph: &'g Graph) -> Self {
         assert!(graph.edges() < TAKEN, "a tour numbers fewer than 2^31 edges; explore a smaller scope");
         let states = graph.states();

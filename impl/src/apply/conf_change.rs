@@ -1,17 +1,17 @@
-//! Which changes of the members are valid, and what they make of a region.
+//! Which membership changes are valid, and their effect on a region.
 //!
-//! Follows `TV apply.rs exec_change_peer(_v2)` for the effect and `TV peer.rs
-//! check_conf_change` for what is refused at propose. One rule is our own: one
-//! of an even number of voters is not removed directly (tikv#10595, etcd#10563). Validity is checked at
-//! propose and again at apply; the rules that protect the leader only at
-//! propose, because at apply everybody must come to the same result.
+//! Follows `TV apply.rs exec_change_peer(_v2)` for the effect and `TV peer.rs check_conf_change`
+//! for what is refused at propose. One rule is our own: one of an even number of voters is not
+//! removed directly (tikv#10595, etcd#10563). Validity is checked at propose and again at apply.
+//! The rules that protect the leader are checked only at propose, because at apply every replica
+//! must reach the same result.
 
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
 use crate::proto::command::{Change, ChangeKind, Command};
 use crate::proto::region::{Member, MemberRole, PeerId, Region, StoreId};
 
-/// What `leader` may propose. Epoch and pending changes are checked before.
+/// Whether `leader` may propose the command. The caller has checked the epoch and pending changes.
 pub(crate) fn check_propose(
     guards: impl Guards,
     region: &Region,
@@ -19,8 +19,8 @@ pub(crate) fn check_propose(
     command: &Command,
 ) -> Result<(), Refusal> {
     check(guards, region, command)?;
-    // A leader may enter a joint configuration that demotes it, and hands over
-    // before that ends.
+    // A leader may enter a joint configuration that demotes it: it transfers leadership before
+    // leaving.
     let removes_leader = match (command, command.single_change()) {
         (_, Some(change)) => change.kind != ChangeKind::AddVoter && change.peer == leader,
         (Command::LeaveJoint, None) => {
@@ -42,11 +42,10 @@ pub(crate) fn check_propose(
     Ok(())
 }
 
-/// Whether the voters that are active will outvote the others, if they do now
-/// (`TV util.rs check_availability_by_last_heartbeats`). As there, somebody new is
-/// taken for active, and an inactive one counts even where the change removes it. Here a
-/// leader is active; there its own heartbeat grows old, and its demotion is not
-/// counted.
+/// Whether the active voters outvote the others after the command, if they do now (`TV util.rs
+/// check_availability_by_last_heartbeats`). As in TiKV, a new member counts as active, and an
+/// inactive one counts even if the change removes it. Here a leader is active. In TiKV its own
+/// heartbeat grows old, and its demotion is not counted.
 pub(crate) fn check_availability(
     guards: impl Guards,
     region: &Region,
@@ -76,9 +75,9 @@ pub(crate) fn check_availability(
     if inactive_voters >= active_voters { Err(Refusal::MajorityLost) } else { Ok(()) }
 }
 
-/// Whether a quorum of the new configuration has what the leader's log no longer has
-/// (`TV util.rs check_conf_change`, `promoted_commit_index`). A voter that is alone may
-/// do as it likes.
+/// Whether a quorum of the new configuration has the entries that the leader's log has truncated
+/// (`TV util.rs check_conf_change`, `promoted_commit_index`). A single voter may propose any
+/// change.
 pub(crate) fn check_new_quorum(
     guards: impl Guards,
     region: &Region,
@@ -105,13 +104,13 @@ pub(crate) fn check_new_quorum(
     if reached { Ok(()) } else { Err(Refusal::QuorumBehind) }
 }
 
-/// The region after `command`, if it is valid.
+/// The region after `command`, or why `command` is not valid.
 pub(crate) fn apply(guards: impl Guards, region: &Region, command: &Command) -> Result<Region, Refusal> {
     check(guards, region, command)?;
     Ok(apply_unchecked(region, command))
 }
 
-/// The region after `command`, whatever it is.
+/// The region after `command`, without any check.
 pub(crate) fn apply_unchecked(region: &Region, command: &Command) -> Region {
     let mut next = region.clone();
     if let Some(change) = command.single_change() {
@@ -150,7 +149,8 @@ pub(crate) fn apply_unchecked(region: &Region, command: &Command) -> Region {
     next
 }
 
-/// Puts a member in its place; who is there keeps its rank.
+/// Applies a change to the members. A learner that becomes a voter, or a new voter, gets the role
+/// `promoted`; a voter that becomes a learner gets `demoted`. Anything else keeps its role.
 fn set_member(region: &mut Region, change: &Change, promoted: MemberRole, demoted: MemberRole) {
     let place = region.peers.iter().position(|member| member.id == change.peer);
     match (change.kind, place) {
@@ -179,7 +179,7 @@ fn set_member(region: &mut Region, change: &Change, promoted: MemberRole, demote
     }
 }
 
-/// Whether `command` fits the members, whoever leads.
+/// Whether `command` fits the members, whoever the leader is.
 fn check(guards: impl Guards, region: &Region, command: &Command) -> Result<(), Refusal> {
     match command {
         Command::ChangePeer(change)
@@ -198,11 +198,11 @@ fn check(guards: impl Guards, region: &Region, command: &Command) -> Result<(), 
     }
 }
 
-/// Who the change means: nobody yet, or the member with its id on its store.
+/// The target of a change: a new member, or the member with this id on this store.
 enum Target {
     New,
     Member(MemberRole),
-    /// The id lives elsewhere, or another peer on the store.
+    /// The id is on another store, or another peer is on the store.
     Other,
 }
 
@@ -214,7 +214,7 @@ fn target(region: &Region, change: &Change) -> Target {
     }
 }
 
-/// The change finds itself done already.
+/// Whether the change is already in effect.
 fn is_done(region: &Region, change: &Change) -> bool {
     matches!(
         (change.kind, target(region, change)),
@@ -235,8 +235,8 @@ fn check_simple(region: &Region, change: &Change) -> Result<(), Refusal> {
     if fits { Ok(()) } else { Err(Refusal::InvalidChange) }
 }
 
-/// One member changes by what would be a joint change of several. Such a change may
-/// demote a voter, which `ChangePeer` may not (tikv#11463).
+/// A joint change with one member, which is applied as a simple one. Unlike `ChangePeer` it may
+/// demote a voter (tikv#11463).
 fn check_alone(region: &Region, change: &Change) -> Result<(), Refusal> {
     let demotes = change.kind == ChangeKind::AddLearner
         && matches!(target(region, change), Target::Member(MemberRole::Voter));
@@ -262,7 +262,7 @@ fn check_joint(region: &Region, changes: &[Change]) -> Result<(), Refusal> {
     let next = apply_unchecked(region, &Command::EnterJoint(changes.to_vec()));
     let keeps_voter =
         next.peers.iter().any(|member| matches!(member.role, MemberRole::Voter | MemberRole::IncomingVoter));
-    // Without a voter touched the region would not even show that it is joint.
+    // If no voter changes, the region does not even show that it is joint.
     if keeps_voter && touches_voter { Ok(()) } else { Err(Refusal::InvalidChange) }
 }
 

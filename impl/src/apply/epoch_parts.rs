@@ -1,14 +1,13 @@
-//! Which parts of the epoch a command needs to be right, and which it changes.
+//! Which parts of the epoch a command checks, and which it changes.
 //!
-//! One table, the same at propose and at apply (`TV util.rs
-//! admin_cmd_epoch_lookup`): comparison is by equality of each part that a
-//! command checks.
+//! One table serves propose and apply (`TV util.rs admin_cmd_epoch_lookup`). A command compares
+//! each part that it checks by equality.
 
 use crate::guard::{Guard, Guards};
 use crate::proto::command::Command;
 use crate::proto::region::Epoch;
 
-/// Some of an epoch's two parts.
+/// Either or both parts of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EpochParts {
     version: bool,
@@ -21,7 +20,7 @@ impl EpochParts {
     const CONF_VER: EpochParts = EpochParts { version: false, conf_ver: true };
     const BOTH: EpochParts = EpochParts { version: true, conf_ver: true };
 
-    /// What `command` needs to be the region's.
+    /// The parts that `command` checks.
     pub(crate) fn checked_by(command: &Command) -> Self {
         match command {
             Command::Put { .. } | Command::Delete { .. } => Self::VERSION,
@@ -34,7 +33,7 @@ impl EpochParts {
         }
     }
 
-    /// What `command` raises.
+    /// The parts that `command` changes.
     pub(crate) fn changed_by(command: &Command, guards: impl Guards) -> Self {
         match command {
             Command::ChangePeer(_) | Command::EnterJoint(_) | Command::LeaveJoint => Self::CONF_VER,
@@ -50,12 +49,12 @@ impl EpochParts {
         }
     }
 
-    /// Whether these parts are the same in both.
+    /// Whether these parts are equal in both epochs.
     pub(crate) fn agree(self, one: Epoch, other: Epoch) -> bool {
         (!self.version || one.version == other.version) && (!self.conf_ver || one.conf_ver == other.conf_ver)
     }
 
-    /// Whether both have a part.
+    /// Whether they have a part in common.
     pub(crate) fn meet(self, other: EpochParts) -> bool {
         (self.version && other.version) || (self.conf_ver && other.conf_ver)
     }

@@ -1,9 +1,8 @@
-//! What committed entries do.
+//! Applies committed entries.
 //!
-//! One admin entry a step; the ordinary entries behind it follow at once. The effect
-//! depends on the entry and the region alone, so that it is the same on every
-//! replica; an entry that no longer fits changes nothing but the applied
-//! index. Follows `TV apply.rs exec_raft_cmd` and `TV peer.rs
+//! A step applies one admin entry and the ordinary entries that follow it. The effect depends only
+//! on the entry and the region, so it is the same on every replica. An entry that no longer fits
+//! changes only the applied index. Follows `TV apply.rs exec_raft_cmd` and `TV peer.rs
 //! on_ready_change_peer`.
 
 pub(crate) mod conf_change;
@@ -26,26 +25,25 @@ use crate::storage::engine::Write;
 use crate::store::input::{End, Output};
 use crate::store::step::{Failure, StepContext};
 
-/// What is left of the peer.
+/// What happens to the peer.
 pub(crate) enum Applied {
     /// It stays.
     Stays,
     /// It removed itself.
     Removed(Box<Removed>),
-    /// It stays, with a part of what it had.
+    /// It stays, and its region was split.
     Divided(Box<Divided>),
 }
 
 /// A peer's own removal.
 pub(crate) struct Removed {
-    /// The region without it.
+    /// The region after the removal.
     pub(crate) rest: Region,
-    /// The epoch from before.
+    /// The epoch before the removal.
     pub(crate) old_epoch: Epoch,
-    /// The entry behind the removal, if it is committed.
+    /// The index of the entry after the removal, if that is committed.
     pub(crate) next: Option<u64>,
-    /// What the first committed split behind it would make of the region,
-    /// whatever it was proposed under.
+    /// The result of the first committed split after it, whatever its epoch.
     pub(crate) behind: Option<Division>,
 }
 
@@ -63,7 +61,7 @@ impl<R: Replica> Peer<R> {
         if index > self.may_apply_to() {
             return Err(Refusal::NothingToApply.into());
         }
-        // Ordinary entries never wait, so this is an admin one.
+        // Ordinary entries are applied at once, so this is an admin entry.
         let request = storage.log.payload(index).and_then(|payload| payload.request()).cloned();
         let mut applied = Applied::Stays;
         match request {
@@ -88,7 +86,7 @@ impl<R: Replica> Peer<R> {
             Some(request @ Request { command: Command::RollbackMerge { .. }, .. }) => {
                 self.apply_rollback_merge(&request, step);
             }
-            // What the target's replicas may still need stays.
+            // The target's replicas may still need the log.
             Some(Request { command: Command::CompactLog { .. }, .. }) if self.storage().is_merging() => {}
             Some(Request { command: Command::CompactLog { index }, .. }) => {
                 let storage = self.node.storage_mut();
@@ -103,7 +101,7 @@ impl<R: Replica> Peer<R> {
         Ok(applied)
     }
 
-    /// The admin entry at `index` took effect, on a region that had the epoch `before`.
+    /// Completes an admin entry at `index` that took effect on a region with epoch `before`.
     pub(crate) fn admin_applied<G: Guards>(
         &mut self,
         index: u64,
@@ -119,16 +117,14 @@ impl<R: Replica> Peer<R> {
         self.apply_ordinary(step);
     }
 
-    /// What the entry at `index` would make of `region`, if it is committed and
-    /// a valid split.
+    /// The result of the entry at `index` on `region`, if it is committed and a valid split.
     pub(crate) fn division_at(&self, index: u64, region: &Region, guards: impl Guards) -> Option<Division> {
         let storage = self.storage();
         let payload = storage.log.payload(index).filter(|_| index <= storage.hard.commit)?;
         Division::of(guards, region, payload.request()?)
     }
 
-    /// What the first committed split behind `index` would make of `region`,
-    /// checked against nothing.
+    /// The result of the first committed split after `index` on `region`, without any check.
     fn division_behind(&self, index: u64, region: &Region) -> Option<Division> {
         let storage = self.storage();
         (index + 1..=storage.hard.commit).find_map(|index| {
@@ -137,8 +133,8 @@ impl<R: Replica> Peer<R> {
         })
     }
 
-    /// Applies what needs no step of its own: empty entries, `Put`s and
-    /// `Delete`s, up to the first admin entry.
+    /// Applies entries that need no step of their own: empty entries, `Put` and `Delete`, up to the
+    /// first admin entry.
     pub(crate) fn apply_ordinary<G: Guards>(&mut self, step: &mut StepContext<'_, G>) {
         let until = self.may_apply_to();
         let storage = self.node.storage_mut();
@@ -182,7 +178,7 @@ impl<R: Replica> Peer<R> {
         }
     }
 
-    /// The log took effect up to `applied`.
+    /// Sets the applied index.
     pub(crate) fn set_applied(&mut self, applied: u64) {
         let storage = self.node.storage_mut();
         storage.applied = applied;
@@ -190,7 +186,7 @@ impl<R: Replica> Peer<R> {
         self.node.applied_to(applied);
     }
 
-    /// Whether this peer became a voter by an entry that its log still has.
+    /// Whether this peer became a voter by an entry that is still in its log.
     fn was_promoted(&self) -> bool {
         let storage = self.storage();
         (storage.log.truncated().index + 1..=storage.applied).any(|index| {
@@ -202,7 +198,7 @@ impl<R: Replica> Peer<R> {
         })
     }
 
-    /// The parent's part of a split, and what it gives away.
+    /// Applies a split to the parent, and returns the children with their data.
     fn apply_split<G: Guards>(
         &mut self,
         request: &Request,
@@ -234,7 +230,7 @@ impl<R: Replica> Peer<R> {
         Some(Divided { division, data, leads })
     }
 
-    /// The effect of a conf change; the new region if this peer is not in it.
+    /// Applies a conf change; returns the new region if it removes this peer.
     fn apply_conf_change<G: Guards>(
         &mut self,
         request: &Request,
@@ -264,7 +260,7 @@ impl<R: Replica> Peer<R> {
         Ok(None)
     }
 
-    /// The region without this peer, which then ends; `None` if it lives on.
+    /// The region without this peer, which is then destroyed; `None` if the peer stays.
     fn apply_own_removal<G: Guards>(
         &mut self,
         rest: Region,
@@ -272,7 +268,7 @@ impl<R: Replica> Peer<R> {
     ) -> Result<Option<Region>, Failure> {
         let leads = self.is_leader();
         if !leads && !step.guards.holds(Guard::ApplyNeedsNoClient) {
-            // Nobody waits for an answer here, so nothing is done.
+            // Without the guard, an entry without a waiting client has no effect.
             return Ok(None);
         }
         if leads && !step.guards.holds(Guard::LeaderStepsDownOnRemoval) {
@@ -282,11 +278,10 @@ impl<R: Replica> Peer<R> {
         Ok(Some(rest))
     }
 
-    /// A leader that was demoted stays leader in raft-rs, takes proposals and
-    /// commits them, for ever; TiKV has it step down (`TV fsm/peer.rs
-    /// on_ready_change_peer`). One that was removed is gone before this: raft-rs
-    /// would have it drop proposals, and panic when a quorum acknowledges.
-    /// By force a learner may lead (`demote_self`).
+    /// A demoted leader would stay leader in raft-rs for ever, take proposals and commit them. TiKV
+    /// makes it step down (`TV fsm/peer.rs on_ready_change_peer`). A removed leader is destroyed
+    /// before this; raft-rs would make it drop proposals, and panic when a quorum acknowledges. In
+    /// an unsafe recovery a learner may lead (`demote_self`).
     fn step_down_if_no_voter(&mut self) {
         if self.is_leader() && !self.node.is_promotable() && !self.is_by_force() {
             self.node.follow(self.node.term());

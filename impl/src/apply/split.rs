@@ -1,8 +1,8 @@
-//! What a split makes of a region: is it valid, and which are the parts.
+//! Whether a split is valid, and the resulting regions.
 //!
-//! Pure, and the same at propose and at apply: every replica must come to the
-//! same result, so nothing here knows what a store has (`children.rs` does).
-//! Follows `TV apply.rs validate_batch_split, exec_batch_split`.
+//! A pure function, used at propose and at apply. Every replica must reach the same result, so
+//! nothing here depends on what a store has (`children.rs` does). Follows `TV apply.rs
+//! validate_batch_split, exec_batch_split`.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +12,17 @@ use crate::guard::{Guard, Guards};
 use crate::proto::command::{Child, Command, Derive, Request};
 use crate::proto::region::{Key, Member, PeerId, Region, Value};
 
-/// The parts of a region that was split, all at one epoch.
+/// The regions after a split, all with one epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Division {
-    /// Who keeps the id.
+    /// The region that keeps the id.
     pub(crate) parent: Region,
     /// The new regions, in key order.
     pub(crate) children: Vec<Region>,
 }
 
 impl Division {
-    /// What `request` makes of `region`; `None` if it is no split, or not valid now.
+    /// The result of `request` on `region`; `None` if it is no split, or not valid now.
     pub(crate) fn of(guards: impl Guards, region: &Region, request: &Request) -> Option<Division> {
         let Command::Split { children, derive } = &request.command else { return None };
         let epoch_fits = EpochParts::checked_by(&request.command).agree(request.epoch, region.epoch)
@@ -33,15 +33,15 @@ impl Division {
         Some(divide(region, children, *derive))
     }
 
-    /// The same, whether or not it is valid now.
+    /// The result, whether it is valid now or not.
     pub(crate) fn unchecked(region: &Region, request: &Request) -> Option<Division> {
         let Command::Split { children, derive } = &request.command else { return None };
         Some(divide(region, children, *derive))
     }
 }
 
-/// Whether the keys and ids of a split fit the region: all keys and numbers of
-/// ids first, then the ids.
+/// Whether a split's keys and ids fit the region. All keys and numbers of ids are checked first,
+/// then the ids.
 pub(crate) fn validate(guards: impl Guards, region: &Region, children: &[Child]) -> Result<(), Refusal> {
     if children.is_empty() {
         return Err(Refusal::NoSplitKey);
@@ -76,7 +76,7 @@ fn validate_key(region: &Region, previous: Option<&Key>, key: &Key) -> Result<()
     Ok(())
 }
 
-/// An id is not new to the region or within the split, or is 0, which is nobody's.
+/// Whether an id is used by the region or earlier in the split, or is 0, which is no id.
 fn has_taken_id(region: &Region, earlier: &[Child], child: &Child) -> bool {
     let known = child.region == region.id || earlier.iter().any(|other| other.region == child.region);
     let taken = |at: usize, id: PeerId| {
@@ -88,13 +88,13 @@ fn has_taken_id(region: &Region, earlier: &[Child], child: &Child) -> bool {
     child.region == 0 || known || child.peers.iter().enumerate().any(|(at, id)| taken(at, *id))
 }
 
-/// The parts of a valid split. The members keep order, store and role.
+/// The result of a valid split. Members keep their order, store and role.
 fn divide(region: &Region, children: &[Child], derive: Derive) -> Division {
     let mut parent = region.clone();
     parent.epoch.version += children.len() as u64;
     let part = |child: &Child, start: &Key, end: &Key| {
-        // As many ids as there are members; who is left without one (only
-        // without `split_ids_fit_members`) keeps the parent's.
+        // There are as many ids as members. Without `split_ids_fit_members` there may be fewer;
+        // then a member keeps the parent's id.
         let ids = child.peers.iter().map(Some).chain(std::iter::repeat(None));
         let peers = region.peers.iter().zip(ids);
         let peers = peers.map(|(member, id)| Member { id: id.copied().unwrap_or(member.id), ..*member });
@@ -127,7 +127,7 @@ fn divide(region: &Region, children: &[Child], derive: Derive) -> Division {
 
 /// A split that a parent has applied.
 pub(crate) struct Divided {
-    /// The parts.
+    /// The resulting regions.
     pub(crate) division: Division,
     /// Each child's data, in the order of the children.
     pub(crate) data: Vec<BTreeMap<Key, Value>>,

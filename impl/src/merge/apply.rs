@@ -1,10 +1,9 @@
-//! What the entries of a merge do.
+//! Applies the entries of a merge.
 //!
-//! `PrepareMerge` raises both parts of the source's epoch: the version because
-//! the range is about to go, conf_ver so that no conf change that is under way
-//! fits any more. `CommitMerge` waits until the source's peer on the store has
-//! applied its `PrepareMerge`; then range, data, range index and the source's end
-//! are one batch. Follows `TV apply.rs exec_prepare_merge, exec_commit_merge,
+//! `PrepareMerge` raises both parts of the source's epoch: the version because the range will go,
+//! conf_ver so that no pending conf change fits any longer. `CommitMerge` waits until the source's
+//! peer on the store has applied its `PrepareMerge`. Then range, data, range index and the source's
+//! destruction are one batch. Follows `TV apply.rs exec_prepare_merge, exec_commit_merge,
 //! exec_rollback_merge`, `TV fsm/peer.rs on_ready_commit_merge`.
 
 use std::collections::BTreeMap;
@@ -25,8 +24,8 @@ use crate::store::input::Output;
 use crate::store::step::{Failure, StepContext};
 
 impl<G: Guards, R: Replica> Store<G, R> {
-    /// The target's next entry takes the source in, if the source's peer here
-    /// is ready; if not, the source is helped on.
+    /// Applies the target's next entry if the source's peer here is ready. If not, makes the source
+    /// catch up.
     pub(crate) fn apply_commit_merge(
         &mut self,
         target: RegionId,
@@ -44,7 +43,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
             Err(_) => BTreeMap::new(),
         };
         if self.live(source).is_ok() {
-            self.bury_merged(source, commit.source.clone(), Some(before), step);
+            self.destroy_merged(source, commit.source.clone(), Some(before), step);
         }
         let peer = self.live(target)?;
         peer.take_in(&commit.source, data, step);
@@ -83,7 +82,7 @@ impl<R: Replica> Peer<R> {
         }
     }
 
-    /// Whether the source has applied just the `PrepareMerge` that is committed.
+    /// Whether the source has applied exactly the `PrepareMerge` of `commit`.
     fn has_prepared(&self, commit: &CommitMerge) -> bool {
         self.staged.is_none() && self.merge_state().is_some_and(|merge| merge.commit == commit.commit)
     }
@@ -93,7 +92,7 @@ impl<R: Replica> Peer<R> {
             || !guards.holds(Guard::EpochCheckedAtApply)
     }
 
-    /// The source's region is closed, at `index`.
+    /// Closes the source's region, at `index`.
     pub(crate) fn apply_prepare_merge<G: Guards>(
         &mut self,
         request: &Request,
@@ -114,7 +113,7 @@ impl<R: Replica> Peer<R> {
         self.change_region(region, PeerState::Merging, Some(merge), step);
     }
 
-    /// The source's region is open again.
+    /// Opens the source's region again.
     pub(crate) fn apply_rollback_merge<G: Guards>(
         &mut self,
         request: &Request,
@@ -131,7 +130,7 @@ impl<R: Replica> Peer<R> {
         self.report(step);
     }
 
-    /// The target's part: `source` and its data become its own.
+    /// The target takes over the range and data of `source`.
     fn take_in<G: Guards>(
         &mut self,
         source: &Region,

@@ -1,13 +1,11 @@
-//! How a source that is behind gets what the merge needs it to have.
+//! How a source that lags behind catches up for a merge.
 //!
-//! Once the target's log has `CommitMerge`, the source's group may have lost its
-//! majority to the merge, so a replica that misses entries, or only the news that
-//! they are committed, learns of neither from its own group any more. The target's
-//! log brings both: entries up to `PrepareMerge` are appended without raft, and
-//! the commit index is forwarded, also where every replica was known to have the
-//! entries and none are carried (tikv#5512; without that a target stays behind
-//! for ever, at an epoch that PD has seen pass). Follows `TV peer.rs
-//! maybe_append_merge_entries`.
+//! Once the target's log has `CommitMerge`, the source's group may have lost its majority to the
+//! merge. A replica that lacks entries, or only their commit, can no longer get them from its own
+//! group. The target's log has both. Entries up to `PrepareMerge` are appended without raft, and
+//! the commit index is forwarded. The commit index is forwarded even if no entries are carried
+//! because every replica has them (tikv#5512; otherwise a target waits for ever, at an epoch that
+//! PD has seen pass). Follows `TV peer.rs maybe_append_merge_entries`.
 
 use raft::eraftpb::Entry;
 
@@ -18,13 +16,13 @@ use crate::raft_rs::replica::Replica;
 use crate::store::step::StepContext;
 
 impl<R: Replica> Peer<R> {
-    /// Takes what `commit` carries; whether there was anything to take.
+    /// Takes what `commit` carries; returns whether there was anything to take.
     pub(crate) fn catch_up<G: Guards>(
         &mut self,
         commit: &CommitMerge,
         step: &mut StepContext<'_, G>,
     ) -> bool {
-        // A snapshot that waits comes first.
+        // A received snapshot must be applied first.
         if self.staged.is_some() || !self.storage().is_initialized() {
             return false;
         }

@@ -1,12 +1,12 @@
-//! A source that was merged, on a store whose target did not follow by its log.
+//! A merged source on a store whose target did not apply the merge from its log.
 //!
-//! The other stores keep tombstones of the source that say what took it in, and
-//! answer its messages with that. If the target here can still follow, the source
-//! waits for it; if it is past, or gone, nobody will take the source in, and it
-//! ends. And a snapshot of the target from after the merge may bring the range
-//! that the source still holds: it ends with that. What other stores said is
-//! volatile, as in TiKV; the source asks again. Follows `TV fsm/peer.rs
-//! need_gc_merge, on_stale_merge, maybe_destroy_source`, `TV fsm/store.rs check_msg`.
+//! The tombstones of the source on other stores name the target, and the stores answer the source's
+//! messages with it. If the target here can still apply the merge, the source waits for it. If the
+//! target has passed the merge or is gone, the source is destroyed, because no peer will merge it.
+//! A snapshot of the target from after the merge may bring the range that the source still holds;
+//! the source is then destroyed, too. The messages of other stores are volatile, as in TiKV; the
+//! source asks again. Follows `TV fsm/peer.rs need_gc_merge, on_stale_merge, maybe_destroy_source`,
+//! `TV fsm/store.rs check_msg`.
 
 use crate::error::Refusal;
 use crate::guard::Guards;
@@ -17,8 +17,8 @@ use crate::store::step::{Failure, StepContext};
 use crate::store::{Resident, Store};
 
 impl<G: Guards, R: Replica> Store<G, R> {
-    /// Another store says that `source` was taken in by `target`, which was then
-    /// as it stands there.
+    /// Takes another store's message that `source` was merged into `target`, with the target's
+    /// region before the merge.
     pub(crate) fn receive_merged(
         &mut self,
         source: RegionId,
@@ -27,7 +27,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
     ) -> Result<(), Failure> {
         let rest = self.live(source)?.storage().region().clone();
         if self.will_never_take_in(target) {
-            self.bury_merged(source, rest, Some(target.clone()), step);
+            self.destroy_merged(source, rest, Some(target.clone()), step);
             return Ok(());
         }
         if self.ranges.merged_into(source) == Some(target) {
@@ -37,7 +37,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(())
     }
 
-    /// The peer of `target` here went past the merge without it, or is gone.
+    /// Whether the target's peer here has passed the merge without applying it, or is gone.
     fn will_never_take_in(&self, target: &Region) -> bool {
         match self.entries.get(&target.id).map(|slot| &slot.resident) {
             Some(Resident::Live(peer)) => {
@@ -51,12 +51,12 @@ impl<G: Guards, R: Replica> Store<G, R> {
         }
     }
 
-    /// Ends the sources whose range the snapshot of `target` has just brought.
-    pub(crate) fn bury_brought(&mut self, target: &Region, step: &mut StepContext<'_, G>) {
+    /// Destroys the sources whose range the snapshot of `target` has brought.
+    pub(crate) fn destroy_brought(&mut self, target: &Region, step: &mut StepContext<'_, G>) {
         for source in self.ranges.overlap_merged(target.id, target.epoch.version, &target.range()) {
             let Some(rest) = self.initialised(source).map(|peer| region_of(peer).clone()) else { continue };
             let then = self.ranges.merged_into(source).cloned();
-            self.bury_merged(source, rest, then, step);
+            self.destroy_merged(source, rest, then, step);
         }
     }
 }

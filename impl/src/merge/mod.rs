@@ -1,16 +1,14 @@
-//! Region merge: the source gives itself up to a neighbour, the target.
+//! Region merge: the source becomes part of its neighbour, the target.
 //!
-//! Two logs take part, and nothing but the order of entries within each is
-//! agreed on. `PrepareMerge` in the source's log closes the source; `CommitMerge`
-//! in the target's, proposed under the very epoch that the source expects, takes
-//! it in; `RollbackMerge` in the source's opens it again, once that epoch is past
-//! and `CommitMerge` can take effect nowhere. What stands here is which
-//! regions fit; `proto/merge.rs` has what travels, `propose.rs` has what is asked of the other region's peer on
-//! the store, `apply.rs` what the entries do, `catch_up.rs` how a source that is
-//! behind gets what it misses, `elsewhere.rs` what becomes of a source whose own
-//! target can no longer take it in. Follows `TV fsm/peer.rs
-//! schedule_merge, check_merge_proposal`, `TV apply.rs exec_prepare_merge,
-//! exec_commit_merge, exec_rollback_merge`.
+//! Two logs take part. Only the order of entries within each is agreed on. `PrepareMerge` in the
+//! source's log closes the source. `CommitMerge` in the target's log, proposed at exactly the epoch
+//! that the source expects, merges it. `RollbackMerge` in the source's log opens it again, once
+//! that epoch has passed and `CommitMerge` can no longer take effect anywhere. This file says which
+//! regions fit. `proto/merge.rs` has the commands and records, `propose.rs` the checks of the other
+//! region's peer on the store, `apply.rs` the effect of the entries, `catch_up.rs` how a lagging
+//! source gets its missing entries, and `elsewhere.rs` what happens to a source whose own target
+//! can no longer merge it. Follows `TV fsm/peer.rs schedule_merge, check_merge_proposal`, `TV
+//! apply.rs exec_prepare_merge, exec_commit_merge, exec_rollback_merge`.
 
 mod apply;
 mod catch_up;
@@ -21,9 +19,9 @@ use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
 use crate::proto::region::Region;
 
-/// Whether `source` can go into `target`: one begins where the other ends, and
-/// every store that has a peer of one has a peer of the other in the same role
-/// (`TV util.rs is_sibling_regions, region_on_same_stores`).
+/// Whether `source` can merge into `target`: they are adjacent, and every store with a peer of one
+/// has a peer of the other in the same role (`TV util.rs is_sibling_regions,
+/// region_on_same_stores`).
 pub(crate) fn check_fit(guards: impl Guards, source: &Region, target: &Region) -> Result<(), Refusal> {
     let joins = |left: &Region, right: &Region| !left.end.is_empty() && left.end == right.start;
     if source.id == target.id || !(joins(source, target) || joins(target, source)) {
@@ -40,8 +38,8 @@ pub(crate) fn check_fit(guards: impl Guards, source: &Region, target: &Region) -
     Ok(())
 }
 
-/// `target` with `source` in it. Its version is above both, so that whoever
-/// compares overlapping regions by version takes the result for the newest.
+/// `target` with the range of `source`. Its version is above both, so that among overlapping
+/// regions the result has the newest version.
 pub(crate) fn merged(guards: impl Guards, source: &Region, target: &Region) -> Region {
     let mut region = target.clone();
     let version = if guards.holds(Guard::MergeVersionAboveBoth) {

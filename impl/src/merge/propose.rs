@@ -1,13 +1,12 @@
-//! What may be proposed for a merge, and what the peers beside add to it.
+//! The checks of a proposed merge, and what the store adds to its command.
 //!
-//! A leader knows its own region; who knows of both is the store. So the store
-//! looks at the other region's peer first, completes the command from it, and
-//! the leader raises what the store has against it in its own turn
-//! (`crate::peer::propose`). Follows `TV fsm/peer.rs check_merge_proposal,
-//! validate_merge_peer, schedule_merge`, `TV peer.rs pre_propose_prepare_merge`.
-//! One rule is our own: TiKV's leader rolls back once a quorum of the source's
-//! peers asks it to, because each may err; here it needs nobody else, but only
-//! believes a target whose way past the expected epoch it has seen entry by entry.
+//! A leader knows only its own region; the store knows both. So the store first checks the other
+//! region's peer and completes the command from it. The leader raises the store's objection in the
+//! order of its own checks (`crate::peer::propose`). Follows `TV fsm/peer.rs check_merge_proposal,
+//! validate_merge_peer, schedule_merge`, `TV peer.rs pre_propose_prepare_merge`. One rule is our
+//! own. TiKV's leader rolls back once a quorum of the source's peers asks for it, because each may
+//! err. Here the leader decides alone, but only if its store has applied the target's entries past
+//! the expected epoch one by one.
 
 use crate::error::Refusal;
 use crate::guard::{Guard, Guards};
@@ -21,15 +20,15 @@ use crate::raft_rs::replica::Replica;
 use crate::store::{Resident, Store};
 
 impl<G: Guards, R: Replica> Store<G, R> {
-    /// A command of a merge as the peers beside the leader of `region` complete
-    /// it, and what they have against it.
+    /// Completes a merge command from the other region's peer on this store, and returns the
+    /// store's objection.
     pub(crate) fn look_beside_merge(
         &self,
         region: RegionId,
         mut command: Command,
         guards: G,
     ) -> (Command, Result<(), Refusal>) {
-        // Without a peer nothing is proposed anyway.
+        // Without a peer nothing is proposed.
         let Some(own) = self.initialised(region) else { return (command, Ok(())) };
         let beside = match &mut command {
             Command::PrepareMerge(prepare) => self.check_target(own, &prepare.target, guards),
@@ -56,7 +55,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         check_fit(guards, source, target)
     }
 
-    /// What `target` is to take in, from the peer of `source` here.
+    /// The `CommitMerge` for `target`, from the peer of `source` here.
     fn commit_of(&self, target: &Peer<R>, source: RegionId, guards: G) -> Result<CommitMerge, Refusal> {
         let source = self.initialised(source).ok_or(Refusal::MergeSourceNotFound)?;
         let merge = source.merge_state().filter(|merge| merge.target.id == target.region);
@@ -76,7 +75,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         })
     }
 
-    /// The merge of `own` that can no longer be committed anywhere.
+    /// The merge of `own`, if it can no longer be committed anywhere.
     fn merge_to_roll_back<'a>(&self, own: &'a Peer<R>, guards: G) -> Result<&'a MergeState, Refusal> {
         let merge = own.merge_state().ok_or(Refusal::NotMerging)?;
         if self.has_left(merge) || !guards.holds(Guard::RollbackNeedsCause) {
@@ -86,11 +85,10 @@ impl<G: Guards, R: Replica> Store<G, R> {
         }
     }
 
-    /// Whether the target has left the epoch that the source expects by an entry that this
-    /// store applied: had that been the merge, the source would not be here. That may have
-    /// been its own removal, or its own merge into a third region (TiKV
-    /// `is_merge_target_region_stale`); one that ended by the word of others may have missed
-    /// that the source was taken in.
+    /// Whether the target has left the expected epoch by an entry that this store applied. If that
+    /// entry had been the merge, the source would not be here. It may also have been the target's
+    /// own removal, or its merge into a third region (TiKV `is_merge_target_region_stale`). A
+    /// target that was destroyed by a message of another store may have missed the merge.
     fn has_left(&self, merge: &MergeState) -> bool {
         let expected = merge.target.epoch;
         let has_followed =
@@ -104,7 +102,8 @@ impl<G: Guards, R: Replica> Store<G, R> {
             }
             Some(Resident::Tombstone { region, merged, log_since, .. }) => {
                 if merged.is_some() {
-                    // At the epoch at which it gave itself up it takes nobody in.
+                    // A region that has itself prepared a merge does not merge another one at that
+                    // epoch.
                     return has_followed(*log_since) && !region.epoch.is_stale_against(&expected);
                 }
                 region.member_on(self.id).is_none() && expected.is_stale_against(&region.epoch)
@@ -113,7 +112,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         }
     }
 
-    /// The live peer of `region` that knows its region.
+    /// The live, initialised peer of `region`.
     pub(crate) fn initialised(&self, region: RegionId) -> Option<&Peer<R>> {
         match &self.entries.get(&region)?.resident {
             Resident::Live(peer) if peer.storage().is_initialized() => Some(peer),
@@ -123,17 +122,18 @@ impl<G: Guards, R: Replica> Store<G, R> {
 }
 
 impl<R: Replica> Peer<R> {
-    /// What the peer's region waits for, if it is merging.
+    /// The peer's merge state, if its region is merging.
     pub(crate) fn merge_state(&self) -> Option<&MergeState> {
         let storage = self.storage();
         storage.record.merge.as_deref().filter(|_| storage.is_merging())
     }
 
-    /// A merging region takes no entry but the one that ends it (`TV peer.rs
-    /// propose_normal`, `ProposalInMergingMode`).
+    /// A merging region takes only the entry that ends the merge (`TV peer.rs propose_normal`,
+    /// `ProposalInMergingMode`).
     pub(crate) fn check_not_merging(&self, command: &Command, guards: impl Guards) -> Result<(), Refusal> {
         let allowed = match command {
-            // `TV on_check_merge` asks a quorum, and of a forced leader nobody (tikv#15580).
+            // `TV on_check_merge` asks a quorum, and asks no peer if the leader is forced
+            // (tikv#15580).
             Command::RollbackMerge { .. } => !self.is_by_force() || guards.holds(Guard::ForceRollsBack),
             Command::TransferLeader { .. } => true,
             Command::Put { .. } | Command::Delete { .. } => !guards.holds(Guard::MergeStopsWrites),
@@ -142,8 +142,8 @@ impl<R: Replica> Peer<R> {
         if self.storage().is_merging() && !allowed { Err(Refusal::Merging) } else { Ok(()) }
     }
 
-    /// A `PrepareMerge` has taken effect or is bound to: whoever takes the region
-    /// in may have written to it already (`TV peer.rs is_merging`).
+    /// Whether a `PrepareMerge` has taken effect or will: the target may already have written to
+    /// the region (`TV peer.rs is_merging`).
     pub(crate) fn merge_is_near(&self) -> bool {
         let storage = self.storage();
         let is_prepare = |index| {
@@ -153,10 +153,10 @@ impl<R: Replica> Peer<R> {
         storage.is_merging() || (storage.applied + 1..=storage.hard.commit).any(is_prepare)
     }
 
-    /// The first index that some replica is not known to have. What follows it
-    /// is carried by the target's log, so there may not be much of it, nothing of
-    /// it may be gone, and none of it may change what the merge relies on. Nor may
-    /// anything that some replica has and is not known to have committed.
+    /// The first index that some replica is not known to have. The target's log carries the entries
+    /// from there on. So there may not be many, none may be truncated, and none may change what the
+    /// merge relies on. The same holds for entries that some replica has and is not known to have
+    /// committed.
     pub(crate) fn first_index_missed(&self, guards: impl Guards) -> Result<u64, Refusal> {
         let (storage, matched) = (self.storage(), self.least_matched());
         if !guards.holds(Guard::MergeGapBounded) {
@@ -182,30 +182,30 @@ impl<R: Replica> Peer<R> {
         Ok(matched + 1)
     }
 
-    /// How far some replica may have been brought by a snapshot: by this leader's, or
-    /// before its own first entry by another's. Who leads next may be that one, and
-    /// has nothing before it to carry (`TV peer.rs last_sent_snapshot_idx`).
+    /// How far a snapshot may have brought some replica: one from this leader, or, before this
+    /// leader's first entry, one from another. The next leader may be that replica, which has no
+    /// earlier entries to carry (`TV peer.rs last_sent_snapshot_idx`).
     fn last_snapshot(&self) -> u64 {
         let (log, term) = (&self.storage().log, self.node.term());
-        // Its first entry may be among the discarded, which everybody has.
+        // Its first entry may be truncated; then every replica has it.
         let mut known = log.truncated().index..=log.last_index();
         let begun = known.find(|index| log.term(*index) == Some(term));
         self.sent_snapshot.max(begun.unwrap_or(0))
     }
 
-    /// How far every log is known to match a leader's.
+    /// The index up to which every log is known to match the leader's.
     pub(crate) fn least_matched(&self) -> u64 {
         self.node.matched().map(|(_, matched)| matched).min().unwrap_or(0)
     }
 
-    /// How far every replica is known to know the log to be committed (raft-rs
-    /// `Progress::committed_index`, the leader's own among them).
+    /// The index up to which every replica is known to have committed (raft-rs
+    /// `Progress::committed_index`, including the leader's own).
     fn least_committed(&self) -> u64 {
         self.node.known_commits().map(|(_, commit)| commit).min().unwrap_or(0)
     }
 
-    /// The entries up to the `PrepareMerge` that a replica may miss. A leader
-    /// knows better than the `PrepareMerge` which these are.
+    /// The entries up to the `PrepareMerge` that a replica may lack. A later leader knows this
+    /// better than the `PrepareMerge` itself.
     fn entries_to_carry(&self, merge: &MergeState) -> Vec<CarriedEntry> {
         let known = if self.is_leader() { self.least_matched() } else { 0 };
         let storage: &PeerStorage = self.storage();

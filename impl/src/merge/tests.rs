@@ -30,7 +30,7 @@ fn only_neighbours_fit() {
         assert_eq!(check_fit(Sound, &middle, &other), expected, "{other:?}");
         assert_eq!(check_fit(Sound, &other, &middle), expected, "{other:?}");
     }
-    // The end of the last region is no beginning of the first.
+    // The last region has no end, so it is not adjacent to the first.
     let (first, last) = (region(1, "", "h", &[1]), region(2, "p", "", &[1]));
     assert_eq!(check_fit(Sound, &last, &first), Err(Refusal::NotSiblings));
 }
@@ -57,7 +57,7 @@ fn the_result_covers_both_at_a_version_above_both() {
     assert_eq!(into_right, Region { start: left.start.clone(), epoch: epoch(2, 10), ..right.clone() });
     let into_left = merged(Sound, &right, &left);
     assert_eq!(into_left, Region { end: right.end.clone(), epoch: epoch(7, 10), ..left.clone() });
-    // Seed 000: from 174 and 175 comes 176, and the target's conf_ver stays.
+    // Seed 000: 174 and 175 become 176, and the target's conf_ver stays.
     let source = Region { epoch: epoch(54, 175), ..left };
     let target = Region { epoch: epoch(44, 174), ..right };
     assert_eq!(merged(Sound, &source, &target).epoch, epoch(44, 176));

@@ -1,9 +1,8 @@
-//! The bytes of what raft carries for us: commands in entries, regions and
-//! data in snapshots. Variable-length integers and length-prefixed bytes,
-//! because decoding stands on the path of every entry.
+//! The encoding of what raft carries: commands in entries, regions and data in snapshots. It uses
+//! variable-length integers and length-prefixed bytes, because every entry is decoded.
 //!
-//! Leaves out checksums and versions: the transport and the disk have the former, and
-//! whatever carries this says which format it is.
+//! Left out: checksums and versions. The transport and the disk have checksums, and the enclosing
+//! format has a version.
 
 use std::sync::Arc;
 
@@ -11,13 +10,13 @@ use thiserror::Error;
 
 use crate::proto::region::{Epoch, Key, Member, MemberRole, Region};
 
-/// Bytes that nobody here has written.
+/// Bytes that this crate has not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{what} at byte {at} cannot be read; the sender runs another version or the bytes are damaged")]
 pub struct DecodeError {
-    /// What was to be read.
+    /// What was being decoded.
     pub what: &'static str,
-    /// Where.
+    /// The offset in bytes.
     pub at: usize,
 }
 
@@ -64,7 +63,7 @@ pub(crate) fn put_member(out: &mut Vec<u8>, member: &Member) {
     });
 }
 
-/// Reads from front to back.
+/// Reads from the beginning to the end.
 pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -138,7 +137,7 @@ impl<'a> Reader<'a> {
         Ok(Member { id, store, role })
     }
 
-    /// That nothing follows.
+    /// Checks that nothing follows.
     pub(crate) fn end(&self, what: &'static str) -> Result<(), DecodeError> {
         if self.at == self.bytes.len() { Ok(()) } else { Err(self.fail(what)) }
     }

@@ -1,10 +1,9 @@
-//! What can be proposed, and how it travels in a raft entry.
+//! The commands that can be proposed, and their encoding in a raft entry.
 //!
-//! Everything but a conf change is an entry's data. A conf change is a raft
-//! `ConfChange` (simple) or an explicit `ConfChangeV2` (joint), and the whole
-//! request stands in the entry's context, as TiKV puts it into the change's
-//! (`TV util.rs ChangePeerI::to_confchange`): raft's change knows peer ids but
-//! no stores, so a change without its request cannot be applied.
+//! Everything but a conf change is an entry's data. A conf change is a raft `ConfChange` (simple)
+//! or an explicit `ConfChangeV2` (joint), with the whole request in the entry's context, as in TiKV
+//! (`TV util.rs ChangePeerI::to_confchange`). raft's change has peer ids but no stores, so a change
+//! without its request cannot be applied.
 
 use raft::eraftpb::{
     ConfChange, ConfChangeSingle, ConfChangeTransition, ConfChangeType, ConfChangeV2, Entry, EntryType,
@@ -14,7 +13,7 @@ use crate::proto::codec::{DecodeError, Reader, put_bytes, put_epoch, put_u64};
 use crate::proto::merge::{CommitMerge, PrepareMerge};
 use crate::proto::region::{Epoch, Key, PeerId, Region, RegionId, StoreId, Value};
 
-/// What can be proposed.
+/// A command that can be proposed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Command {
     /// Writes a value.
@@ -24,7 +23,7 @@ pub enum Command {
         /// The value.
         value: Value,
     },
-    /// Removes a value.
+    /// Deletes a value.
     Delete {
         /// The key.
         key: Key,
@@ -35,70 +34,70 @@ pub enum Command {
     EnterJoint(Vec<Change>),
     /// Leaves the joint configuration.
     LeaveJoint,
-    /// Divides the region: each key begins a part, one part keeps the region's
-    /// id, the others become new regions.
+    /// Splits the region. Each key begins a new region or ends one (`derive`). One of the regions
+    /// keeps the id.
     Split {
         /// The new regions, in key order.
         children: Vec<Child>,
-        /// Which part keeps the region's id.
+        /// Which region keeps the id.
         derive: Derive,
     },
-    /// Hands leadership to the peer on this store; never an entry.
+    /// Transfers leadership to the peer on this store. It is never an entry.
     TransferLeader {
         /// The store.
         to: StoreId,
     },
-    /// Discards the log up to and including `index`.
+    /// Truncates the log up to and including `index`.
     CompactLog {
-        /// The last index to discard.
+        /// The last index to truncate.
         index: u64,
     },
-    /// The region gives itself up to a neighbour; [`Command::prepare_merge`].
+    /// Prepares the merge of this region into a neighbour; [`Command::prepare_merge`].
     PrepareMerge(Box<PrepareMerge>),
-    /// The region takes its neighbour in; [`Command::commit_merge`].
+    /// Merges a neighbour into this region; [`Command::commit_merge`].
     CommitMerge(Box<CommitMerge>),
-    /// The region stays after all; [`Command::rollback_merge`].
+    /// Ends a prepared merge without merging; [`Command::rollback_merge`].
     RollbackMerge {
-        /// The index of the `PrepareMerge` that it takes back.
+        /// The index of the `PrepareMerge` that is rolled back.
         commit: u64,
     },
 }
 
 impl Command {
-    /// Merges the region into `target`, which is as its peer on the leader's
-    /// store must know it. The leader fills in the rest.
+    /// Prepares the merge of the region into `target`. The target's peer on the leader's store must
+    /// have exactly this region. The leader fills in the rest.
     pub fn prepare_merge(target: Region) -> Command {
         Command::PrepareMerge(Box::new(PrepareMerge { target, min_index: 0 }))
     }
 
-    /// Takes in `source`. The store fills in the rest from the source's peer
-    /// beside the leader.
+    /// Merges `source` into the region. The store fills in the rest from the source's peer on the
+    /// leader's store.
     pub fn commit_merge(source: RegionId) -> Command {
         let source = Region::unknown(source);
         Command::CommitMerge(Box::new(CommitMerge { source, commit: 0, entries: Vec::new() }))
     }
 
-    /// Takes the region's `PrepareMerge` back. The store fills in which.
+    /// Rolls back the region's `PrepareMerge`. The store fills in its index.
     pub fn rollback_merge() -> Command {
         Command::RollbackMerge { commit: 0 }
     }
 
-    /// Belongs to a merge.
+    /// Whether it is a command of a merge.
     pub fn is_merge(&self) -> bool {
         matches!(self, Command::PrepareMerge(_) | Command::CommitMerge(_) | Command::RollbackMerge { .. })
     }
 
-    /// Takes effect by a step of its own (all but `Put` and `Delete`).
+    /// Whether it is applied in a step of its own (all but `Put` and `Delete`).
     pub fn is_admin(&self) -> bool {
         !matches!(self, Command::Put { .. } | Command::Delete { .. })
     }
 
-    /// Changes the members.
+    /// Whether it changes the members.
     pub fn is_conf_change(&self) -> bool {
         matches!(self, Command::ChangePeer(_) | Command::EnterJoint(_) | Command::LeaveJoint)
     }
 
-    /// The changes of members that the command names.
+    /// The single changes of a membership change.
     pub(crate) fn changes(&self) -> &[Change] {
         match self {
             Command::ChangePeer(change) => std::slice::from_ref(change),
@@ -107,8 +106,8 @@ impl Command {
         }
     }
 
-    /// The change that the command makes without a joint configuration. Where a joint
-    /// change has one member it is a simple one (`TV util.rs to_confchange`).
+    /// The only change of a simple membership change. A joint change with one member is a simple
+    /// one (`TV util.rs to_confchange`).
     pub(crate) fn single_change(&self) -> Option<&Change> {
         match self {
             Command::ChangePeer(change) => Some(change),
@@ -124,8 +123,8 @@ impl Command {
 /// A new region of a split.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Child {
-    /// The split key: the new region begins at it, or ends at it where the
-    /// right part keeps the parent's id.
+    /// The split key. The new region begins at it; if the right region keeps the parent's id, the
+    /// new region ends at it.
     pub key: Key,
     /// The new region's id.
     pub region: RegionId,
@@ -133,7 +132,7 @@ pub struct Child {
     pub peers: Vec<PeerId>,
 }
 
-/// Which part of a split keeps the region's id.
+/// Which region of a split keeps the id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Derive {
     /// The first (TinyKV).
@@ -145,7 +144,7 @@ pub enum Derive {
 /// One change of one member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Change {
-    /// What happens to it.
+    /// The kind of change.
     pub kind: ChangeKind,
     /// Its peer id.
     pub peer: PeerId,
@@ -153,37 +152,37 @@ pub struct Change {
     pub store: StoreId,
 }
 
-/// What happens to a member.
+/// The kind of change of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ChangeKind {
     /// Joins as a voter; a learner is promoted.
     AddVoter,
     /// Joins as a learner; a voter is demoted (joint only).
     AddLearner,
-    /// Leaves.
+    /// Leaves the region.
     Remove,
 }
 
-/// A command with the epoch that it was proposed under.
+/// A command and the epoch under which it was proposed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Request {
     /// The command.
     pub command: Command,
-    /// The epoch; zero where it does not matter (`CompactLog`).
+    /// The epoch; zero if the command checks none (`CompactLog`).
     pub epoch: Epoch,
 }
 
-/// What an entry of the log says.
+/// The content of a log entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
-    /// Nothing: the empty entry of a new leader.
+    /// The empty entry of a new leader.
     Empty,
     /// A request.
     Request(Request),
-    /// A change or command that cannot be read. It has no effect, on any
-    /// replica alike; as a conf change it still waits for its turn.
+    /// A change or command that cannot be decoded. It has no effect, on every replica alike. As a
+    /// conf change it still needs a step of its own.
     Unreadable {
-        /// Whether raft takes it for a conf change.
+        /// Whether raft treats it as a conf change.
         conf_change: bool,
     },
 }
@@ -197,7 +196,7 @@ impl Payload {
         }
     }
 
-    /// Takes effect by a step of its own.
+    /// Whether it is applied in a step of its own.
     pub(crate) fn is_admin(&self) -> bool {
         match self {
             Payload::Empty => false,
@@ -206,7 +205,7 @@ impl Payload {
         }
     }
 
-    /// Changes the members.
+    /// Whether it changes the members.
     pub(crate) fn is_conf_change(&self) -> bool {
         match self {
             Payload::Empty => false,
@@ -215,7 +214,7 @@ impl Payload {
         }
     }
 
-    /// What `entry` says.
+    /// Decodes `entry`.
     pub fn of(entry: &Entry) -> Payload {
         let conf_change = entry.get_entry_type() != EntryType::EntryNormal;
         let bytes: &[u8] = if conf_change { &entry.context } else { &entry.data };
@@ -230,7 +229,7 @@ impl Payload {
 }
 
 impl Request {
-    /// Its bytes.
+    /// Encodes the request.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(32);
         put_epoch(&mut out, self.epoch);
@@ -287,7 +286,7 @@ impl Request {
         out
     }
 
-    /// Reads what [`encode`](Self::encode) wrote.
+    /// Decodes what [`encode`](Self::encode) wrote.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Request, DecodeError> {
         let mut reader = Reader::new(bytes);
         let epoch = reader.epoch()?;
@@ -356,11 +355,11 @@ fn change(reader: &mut Reader<'_>) -> Result<Change, DecodeError> {
     Ok(Change { kind, peer: reader.u64("a peer")?, store: reader.u64("a store")? })
 }
 
-/// The conf change that raft applies.
+/// The conf change as raft applies it.
 pub enum RaftChange {
-    /// A simple one.
+    /// A simple change.
     V1(ConfChange),
-    /// One that enters or leaves a joint configuration.
+    /// A change that enters or leaves a joint configuration.
     V2(ConfChangeV2),
 }
 
@@ -390,7 +389,7 @@ impl RaftChange {
                 }
                 Some(RaftChange::V2(joint))
             }
-            // An empty change is how raft-rs spells "leave".
+            // An empty change means "leave" in raft-rs.
             Command::LeaveJoint => Some(RaftChange::V2(ConfChangeV2::default())),
             Command::Put { .. }
             | Command::Delete { .. }

@@ -1,4 +1,4 @@
-//! What of a merge travels in logs and stays on disk.
+//! The commands and records of a merge.
 
 use std::sync::Arc;
 
@@ -7,55 +7,54 @@ use raft::eraftpb::Entry;
 use crate::proto::codec::{DecodeError, Reader, put_bytes, put_region, put_u64};
 use crate::proto::region::Region;
 
-/// What a source waits for (kvproto `MergeState`).
+/// The state of a source between `PrepareMerge` and the end of the merge (kvproto `MergeState`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MergeState {
-    /// Every replica has the entries before this one.
+    /// Every replica has the entries before this index.
     pub min_index: u64,
-    /// Into what, as it was when that was proposed. `CommitMerge` takes effect
-    /// at this epoch and at no other.
+    /// The target's region at the time of the proposal. `CommitMerge` takes effect only at this
+    /// epoch.
     pub target: Region,
     /// The index of the `PrepareMerge`.
     pub commit: u64,
 }
 
 impl MergeState {
-    /// What a tombstone keeps of it (`TV apply.rs exec_commit_merge`).
+    /// The merge state of a tombstone (`TV apply.rs exec_commit_merge`).
     pub(crate) fn of_tombstone(target: Region) -> Self {
         Self { min_index: 0, target, commit: 0 }
     }
 }
 
-/// The source's command.
+/// The command in the source's log.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PrepareMerge {
-    /// Into what.
+    /// The target's region.
     pub target: Region,
-    /// Every replica has the entries before this one; the leader fills it in.
+    /// Every replica has the entries before this index. The leader fills it in.
     pub min_index: u64,
 }
 
-/// The target's command.
+/// The command in the target's log.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CommitMerge {
-    /// What is taken in, as of its `PrepareMerge`.
+    /// The source's region at its `PrepareMerge`.
     pub source: Region,
-    /// The index of that.
+    /// The index of the `PrepareMerge`.
     pub commit: u64,
-    /// The entries up to it that a replica of the source may miss. None if
-    /// every replica is known to have them all; it need not know that they are
-    /// committed (tikv#5512).
+    /// The entries up to it that a replica of the source may lack. Empty if every replica is known
+    /// to have them all; a replica need not know that they are committed (tikv#5512).
     pub entries: Vec<CarriedEntry>,
 }
 
-/// An entry of the source's log in the target's.
+/// An entry of the source's log, carried in the target's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CarriedEntry {
     /// Its index.
     pub index: u64,
     /// Its term.
     pub term: u64,
-    /// Its data; a conf change is never among them.
+    /// Its data; it is never a conf change.
     pub data: Arc<[u8]>,
 }
 

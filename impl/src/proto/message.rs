@@ -1,9 +1,8 @@
-//! What one store sends to another.
+//! A message from one store to another.
 //!
-//! The fields around raft's message are those of kvproto `RaftMessage`: the
-//! receiver's store needs them to judge a message for a peer that it does not
-//! have, or had. The range is there for a message that may create a peer: what
-//! it would bring must be free.
+//! The fields around raft's message are those of kvproto `RaftMessage`. The receiving store needs
+//! them to check a message for a peer that it does not have, or no longer has. The range is for a
+//! message that may create a peer: the new peer's range must be free.
 
 mod codec;
 
@@ -21,46 +20,46 @@ pub use codec::MessageError;
 pub struct Message {
     /// The region of both.
     pub region: RegionId,
-    /// The sender, with its role in its own configuration (a learner where it knows none).
+    /// The sender, with its role in its own configuration (learner if it has none).
     pub from: Member,
     /// The receiver as the sender knows it.
     pub to: Member,
-    /// The sender's epoch.
+    /// The sender's region epoch.
     pub epoch: Epoch,
-    /// The range of the sender's region; the whole key space where it knows none.
+    /// The range of the sender's region; the whole key space if it is not initialised.
     pub range: KeyRange,
-    /// What it says.
+    /// The content.
     pub payload: MessagePayload,
 }
 
-/// What a message says.
+/// The content of a message.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MessagePayload {
     /// A message of raft.
     Raft(Box<eraftpb::Message>),
-    /// "You were removed": the region as the teller knows it, at its epoch.
+    /// The receiver was removed. The region as the sender knows it, at its epoch.
     GcPeer(Box<Region>),
-    /// "Your region was merged": into this one, as it was before (kvproto
+    /// The receiver's region was merged into this region, given as of before the merge (kvproto
     /// `merge_target`).
     Merged(Box<Region>),
-    /// "Am I a member still?" (kvproto `MsgCheckStalePeer`).
+    /// Asks whether the sender is still a member (kvproto `MsgCheckStalePeer`).
     CheckStalePeer,
-    /// "I am gone, and these were members with me": of the epoch of this message (kvproto
-    /// `MsgCheckStalePeerResponse`).
+    /// The sender is destroyed. These were the members of its region, at this message's epoch
+    /// (kvproto `MsgCheckStalePeerResponse`).
     CheckStalePeerResponse(Vec<Member>),
 }
 
-/// What ids, roles and epoch around raft's message take at most on the wire.
+/// The most bytes of ids, roles and epoch around raft's message.
 const ENVELOPE: u64 = 112;
 
-/// How many bytes raft's message and what is around it take on the wire.
+/// The encoded size of raft's message and what is around it, in bytes.
 fn whole_size(message: &eraftpb::Message, range: &KeyRange) -> u64 {
     u64::from(message.compute_size()) + ENVELOPE + (range.start.len() + range.end.len()) as u64
 }
 
-/// Leaves out the last entries of an append that the transport would not take:
-/// it would fail, and be sent again as it is, for ever (row 50). What is left
-/// out is sent behind the answer. One entry stays, however long.
+/// Removes the last entries of an append that is larger than the transport's limit. Otherwise it
+/// would fail and be sent again unchanged for ever (row 50). The removed entries are sent after the
+/// response. One entry always stays.
 pub(crate) fn cut_to(message: &mut eraftpb::Message, range: &KeyRange, limit: u64) {
     while message.get_entries().len() > 1 && whole_size(message, range) > limit {
         message.mut_entries().pop();
@@ -68,7 +67,7 @@ pub(crate) fn cut_to(message: &mut eraftpb::Message, range: &KeyRange, limit: u6
 }
 
 impl Message {
-    /// How many bytes it takes on the wire; of what is not raft's, at most.
+    /// Its encoded size in bytes; an upper bound for the part around raft's message.
     pub fn size(&self) -> u64 {
         let region = match &self.payload {
             MessagePayload::Raft(message) => return whole_size(message, &self.range),
@@ -103,7 +102,7 @@ impl Message {
     }
 }
 
-/// Answers something that the receiver sent.
+/// Whether it is a response.
 pub(crate) fn is_answer(message: &eraftpb::Message) -> bool {
     matches!(
         message.get_msg_type(),
@@ -114,8 +113,8 @@ pub(crate) fn is_answer(message: &eraftpb::Message) -> bool {
     )
 }
 
-/// May create a peer: a vote request, or a heartbeat to somebody of whom the
-/// leader knows nothing (`TV util.rs is_initial_msg`).
+/// Whether it may create a peer: a vote request, or a heartbeat to a peer with unknown progress
+/// (`TV util.rs is_initial_msg`).
 pub(crate) fn is_initial(message: &eraftpb::Message) -> bool {
     use eraftpb::MessageType::{MsgHeartbeat, MsgRequestPreVote, MsgRequestVote};
     match message.get_msg_type() {
@@ -125,9 +124,8 @@ pub(crate) fn is_initial(message: &eraftpb::Message) -> bool {
     }
 }
 
-/// One of the first that a region sends that was just split off: a vote request
-/// of the first term behind the initial one, or an append of its first entry
-/// (`TV util.rs is_first_message`).
+/// Whether it is one of the first messages of a new region of a split: a vote request in the first
+/// term after the initial one, or an append of its first entry (`TV util.rs is_first_message`).
 pub(crate) fn is_first(message: &eraftpb::Message) -> bool {
     use eraftpb::MessageType::{MsgAppend, MsgRequestPreVote, MsgRequestVote};
     match message.get_msg_type() {
@@ -140,7 +138,7 @@ pub(crate) fn is_first(message: &eraftpb::Message) -> bool {
     }
 }
 
-/// The parts of a message by which a store judges it.
+/// The fields of a message that a store checks.
 #[derive(Clone)]
 pub(crate) struct Envelope {
     pub(crate) region: RegionId,

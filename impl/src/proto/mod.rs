@@ -1,5 +1,5 @@
-//! What stores keep and send: regions, commands, messages, snapshots, and their bytes. As
-//! kvproto's `metapb`, `raft_cmdpb` and `raft_serverpb`.
+//! What stores persist and send: regions, commands, messages, snapshots, and their encoding.
+//! Corresponds to kvproto's `metapb`, `raft_cmdpb` and `raft_serverpb`.
 
 pub(crate) mod codec;
 pub(crate) mod command;

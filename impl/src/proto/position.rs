@@ -1,4 +1,4 @@
-//! A place in a log.
+//! A position in a log.
 
 /// The index and term of one entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -9,6 +9,6 @@ pub struct Position {
     pub term: u64,
 }
 
-/// The log of a bootstrapped replica begins behind this entry (TiKV
-/// `RAFT_INIT_LOG_TERM`, `RAFT_INIT_LOG_INDEX`).
+/// The log of a bootstrapped replica begins after this entry (TiKV `RAFT_INIT_LOG_TERM`,
+/// `RAFT_INIT_LOG_INDEX`).
 pub const INITIAL_POSITION: Position = Position { index: 5, term: 5 };

@@ -1,46 +1,45 @@
-//! What a store and the placement driver tell each other for an unsafe recovery.
+//! The reports and plans of an unsafe recovery.
 //!
-//! A report goes with a store's heartbeat, a plan with the answer, and each carries the
-//! step that it belongs to (kvproto `StoreReport`, `RecoveryPlan`). Two things go beyond
-//! kvproto, and for both the store alone would not know better: a report says where each
-//! term of the log ends and which regions uncommitted entries take in, and a plan what a
-//! forced leader must have.
+//! A store's heartbeat carries its report and the response a plan. Both have the step to which they
+//! belong (kvproto `StoreReport`, `RecoveryPlan`). Two things are not in kvproto, because PD cannot
+//! plan safely without them: a report has the last entry of each term and the regions that
+//! uncommitted entries would merge, and a plan has the position that a forced leader must have.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::proto::position::Position;
 use crate::proto::region::{MemberRole, PeerId, Region, RegionId, StoreId};
 
-/// What a store reports of its peers (kvproto `StoreReport`).
+/// A store's report on its peers (kvproto `StoreReport`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StoreReport {
-    /// The step whose plan it has carried out.
+    /// The step whose plan the store has carried out.
     pub step: u64,
-    /// Its live peers, in the order of their regions.
+    /// Its live peers, in the order of their region ids.
     pub peers: Vec<PeerReport>,
 }
 
-/// What a store reports of one of its peers (kvproto `PeerReport`).
+/// A store's report on one peer (kvproto `PeerReport`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PeerReport {
-    /// The peer.
+    /// The peer's id.
     pub peer: PeerId,
-    /// Its region as it has applied it; without members while it is uninitialised.
+    /// Its region at its applied index; without members while it is uninitialised.
     pub region: Region,
     /// Its term.
     pub term: u64,
-    /// The last entry that is discarded, and the last of each term in what is there.
+    /// The last truncated entry, then the last entry of each later term.
     pub log: Vec<Position>,
-    /// The last index that it knows to be committed.
+    /// Its commit index.
     pub commit: u64,
-    /// It leads by force, or asks to.
+    /// Whether it is a forced leader, or campaigns by force.
     pub by_force: bool,
-    /// The regions that entries take in which it does not know to be committed.
+    /// The regions that entries would merge which are not known to be committed.
     pub sources: BTreeSet<RegionId>,
 }
 
 impl PeerReport {
-    /// Whether it knows its region.
+    /// Whether it is initialised.
     pub(crate) fn is_initialized(&self) -> bool {
         !self.region.peers.is_empty()
     }
@@ -55,55 +54,54 @@ impl PeerReport {
         self.log.last().copied().unwrap_or_default()
     }
 
-    /// The last entry that it knows to be committed. That is none from before what is
-    /// discarded.
+    /// The last entry that it knows to be committed, or the last truncated one if that is later.
     pub fn committed(&self) -> Position {
         Position { index: self.commit, term: self.log_term(self.commit).unwrap_or_default() }
     }
 
-    /// Whether its log has that entry, or has discarded it.
+    /// Whether its log has this entry, or has truncated it.
     pub fn has(&self, entry: Position) -> bool {
         let is_discarded = self.log.first().is_some_and(|discarded| entry.index < discarded.index);
         is_discarded || self.log_term(entry.index) == Some(entry.term)
     }
 
-    /// The term of an entry that is not discarded.
+    /// The term of an entry that is not truncated.
     fn log_term(&self, index: u64) -> Option<u64> {
         self.log.iter().find(|run| index <= run.index).map(|run| run.term)
     }
 }
 
-/// What a store is to do for a recovery, one step's worth (kvproto `RecoveryPlan`). One
-/// that forces no leader ends with everybody a forced leader stepping down.
+/// What a store must do in one step of a recovery (kvproto `RecoveryPlan`). A plan without forced
+/// leaders is complete once every forced leader has stepped down.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RecoveryPlan {
     /// The step.
     pub step: u64,
-    /// Leaders that are to be forced. Empty in a stage that forces some elsewhere: those
-    /// that are there stay.
+    /// The leaders to force. Empty on a store without any, in a stage that forces some elsewhere:
+    /// existing forced leaders then stay.
     pub force_leaders: Option<ForceLeaders>,
-    /// The failed members that forced leaders are to be rid of, by region.
+    /// The failed members that forced leaders must demote or remove, by region.
     pub demotes: BTreeMap<RegionId, Vec<PeerId>>,
-    /// The regions whose peers are to be destroyed: others have taken their range.
+    /// The regions whose peers must be destroyed, because other regions have their range.
     pub tombstones: BTreeSet<RegionId>,
-    /// The regions that are to be made anew, empty.
+    /// The regions to create, empty.
     pub creates: Vec<Region>,
 }
 
-/// The leaders that a store is to force (kvproto `ForceLeader`).
+/// The leaders that a store must force (kvproto `ForceLeader`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ForceLeaders {
-    /// The stores whose votes and acknowledgements are made up.
+    /// The failed stores. Their votes and acknowledgements are simulated.
     pub failed_stores: BTreeSet<StoreId>,
-    /// The regions.
+    /// The regions, each with its forced leader's requirements.
     pub regions: BTreeMap<RegionId, ForceLeader>,
 }
 
-/// A leader that is to be forced.
+/// The requirements of a forced leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ForceLeader {
-    /// It asks in a term beyond this one, the highest that anybody who is left reported.
+    /// It campaigns in a term above this one, the highest that any remaining peer reported.
     pub above: u64,
-    /// The last entry that anybody who is left knows to be committed: it must have that.
+    /// The last entry that any remaining peer knows to be committed. The leader must have it.
     pub committed: Position,
 }

@@ -1,26 +1,24 @@
-//! A region: its key range, its epoch, its members, and the raft configuration
-//! that follows from them.
+//! A region: its key range, its epoch, its members, and its raft configuration.
 //!
-//! Follows kvproto `metapb`. raft's configuration is never stored on its own:
-//! it is derived from the members' roles, as TiKV does it (`TV util.rs
-//! conf_state_from_region`).
+//! Follows kvproto `metapb`. raft's configuration is never stored: it is derived from the members'
+//! roles, as in TiKV (`TV util.rs conf_state_from_region`).
 
 use std::sync::Arc;
 
 use raft::eraftpb::ConfState;
 
-/// Identifies a store, for its lifetime.
+/// Identifies a store for its lifetime.
 pub type StoreId = u64;
-/// Identifies a region, for its lifetime.
+/// Identifies a region for its lifetime.
 pub type RegionId = u64;
-/// Identifies one replica of one region on one store; 0 is nobody.
+/// Identifies one replica of one region on one store; 0 is no peer.
 pub type PeerId = u64;
-/// A key, ordered bytewise. As the end of a range the empty key means "no end".
+/// A key; keys are ordered bytewise. As the end of a range, the empty key means no end.
 pub type Key = Arc<[u8]>;
 /// A value.
 pub type Value = Arc<[u8]>;
 
-/// How often the members (`conf_ver`) and the range (`version`) have changed.
+/// Counters of changes of the members (`conf_ver`) and of the range (`version`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Epoch {
     /// Raised by conf changes.
@@ -30,22 +28,22 @@ pub struct Epoch {
 }
 
 impl Epoch {
-    /// Either component is behind (`TV util.rs is_epoch_stale`).
+    /// Whether either part is lower (`TV util.rs is_epoch_stale`).
     pub fn is_stale_against(&self, other: &Epoch) -> bool {
         self.version < other.version || self.conf_ver < other.conf_ver
     }
 }
 
-/// What a member may do.
+/// A member's role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MemberRole {
-    /// Votes and is counted.
+    /// Votes and counts for the quorum.
     Voter,
     /// Receives the log only.
     Learner,
-    /// Joint: a voter of the new half only.
+    /// In a joint configuration, a voter of the incoming half only.
     IncomingVoter,
-    /// Joint: a voter of the old half, a learner of the new.
+    /// In a joint configuration, a voter of the outgoing half that becomes a learner.
     DemotingVoter,
 }
 
@@ -54,9 +52,9 @@ pub enum MemberRole {
 pub struct Member {
     /// The peer's id.
     pub id: PeerId,
-    /// The store that it lives on.
+    /// Its store.
     pub store: StoreId,
-    /// What it may do.
+    /// Its role.
     pub role: MemberRole,
 }
 
@@ -70,7 +68,7 @@ pub struct KeyRange {
 }
 
 impl KeyRange {
-    /// Every key there is.
+    /// The whole key space.
     pub fn whole() -> Self {
         let nowhere: Key = Arc::from([]);
         Self { start: nowhere.clone(), end: nowhere }
@@ -129,25 +127,25 @@ impl Region {
         KeyRange { start: self.start.clone(), end: self.end.clone() }
     }
 
-    /// Whether the region is between two configurations.
+    /// Whether the region has a joint configuration.
     pub fn is_joint(&self) -> bool {
         self.peers
             .iter()
             .any(|member| matches!(member.role, MemberRole::IncomingVoter | MemberRole::DemotingVoter))
     }
 
-    /// Whether the peer votes in either half.
+    /// Whether the peer is a voter of either half.
     pub fn is_voter(&self, id: PeerId) -> bool {
         self.member(id).is_some_and(|member| member.role != MemberRole::Learner)
     }
 
-    /// How many vote in either half.
+    /// The number of voters of either half.
     pub(crate) fn voter_count(&self) -> usize {
         self.peers.iter().filter(|member| member.role != MemberRole::Learner).count()
     }
 
-    /// The raft configuration of these members: both halves, or, for a store
-    /// that lacks `joint_needs_both_majorities`, their union.
+    /// The raft configuration of these members: both halves, or their union for a store without
+    /// `joint_needs_both_majorities`.
     pub(crate) fn conf_state(&self, both_halves: bool) -> ConfState {
         let mut state = ConfState::default();
         let joint = both_halves && self.is_joint();

@@ -1,4 +1,4 @@
-//! The region and data that a snapshot carries, and a received one that waits.
+//! The region and data of a snapshot, and a received snapshot that is not applied.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::proto::codec::{DecodeError, Reader, put_bytes, put_region, put_u64};
 use crate::proto::position::Position;
 use crate::proto::region::{Key, Region, Value};
 
-/// What a snapshot carries beside its position.
+/// The content of a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotBody {
     /// The region.
@@ -18,7 +18,7 @@ pub struct SnapshotBody {
 }
 
 impl SnapshotBody {
-    /// The raft snapshot of `region` and `data` as of `position`.
+    /// The raft snapshot of `region` and `data` at `position`.
     pub(crate) fn encode(
         position: Position,
         region: &Region,
@@ -40,10 +40,10 @@ impl SnapshotBody {
         snapshot
     }
 
-    /// Reads what a snapshot carries.
+    /// Decodes a snapshot's content.
     ///
     /// # Errors
-    /// Where the bytes are not what this crate writes.
+    /// If the bytes were not written by this crate.
     pub fn decode(snapshot: &eraftpb::Snapshot) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(&snapshot.data);
         let region = reader.region()?;
@@ -57,11 +57,11 @@ impl SnapshotBody {
     }
 }
 
-/// A received snapshot that waits to be applied.
+/// A received snapshot that is not applied.
 #[derive(Clone)]
 pub(crate) struct Staged {
-    /// What it stands for.
+    /// Its position.
     pub(crate) position: Position,
-    /// What it carries.
+    /// Its content.
     pub(crate) body: SnapshotBody,
 }

@@ -31,7 +31,7 @@ impl Clone for RaftRs {
 }
 
 impl RaftRs {
-    /// Everything of raft that can be looked at and decides what it does next.
+    /// Everything readable in raft that decides its next steps.
     fn innards_in_words(&self) -> String {
         let (raft, log) = (&self.node.raft, &self.node.raft.raft_log);
         let unstable = (&log.unstable.snapshot, &log.unstable.entries, log.unstable.entries_size);
@@ -60,7 +60,7 @@ impl RaftRs {
 
     fn copy_node(&self) -> RawNode<PeerStorage> {
         let (raft, storage) = (&self.node.raft, self.node.store());
-        // A peer without a region has no configuration: raft's own is handed over.
+        // A peer without a region has no configuration in its storage, so the copy gets raft's own.
         let mut begun_on = storage.clone();
         begun_on.record.state = PeerState::Uninitialised;
         let config = self.config.raft(raft.id, storage.applied);

@@ -1,4 +1,4 @@
-//! raft-rs reached into: rules undone, entries and votes that did not come its way.
+//! Access to raft-rs's internals: undone rules, and entries and votes from outside of the protocol.
 
 use std::collections::BTreeSet;
 
@@ -66,7 +66,7 @@ impl Innards for RaftRs {
     fn append_carried(&mut self, entries: &[Entry], commit: u64) -> bool {
         let raft = &mut self.node.raft;
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
-            // Everybody has them all, or the merge would not have been proposed so.
+            // Every replica has them all; otherwise the merge would carry them.
             let has_all = raft.raft_log.last_index() >= commit;
             if has_all {
                 raft.raft_log.commit_to(commit);
@@ -79,13 +79,13 @@ impl Innards for RaftRs {
             return false;
         }
         if last.term > raft.term {
-            // A leader's append would have brought the term with it.
+            // A leader's append would have set the term.
             raft.become_follower(last.term, raft::INVALID_ID);
         }
         raft.raft_log.maybe_append(before, term, commit, entries).is_some()
     }
 
-    /// The configuration is brought, member by member, to all voters of `target`.
+    /// Changes the configuration, member by member, until all voters of `target` are in it.
     fn take_union(&mut self, target: &ConfState) -> Result<(), ReplicaError> {
         let mut steps: Vec<ConfChangeV2> = Vec::new();
         let mut change = |kind, id| {
@@ -102,7 +102,7 @@ impl Innards for RaftRs {
             target.get_voters().iter().chain(target.get_learners()).copied().collect();
         let known: Vec<u64> = self.node.raft.prs().iter().map(|(id, _)| *id).collect();
         known.into_iter().filter(|id| !members.contains(id)).for_each(|id| change(RemoveNode, id));
-        // Only the last of them may commit anything.
+        // Only the last change may commit entries.
         let role = self.node.raft.state;
         let last = steps.len().saturating_sub(1);
         for (at, change) in steps.iter().enumerate() {

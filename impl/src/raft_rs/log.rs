@@ -1,7 +1,7 @@
-//! A peer's log in memory: what was truncated, the entries behind it, and what
-//! each entry says, decoded once.
+//! A peer's log in memory: the last truncated position, the entries after it, and the decoded
+//! content of each.
 //!
-//! Leaves out what raft has not handed over yet (its unstable entries).
+//! Left out: raft's unstable entries, which it has not handed over yet.
 
 use raft::eraftpb::Entry;
 
@@ -17,28 +17,28 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// The log behind `truncated`.
+    /// The log after `truncated`.
     pub(crate) fn new(truncated: Position, entries: Vec<Entry>) -> Self {
         let payloads = entries.iter().map(Payload::of).collect();
         Self { truncated, entries, payloads }
     }
 
-    /// The last discarded entry.
+    /// The last truncated entry.
     pub(crate) fn truncated(&self) -> Position {
         self.truncated
     }
 
-    /// The index of the last entry, discarded or not.
+    /// The index of the last entry, truncated or not.
     pub(crate) fn last_index(&self) -> u64 {
         self.truncated.index + self.entries.len() as u64
     }
 
-    /// The entries with what they say.
+    /// The entries with their content.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&Entry, &Payload)> {
         self.entries.iter().zip(&self.payloads)
     }
 
-    /// The term of the entry at `index`, the last discarded one's included.
+    /// The term of the entry at `index`, including the last truncated one.
     pub(crate) fn term(&self, index: u64) -> Option<u64> {
         if index == self.truncated.index {
             return Some(self.truncated.term);
@@ -46,18 +46,18 @@ impl Log {
         self.at(index).map(|at| self.entries[at].term)
     }
 
-    /// What the entry at `index` says.
+    /// The content of the entry at `index`.
     pub(crate) fn payload(&self, index: u64) -> Option<&Payload> {
         self.at(index).map(|at| &self.payloads[at])
     }
 
-    /// The entries from `low` to before `high`, which must be there.
+    /// The entries from `low` to before `high`, which must exist.
     pub(crate) fn slice(&self, low: u64, high: u64) -> &[Entry] {
         let first = self.truncated.index + 1;
         &self.entries[low.wrapping_sub(first) as usize..high.wrapping_sub(first) as usize]
     }
 
-    /// Writes entries, and discards all from the first one's index on.
+    /// Appends entries, after discarding all from the first one's index on.
     pub(crate) fn append(&mut self, entries: &[Entry]) {
         let Some(first) = entries.first() else { return };
         assert!(
@@ -74,7 +74,7 @@ impl Log {
         self.entries.extend_from_slice(entries);
     }
 
-    /// Discards everything up to and including `index`, which must be there.
+    /// Truncates the log up to and including `index`, which must exist.
     pub(crate) fn compact(&mut self, index: u64) {
         let term = self.term(index).expect("only what is there is compacted");
         let gone = (index - self.truncated.index) as usize;

@@ -1,13 +1,13 @@
-//! raft-rs as a replica: the first implementation of the seam, and its default.
+//! raft-rs as a [`Replica`](crate::Replica): the default implementation of the trait.
 //!
-//! Readies are handled in the synchronous way: entries are appended to the storage and
-//! the Ready is advanced when it is handed over, for what surrounds it writes before
-//! it sends. A Ready with a snapshot is kept until that is in the storage.
+//! Readies are handled synchronously. Entries are appended to the storage and the Ready is advanced
+//! when it is handed over, because the store writes before it sends. A Ready with a snapshot is
+//! kept until the snapshot is in the storage.
 //!
-//! A leader that sends early (`Config::early_appends`) has its Readies advanced in the asynchronous
-//! way: until they are persisted raft-rs neither counts their entries nor lets them take effect.
-//! A follower's are not, for nothing of a follower leaves early; so whoever begins to lead
-//! has nothing under way, as raft-rs wants it (`raft.rs become_leader`).
+//! With `Config::early_appends`, a leader's Readies are advanced asynchronously: until they are
+//! persisted, raft-rs neither counts their entries nor applies them. A follower's Readies are
+//! advanced synchronously, because no message of a follower leaves early. So a new leader has no
+//! unpersisted Ready, as raft-rs requires (`raft.rs become_leader`).
 
 mod copy;
 mod innards;
@@ -29,9 +29,9 @@ use crate::raft_rs::replica::{AppendLimit, Innards, Ready, Replica};
 /// raft-rs's `RawNode` on a peer's storage.
 pub struct RaftRs {
     node: RawNode<PeerStorage>,
-    /// The Ready that hands a snapshot over, to be advanced when that is applied.
+    /// The Ready with a snapshot, to be advanced when the snapshot is applied.
     staged: Option<raft::Ready>,
-    /// The last Ready that was advanced in the asynchronous way.
+    /// The number of the last Ready that was advanced asynchronously.
     handed_over: u64,
     config: Config,
 }
@@ -227,8 +227,8 @@ impl Replica for RaftRs {
     }
 
     fn beat(&mut self, to: PeerId) {
-        // raft-rs would answer the answer with what the receiver lacks, a snapshot among
-        // it; that belongs to a round of its own, and was not sent.
+        // raft-rs would answer this response with what the receiver lacks, for example a snapshot.
+        // That belongs to a later round.
         let raft = &mut self.node.raft;
         let next = raft.raft_log.last_index() + 1;
         let progress = raft.mut_prs().get_mut(to).expect("was looked up");

@@ -1,10 +1,8 @@
 //! What one peer has persisted, as raft reads it.
 //!
-//! One owner for log, hard state, applied index, region and data, inside the
-//! `RawNode`, so a snapshot that raft asks for in the middle of a step is of
-//! one point in time. What changes here is noted and written by the peer in
-//! its one batch. Follows raft-rs `storage.rs` for the errors that raft
-//! expects.
+//! One struct inside the `RawNode` owns log, hard state, applied index, region and data. So a
+//! snapshot that raft requests during a step is consistent. The peer writes all changes of a step
+//! in its one batch. Follows raft-rs `storage.rs` for the errors that raft expects.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +16,8 @@ use crate::proto::snapshot::SnapshotBody;
 use crate::raft_rs::log::Log;
 use crate::storage::engine::{ApplyState, HardState, PeerRecord, PeerState, Persisted};
 
-/// One peer's persistent state: its log, hard state, region and data. A raft library
-/// reads it as a [`raft::Storage`]; its parts are the peer's.
+/// One peer's persistent state: its log, hard state, region and data. A raft library reads it as a
+/// [`raft::Storage`].
 #[derive(Clone, Debug)]
 pub struct PeerStorage {
     pub(crate) record: PeerRecord,
@@ -27,16 +25,16 @@ pub struct PeerStorage {
     pub(crate) applied: u64,
     pub(crate) log: Log,
     pub(crate) data: BTreeMap<Key, Value>,
-    /// Raised by every change of any of it.
+    /// Increases with every change.
     pub(crate) revision: u64,
-    /// Whether the log knows where it begins (row 27).
+    /// Whether the log checks its bounds (row 27).
     pub(crate) bounds_checked: bool,
-    /// Whether raft knows both halves of a joint configuration, not their union.
+    /// Whether raft gets both halves of a joint configuration, instead of their union.
     pub(crate) both_halves: bool,
 }
 
 impl PeerStorage {
-    /// What was loaded from an engine.
+    /// The state that was loaded from an engine.
     pub(crate) fn new(persisted: Persisted, bounds_checked: bool, both_halves: bool) -> Self {
         Self {
             record: persisted.record,
@@ -50,37 +48,37 @@ impl PeerStorage {
         }
     }
 
-    /// The last index that took effect.
+    /// The applied index.
     pub fn applied(&self) -> u64 {
         self.applied
     }
 
-    /// The term of the entry at `index`, the last discarded one's included.
+    /// The term of the entry at `index`, including the last truncated one.
     pub fn term_of(&self, index: u64) -> Option<u64> {
         self.log.term(index)
     }
 
-    /// The last discarded entry.
+    /// The last truncated entry.
     pub fn truncated(&self) -> Position {
         self.log.truncated()
     }
 
-    /// The last entry, the last discarded one's place where there is none.
+    /// The last entry; the last truncated one if there is no other.
     pub fn log_end(&self) -> Position {
         let index = self.log.last_index();
         Position { index, term: self.log.term(index).unwrap_or_default() }
     }
 
-    /// Writes entries, and discards all from the first one's index on.
+    /// Appends entries, after discarding all from the first one's index on.
     ///
     /// # Panics
-    /// Where they do not join the log.
+    /// If they leave a gap after the log.
     pub fn append(&mut self, entries: &[Entry]) {
         self.log.append(entries);
         self.revision += 1;
     }
 
-    /// The entries with what they say.
+    /// The entries with their content.
     pub fn entries_and_payloads(&self) -> impl ExactSizeIterator<Item = (&Entry, &Payload)> {
         self.log.iter()
     }
@@ -90,22 +88,22 @@ impl PeerStorage {
         self.hard
     }
 
-    /// The configuration as of the applied index; nobody of who knows none.
+    /// The configuration at the applied index; empty if the peer is uninitialised.
     pub fn conf_state(&self) -> ConfState {
         if self.is_initialized() { self.region().conf_state(self.both_halves) } else { ConfState::default() }
     }
 
-    /// The region as of the applied index.
+    /// The region at the applied index.
     pub fn region(&self) -> &Region {
         &self.record.region
     }
 
-    /// Whether it knows its region.
+    /// Whether the peer is initialised.
     pub(crate) fn is_initialized(&self) -> bool {
         matches!(self.record.state, PeerState::Normal | PeerState::Merging)
     }
 
-    /// Whether its region waits to be taken in by another.
+    /// Whether its region has a prepared merge.
     pub(crate) fn is_merging(&self) -> bool {
         self.record.state == PeerState::Merging
     }
@@ -118,7 +116,7 @@ impl PeerStorage {
         }
     }
 
-    /// Applied and truncated, as they are written.
+    /// The applied index and the truncated position, as they are written.
     pub(crate) fn apply_state(&self) -> ApplyState {
         ApplyState { applied: self.applied, truncated: self.log.truncated() }
     }
@@ -172,8 +170,8 @@ impl raft::Storage for PeerStorage {
     }
 
     fn snapshot(&self, request_index: u64, _to: u64) -> raft::Result<eraftpb::Snapshot> {
-        // A merging region is of no use to anybody new, and no member needs one:
-        // the log gap is checked before (TiKV takes none either).
+        // A new member has no use for a snapshot of a merging region, and no present member needs
+        // one: the log gap is checked before (TiKV makes none either).
         if self.applied < request_index || self.is_merging() {
             return storage_error(StorageError::SnapshotTemporarilyUnavailable);
         }

@@ -38,58 +38,57 @@ use crate::raft_rs::raft_storage::PeerStorage;
 /// What a replica hands over to be persisted and sent (raft-rs `Ready`).
 #[derive(Debug, Default)]
 pub struct Ready {
-    /// A snapshot was received. Until [`Replica::take_snapshot`] the replica takes
-    /// nothing else in, and the rest of this is empty.
+    /// A received snapshot. Until [`Replica::take_snapshot`] the replica takes no other input, and
+    /// the other fields are empty.
     pub snapshot: Option<Position>,
-    /// Entries that the replica has appended to its storage already.
+    /// New entries. The replica has appended them to its storage already.
     pub entries: Vec<Entry>,
-    /// The contexts of the reads that a quorum has acknowledged.
+    /// The contexts of the reads that a quorum has confirmed.
     pub reads: Vec<Vec<u8>>,
-    /// What need not wait for the rest to be persisted: only a replica whose
-    /// [`handed_over`](Replica::handed_over) counts has any.
+    /// Messages that may be sent before the rest is persisted. Only a replica that implements
+    /// [`handed_over`](Replica::handed_over) has any.
     pub early: Vec<Message>,
-    /// What is to be sent once the rest is persisted.
+    /// Messages to send once the rest is persisted.
     pub messages: Vec<Message>,
 }
 
-/// How much one append carries.
+/// How many entries one append carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AppendLimit {
     /// One entry, if there is one.
     One,
-    /// All there are.
+    /// All entries.
     All,
 }
 
-/// One replica of one region's log, as a peer sees its raft library.
+/// One replica of one region's log: what a peer uses of its raft library.
 ///
-/// Nothing takes effect by itself: the replica says what is committed, the peer applies
-/// it and says so by [`applied_to`](Replica::applied_to) and
-/// [`apply_change`](Replica::apply_change).
+/// A replica applies nothing by itself. It says what is committed; the peer applies it and calls
+/// [`applied_to`](Replica::applied_to) and [`apply_change`](Replica::apply_change).
 ///
-/// A replica that finds itself broken unwinds, as raft-rs does, and what drives it
-/// reports the step. An error is the library's own message.
+/// A replica that finds an error in itself panics, as raft-rs does, and the caller reports the
+/// step. Errors have the library's own message.
 pub trait Replica: Clone {
-    /// What makes the replicas of one store: a connection, or nothing.
+    /// Makes the replicas of one store: a connection, or `()`.
     type Maker: Clone;
 
-    /// Whether [`innards`](Replica::innards) are there.
+    /// Whether [`innards`](Replica::innards) returns something.
     const HAS_INNARDS: bool;
 
-    /// What the implementation is called where it differs from the model.
+    /// The implementation's name in a divergence.
     fn name(_: &Self::Maker) -> Cow<'static, str> {
         Cow::Borrowed("impl")
     }
 
-    /// Whether a replica can be copied as it runs.
+    /// Whether a running replica can be cloned.
     fn can_be_copied(_: &Self::Maker) -> bool {
         true
     }
 
-    /// A follower on what was persisted.
+    /// Opens a follower on its persisted state.
     ///
     /// # Errors
-    /// Where the library does not take what is in the storage.
+    /// If the library does not accept the storage.
     fn open(
         maker: &Self::Maker,
         config: &Config,
@@ -97,22 +96,22 @@ pub trait Replica: Clone {
         storage: PeerStorage,
     ) -> Result<Self, ReplicaError>;
 
-    /// What is persisted.
+    /// The persisted state.
     fn storage(&self) -> &PeerStorage;
 
-    /// The same, for the peer to apply entries to.
+    /// The persisted state, for the peer to apply entries to.
     fn storage_mut(&mut self) -> &mut PeerStorage;
 
     /// Its term.
     fn term(&self) -> u64;
 
-    /// Whom it voted for in its term; 0 for nobody.
+    /// The peer that it voted for in its term; 0 for none.
     fn vote(&self) -> PeerId;
 
-    /// What it is in its term.
+    /// Its role.
     fn role(&self) -> StateRole;
 
-    /// Whom it takes for the leader; 0 for nobody.
+    /// The leader that it knows; 0 for none.
     fn leader(&self) -> PeerId;
 
     /// The last entry that it knows to be committed.
@@ -124,43 +123,42 @@ pub trait Replica: Clone {
     /// Whether it is a voter of its configuration and may campaign.
     fn is_promotable(&self) -> bool;
 
-    /// To whom it hands over.
+    /// The transferee of a leader.
     fn lead_transferee(&self) -> Option<PeerId>;
 
-    /// Up to here a leader may have a conf change under way.
+    /// A leader may have a pending conf change up to this index.
     fn pending_conf_index(&self) -> u64;
 
     /// The votes that a candidate has, as (voter, granted).
     fn votes(&self) -> impl ExactSizeIterator<Item = (PeerId, bool)>;
 
-    /// How far each member's log is known to match, as (member, index).
+    /// The matched index of each member, as (member, index).
     fn matched(&self) -> impl ExactSizeIterator<Item = (PeerId, u64)>;
 
-    /// How far that member's log is known to match; `None` of who is no member of
-    /// the configuration in force.
+    /// The matched index of a member; `None` if it is not in the current configuration.
     fn matched_by(&self, id: PeerId) -> Option<u64>;
 
-    /// The commit index that each member is known to have, as (member, index). Only
-    /// merges ask.
+    /// The commit index that each member is known to have, as (member, index). Only merges use it.
     fn known_commits(&self) -> impl ExactSizeIterator<Item = (PeerId, u64)>;
 
-    /// The commit indexes of the other replicas are forgotten.
+    /// Forgets the commit indexes of the other replicas.
     fn forget_known_commits(&mut self);
 
-    /// Who has acknowledged the read of that context; `None` once it is answered or lost.
+    /// The members that have confirmed the read with this context; `None` once it is answered or
+    /// lost.
     fn read_acks(&self, context: &[u8]) -> Option<impl ExactSizeIterator<Item = PeerId>>;
 
-    /// Whether an entry of its own term is committed. Only then may a leader answer reads.
+    /// Whether an entry of its own term is committed. A leader may serve reads only then.
     fn has_committed_in_term(&self) -> bool {
         self.term_of(self.commit().index) == Some(self.term())
     }
 
-    /// Whether it has applied up to an entry of its own term.
+    /// Whether it has applied an entry of its own term.
     fn has_applied_in_term(&self) -> bool {
         self.term_of(self.storage().applied()) == Some(self.term())
     }
 
-    /// The term of the entry at `index` of what is persisted.
+    /// The term of the persisted entry at `index`.
     fn term_of(&self, index: u64) -> Option<u64> {
         self.storage().term_of(index)
     }
@@ -168,140 +166,137 @@ pub trait Replica: Clone {
     /// One tick of the clock.
     fn tick(&mut self);
 
-    /// Its election timeout, as was drawn for its term and role.
+    /// Sets its election timeout in ticks for the present term and role.
     fn set_election_tick(&mut self, _ticks: usize) {}
 
-    /// Asks for votes. A committed conf change that is not applied keeps it from that,
-    /// without an error.
+    /// Campaigns. Does nothing, without an error, if a committed conf change is not applied.
     ///
     /// # Errors
-    /// Where the replica is broken.
+    /// If the replica is broken.
     fn campaign(&mut self) -> Result<(), ReplicaError>;
 
     /// Takes a message.
     ///
     /// # Errors
-    /// Where the replica is broken.
+    /// If the replica is broken.
     fn step(&mut self, message: Message) -> Result<(), ReplicaError>;
 
-    /// A leader appends `data`.
+    /// Appends `data` as the leader.
     ///
     /// # Errors
-    /// Where it is dropped: what a library refuses was checked before.
+    /// If the library drops it. The caller has checked its known reasons.
     fn propose(&mut self, data: Vec<u8>) -> Result<(), ReplicaError>;
 
-    /// A leader appends a conf change, with `data` as its context.
+    /// Appends a conf change as the leader, with `data` as its context.
     ///
     /// # Errors
     /// As [`propose`](Replica::propose).
     fn propose_change(&mut self, data: Vec<u8>, change: RaftChange) -> Result<(), ReplicaError>;
 
-    /// A committed conf change takes effect.
+    /// Applies a committed conf change.
     ///
     /// # Errors
-    /// Where it does not fit the configuration.
+    /// If it does not fit the configuration.
     fn apply_change(&mut self, change: &RaftChange) -> Result<(), ReplicaError>;
 
-    /// Entries up to `index` took effect.
+    /// Entries up to `index` are applied.
     fn applied_to(&mut self, index: u64);
 
-    /// The storage has discarded entries up to `index`.
+    /// The storage is truncated up to `index`.
     fn compacted_to(&mut self, index: u64);
 
-    /// The snapshot that waited is in the storage; what is to be sent for it.
+    /// The pending snapshot is in the storage. Returns the messages to send.
     fn take_snapshot(&mut self) -> Vec<Message>;
 
-    /// A leader hands over to `to`.
+    /// Transfers leadership to `to`.
     fn transfer_leader(&mut self, to: PeerId);
 
-    /// A leader asks whether it still leads.
+    /// Starts a ReadIndex request.
     fn read_index(&mut self, context: Vec<u8>);
 
-    /// The read of that context is asked for no more.
+    /// Drops the read with this context.
     fn forget_read(&mut self, context: &[u8]);
 
-    /// Becomes a follower of nobody in `term`.
+    /// Becomes a follower without a leader in `term`.
     fn follow(&mut self, term: u64);
 
-    /// What became of a snapshot that was sent.
+    /// Reports whether a sent snapshot arrived.
     fn snapshot_sent(&mut self, to: PeerId, arrived: bool);
 
-    /// Simulator only: takes the log of `to` for known up to before `next`, and sends
-    /// what comes next.
+    /// Simulator only: sets the progress of `to` to match before `next`, and sends what follows.
     fn probe(&mut self, to: PeerId, next: u64, limit: AppendLimit);
 
-    /// Simulator only: sends heartbeats that know the log of `to` for whole.
+    /// Simulator only: sends heartbeats, with the progress of `to` at the log's end.
     fn beat(&mut self, to: PeerId);
 
-    /// What is to be persisted and sent, if anything is. `Some` until all was handed over.
+    /// What must be persisted and sent. The caller repeats this until it returns `None`.
     fn next_ready(&mut self) -> Option<Ready>;
 
     /// The number of the last [`Ready`] whose persistence it waits for.
     ///
-    /// 0 for a replica that takes for persisted whatever it hands over. That is sound
-    /// because nothing leaves before it is, and needs no more than this default.
+    /// The default, 0, is for a replica that treats everything as persisted once it is handed over.
+    /// That is sound because nothing is sent before it is persisted.
     fn handed_over(&self) -> u64 {
         0
     }
 
-    /// All that was handed over up to that number is persisted.
+    /// Everything handed over up to that number is persisted.
     fn persisted(&mut self, _number: u64) {}
 
-    /// How far the log may take effect, if it is committed.
+    /// The last index that may be applied if it is committed.
     fn persisted_index(&self) -> u64 {
         u64::MAX
     }
 
-    /// The library's inside, where it can be reached into.
+    /// Access to the library's internals, if it gives any.
     fn innards(&mut self) -> Option<&mut dyn Innards>;
 }
 
-/// What no library offers: rules undone from outside, entries appended behind its back.
+/// What no library offers: rules undone from outside, and entries appended outside of the protocol.
 pub trait Innards {
-    /// Says to whom it hands over.
+    /// Sets the transferee without a transfer.
     fn set_lead_transferee(&mut self, to: Option<PeerId>);
 
-    /// Forgets whom it voted for.
+    /// Forgets its vote.
     fn forget_vote(&mut self);
 
-    /// Forgets that a conf change may be under way.
+    /// Forgets that a conf change may be pending.
     fn forget_pending_change(&mut self);
 
-    /// Campaigns whatever waits to be applied.
+    /// Campaigns even if a conf change is not applied.
     fn campaign_unapplied(&mut self, transfer: bool);
 
-    /// Commits what a quorum has, of whatever term.
+    /// Commits what a quorum has, in any term.
     fn commit_any_term(&mut self);
 
-    /// Commits what all of `left` have, if its last entry is of the own term.
+    /// Commits what all of `left` have, if its last entry is of the leader's own term.
     fn commit_by_force(&mut self, left: &[PeerId]);
 
-    /// Whether `ids` are a quorum of the configuration in force.
+    /// Whether `ids` are a quorum of the current configuration.
     fn has_quorum(&self, ids: &[PeerId]) -> bool;
 
-    /// Takes a vote of `from` that was not given.
+    /// Counts a vote of `from` that was not granted.
     ///
     /// # Errors
-    /// Where raft refuses it.
+    /// If raft returns one.
     fn make_up_vote(&mut self, from: PeerId) -> Result<(), ReplicaError>;
 
-    /// Puts back entries behind one that conflicted, if they were cut off.
+    /// Puts back entries after a conflicting one, if they were cut off.
     fn keep_behind(&mut self, behind: &[Entry]);
 
-    /// Appends entries that came by another way, and commits up to `commit`; whether
-    /// the log has all that then.
+    /// Appends entries that did not come from a leader and commits up to `commit`; returns whether
+    /// the log then has all of them.
     fn append_carried(&mut self, entries: &[Entry], commit: u64) -> bool;
 
-    /// Counts over all voters of `target`, as if it were not joint.
+    /// Counts over all voters of `target` as one simple configuration.
     ///
     /// # Errors
-    /// Where raft refuses a change on the way.
+    /// If raft refuses a change.
     fn take_union(&mut self, target: &ConfState) -> Result<(), ReplicaError>;
 
-    /// Begins afresh on its own storage, as a restart would, with nothing in it
-    /// for a while.
+    /// Starts again on its own storage, as after a restart. Its volatile state is empty then.
     ///
     /// # Errors
-    /// Where raft does not take what is in the storage.
+    /// If raft does not accept the storage.
     fn begin_again(&mut self) -> Result<(), ReplicaError>;
 }

@@ -1,11 +1,10 @@
-//! What a store keeps on disk, and the trait by which it keeps it.
+//! What a store persists, and the trait of its engine.
 //!
-//! One batch a step covers all that the step changed: hard state, entries,
-//! apply state, the peer's record and its data, so a crash can part none of
-//! them (the catalogue's row 14: an applied index older than the region it
-//! belongs to). A batch is durable once `sync` returns, not before; one that
-//! raises commit indexes alone may wait for the next ([`Write::Commit`]). Leaves out
-//! how bytes are laid out: that is the engine's own business.
+//! One batch for each step covers everything that the step changed: hard state, entries, apply
+//! state, the peer's record and its data. So a crash cannot separate them (row 14: an applied index
+//! older than the region). A batch is durable once `sync` returns. A batch that only raises commit
+//! indexes may wait for the next sync ([`Write::Commit`]). Left out: the layout of bytes, which
+//! each engine decides.
 
 use std::collections::BTreeMap;
 
@@ -16,74 +15,74 @@ use crate::proto::merge::MergeState;
 use crate::proto::position::Position;
 use crate::proto::region::{Epoch, Key, KeyRange, Member, PeerId, Region, RegionId, Value};
 
-/// What raft may not forget.
+/// What raft must persist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct HardState {
     /// The term.
     pub term: u64,
-    /// Whom the peer voted for in it; 0 for nobody.
+    /// The peer that it voted for in this term; 0 for none.
     pub vote: PeerId,
     /// The last index known to be committed.
     pub commit: u64,
 }
 
-/// How far the log took effect, and where it begins (kvproto `RaftApplyState`).
+/// The applied index and the beginning of the log (kvproto `RaftApplyState`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ApplyState {
-    /// The last index that took effect.
+    /// The applied index.
     pub applied: u64,
-    /// The last discarded entry.
+    /// The last truncated entry.
     pub truncated: Position,
 }
 
-/// Where a peer stands in its life.
+/// The life-cycle state of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PeerState {
-    /// Created by a message; it knows neither range nor members.
+    /// Created by a message; it has neither a range nor members.
     Uninitialised,
     /// It has a region.
     Normal,
-    /// It has a region, which waits to be taken in by another.
+    /// It has a region with a prepared merge.
     Merging,
     /// It was removed.
     Tombstone,
 }
 
-/// Who sent the message that created a peer, and knew that it is a member.
+/// The sender of the message that created a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Creator {
-    /// The sender.
+    /// The sender as a member.
     pub member: Member,
-    /// The sender's epoch.
+    /// The sender's region epoch.
     pub epoch: Epoch,
 }
 
-/// Who a peer is (kvproto `RegionLocalState`).
+/// The record of a peer (kvproto `RegionLocalState`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerRecord {
     /// Its id.
     pub id: PeerId,
-    /// Where it stands in its life.
+    /// Its life-cycle state.
     pub state: PeerState,
-    /// The region as of the applied index; of a tombstone, as of its removal.
+    /// The region at the applied index; for a tombstone, at its removal.
     pub region: Region,
-    /// Of an uninitialised peer: a tombstone stood in its place.
+    /// For an uninitialised peer, whether it replaced a tombstone.
     pub replaces_tombstone: bool,
-    /// Of an uninitialised peer: by whose message it is there (TiKV `create_by_peer`,
-    /// which a restart forgets with the peer).
+    /// For an uninitialised peer, the sender of the message that created it (TiKV `create_by_peer`,
+    /// which a restart loses together with the peer).
     pub created_by: Option<Creator>,
-    /// Of a merging peer: into what and since when. Of a tombstone: what took
-    /// it in, if a merge did.
+    /// For a merging peer, its merge. For a tombstone, the target that it was merged into, if it
+    /// was.
     pub merge: Option<Box<MergeState>>,
-    /// From which epoch on the peer has followed its region entry by entry: that
-    /// of its last snapshot; `None` for all of them, since its first. Of a tombstone by a
-    /// merge the same, or beyond its own epoch where it did not see its region's end.
+    /// The epoch from which on the peer has applied every entry of its region: that of its last
+    /// snapshot; `None` if it has applied all. For a tombstone of a merge the same, or an epoch
+    /// beyond its own if it did not apply the end of its region.
     pub log_since: Option<Epoch>,
 }
 
 impl PeerRecord {
-    /// Since when a peer that a merge ends has seen all that became of its region. Who had
-    /// not given the region up did not see that, and is a witness of nothing.
+    /// The epoch from which on a peer that a merge destroys has applied every entry of its region.
+    /// A peer that had not applied `PrepareMerge` cannot know what followed.
     pub(crate) fn witnessed_since(&self) -> Option<Epoch> {
         let Epoch { conf_ver, version } = self.region.epoch;
         match self.state {
@@ -92,7 +91,7 @@ impl PeerRecord {
         }
     }
 
-    /// A peer of `region` as of now.
+    /// A new peer of `region`.
     pub fn new(id: PeerId, state: PeerState, region: Region) -> Self {
         Self { id, state, region, replaces_tombstone: false, created_by: None, merge: None, log_since: None }
     }
@@ -105,25 +104,25 @@ pub enum Write {
     Record(PeerRecord),
     /// Replaces the hard state.
     HardState(RegionId, HardState),
-    /// Raises the commit index of the hard state, and nothing else of it: raft-rs
-    /// does not ask for a sync (`Ready::must_sync`).
+    /// Raises the commit index of the hard state and changes nothing else. raft-rs needs no sync
+    /// for it (`Ready::must_sync`).
     Commit(RegionId, u64),
-    /// Replaces the apply state, and discards the entries that it says are truncated.
+    /// Replaces the apply state, and truncates the log accordingly.
     ApplyState(RegionId, ApplyState),
-    /// Writes entries, and discards all from the first one's index on.
+    /// Appends entries, after discarding all from the first one's index on.
     Append(RegionId, Vec<Entry>),
     /// Writes a value.
     Put(RegionId, Key, Value),
-    /// Removes a value.
+    /// Deletes a value.
     Delete(RegionId, Key),
-    /// Discards the data outside the range.
+    /// Deletes the data outside of the range.
     Keep(RegionId, KeyRange),
-    /// Discards hard state, log, apply state and data; the record stays.
+    /// Deletes hard state, log, apply state and data; the record stays.
     Clear(RegionId),
 }
 
 impl Write {
-    /// Whose it is.
+    /// The region that it belongs to.
     pub fn region(&self) -> RegionId {
         match self {
             Write::Record(record) => record.region.id,
@@ -139,23 +138,23 @@ impl Write {
     }
 }
 
-/// All that is kept of one region.
+/// Everything persisted of one region.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Persisted {
-    /// Who the peer is.
+    /// The peer's record.
     pub record: PeerRecord,
     /// The hard state.
     pub hard_state: HardState,
     /// The apply state.
     pub apply_state: ApplyState,
-    /// The entries behind what is truncated.
+    /// The entries after the truncated position.
     pub entries: Vec<Entry>,
     /// The data.
     pub data: BTreeMap<Key, Value>,
 }
 
 impl Persisted {
-    /// A peer of which nothing but its record is known.
+    /// A peer with nothing but its record.
     pub fn new(record: PeerRecord) -> Self {
         Self {
             record,
@@ -166,7 +165,7 @@ impl Persisted {
         }
     }
 
-    /// Takes one write; `write` must be of this region.
+    /// Applies one write, which must be of this region.
     fn take(&mut self, write: Write) {
         match write {
             Write::Record(record) => self.record = record,
@@ -201,35 +200,34 @@ impl Persisted {
     }
 }
 
-/// Where a store keeps what must survive.
+/// Where a store persists its state.
 pub trait Engine {
-    /// Takes the batch as one: all of it or nothing survives a crash.
+    /// Writes the batch atomically: after a crash all of it or nothing is there.
     ///
     /// # Errors
-    /// Where the engine cannot write; nothing of the batch may survive then.
+    /// If the engine cannot write; then nothing of the batch may survive.
     fn write(&mut self, batch: Vec<Write>) -> Result<(), EngineError>;
 
     /// Makes everything written so far durable.
     ///
     /// # Errors
-    /// Where the engine cannot; what was written may be gone then.
+    /// If the engine cannot sync; what was written may be lost then.
     fn sync(&mut self) -> Result<(), EngineError>;
 
-    /// The regions of which anything is kept, in order.
+    /// The regions with persisted state, in order.
     ///
     /// # Errors
-    /// Where the engine cannot read.
+    /// If the engine cannot read.
     fn regions(&self) -> Result<Vec<RegionId>, EngineError>;
 
-    /// What is kept of a region: a copy as of now.
+    /// The persisted state of a region, as a copy.
     ///
     /// # Errors
-    /// Where the engine cannot read.
+    /// If the engine cannot read.
     fn load(&self, region: RegionId) -> Result<Option<Persisted>, EngineError>;
 }
 
-/// An engine in memory, for simulation: it can be copied, and it can lose
-/// what was not synced.
+/// An engine in memory, for simulation. It can be copied, and it can lose what was not synced.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MemoryEngine {
     synced: BTreeMap<RegionId, Persisted>,
@@ -237,17 +235,17 @@ pub struct MemoryEngine {
 }
 
 impl MemoryEngine {
-    /// An empty disk.
+    /// An empty engine.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What would be left of a region if the machine failed now.
+    /// What a power failure would leave of a region now.
     pub fn synced(&self, region: RegionId) -> Option<&Persisted> {
         self.synced.get(&region)
     }
 
-    /// The machine fails: what was not synced is gone.
+    /// Loses what was not synced, as a power failure does.
     pub fn lose_unsynced(&mut self) {
         self.unsynced.clear();
     }

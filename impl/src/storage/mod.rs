@@ -1,4 +1,4 @@
-//! What a store keeps on disk: the trait of an engine, one in memory and one in a file.
+//! What a store persists: the engine trait, an engine in memory, and one in a file.
 
 pub(crate) mod engine;
 pub(crate) mod redb_engine;

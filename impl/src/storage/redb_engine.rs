@@ -1,12 +1,12 @@
-//! A durable engine: one file of redb, an embedded store in pure Rust with atomic commits.
+//! A durable engine in one file of redb, an embedded database in pure Rust with atomic commits.
 //!
-//! A batch is one transaction over log, hard state, apply state, region and data; `sync` makes
-//! all batches so far durable by one more, whatever region they are of, so that a store with
-//! many regions pays for one. A file has one owner: a second is refused. A file that is damaged
-//! or was written by a newer program is refused and named before anything of it is
-//! changed: all pages are checked against their checksums on a copy-on-write view of it
-//! (`overlay.rs`). That takes as long as reading the file twice, once a start. Leaves out what
-//! redb's checksums cannot see, and giving space back to the file system.
+//! A batch is one transaction over log, hard state, apply state, region and data. `sync` makes all
+//! batches so far durable with one more transaction, for all regions together. Only one process can
+//! open a file. A file that is damaged, or written by a newer version, is refused with an error
+//! that names it, and stays unchanged: all pages are checked against their checksums on a
+//! copy-on-write view of the file (`overlay.rs`). This check takes as long as reading the file
+//! twice, once at each start. Left out: damage that redb's checksums cannot detect, and returning
+//! space to the file system.
 
 mod overlay;
 mod record;
@@ -41,7 +41,7 @@ const ENTRIES: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("en
 /// By region and key.
 const DATA: TableDefinition<'_, (u64, &[u8]), &[u8]> = TableDefinition::new("data");
 
-/// The layout above, and that of records.
+/// The version of the tables and of the records' encoding.
 const FORMAT: u64 = 1;
 
 /// An engine on a file.
@@ -51,11 +51,11 @@ pub struct RedbEngine {
 }
 
 impl RedbEngine {
-    /// Opens the file at `path`, or makes one.
+    /// Opens the file at `path`, or creates it.
     ///
     /// # Errors
-    /// Where another process (or this one) has it open, where it is damaged or of a newer
-    /// format, or where the file system refuses. A file that is refused is as it was.
+    /// If the file is open already, here or in another process, if it is damaged or has a
+    /// newer format, or if the file system fails. A refused file is unchanged.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, EngineError> {
         let path = path.as_ref();
         let refused = |reason: String| EngineError { what: "open its file", reason };
@@ -66,12 +66,12 @@ impl RedbEngine {
         }
     }
 
-    /// Opens what `backend` holds, or makes a store's file there if it is empty: for a
-    /// disk that a test makes fail, or one that is no file.
+    /// Opens the data in `backend`, or creates an empty store there. This is for tests with a
+    /// failing disk, and for storage that is not a file.
     ///
     /// # Errors
-    /// Where what it holds is damaged or of a newer format, or where it fails. redb may have
-    /// repaired what is refused: no overlay is in between, as there is in [`open`](RedbEngine::open).
+    /// If the data is damaged or has a newer format, or if the backend fails. Unlike in
+    /// [`open`](RedbEngine::open) there is no overlay, so redb may have repaired refused data.
     pub fn open_on(backend: impl StorageBackend) -> Result<Self, EngineError> {
         let refused = |reason: String| EngineError { what: "open its file", reason };
         let is_new = backend.len().map_err(|error| refused(error.to_string()))? == 0;
@@ -86,7 +86,8 @@ impl RedbEngine {
     }
 
     fn create(path: &Path) -> Result<Self, String> {
-        // Made beside and renamed when it is whole: a crash leaves no half of a store's file.
+        // The file is created under another name and renamed once complete, so a crash leaves no
+        // incomplete file.
         let io = |error: std::io::Error| format!("it cannot be made: {error}");
         let mut beside = path.as_os_str().to_owned();
         beside.push(".new");
@@ -103,8 +104,8 @@ impl RedbEngine {
         Ok(Self { database, path: path.to_path_buf() })
     }
 
-    /// redb changes a file to find out whether it is whole, so it opens an overlay first: a file
-    /// that is refused is as it was.
+    /// redb changes a file while it checks it, so an overlay is opened first: a refused file stays
+    /// unchanged.
     fn open_known(path: &Path) -> Result<Self, String> {
         let io = |error: std::io::Error| format!("it cannot be read: {error}");
         let file = OpenOptions::new().read(true).write(true).open(path).map_err(io)?;
@@ -119,7 +120,7 @@ impl RedbEngine {
         Ok(Self { database, path: path.to_path_buf() })
     }
 
-    /// Where its file is; empty where it has none.
+    /// The path of its file; empty if it has none.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -262,7 +263,7 @@ impl<'t> Tables<'t> {
     }
 }
 
-/// The tables of an empty store.
+/// Creates the tables of an empty store.
 fn make_tables(database: &Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     Tables::open(&transaction)?;
@@ -292,7 +293,7 @@ fn corrupted(what: &str) -> redb::Error {
     redb::Error::Corrupted(what.to_string())
 }
 
-/// What somebody reads who is to find out which file it is and what to do.
+/// The error for the user: what is wrong with the file, and what to do.
 fn words(error: &DatabaseError) -> String {
     match error {
         DatabaseError::DatabaseAlreadyOpen => "it is open in another process".to_string(),

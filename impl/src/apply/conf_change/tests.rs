@@ -6,7 +6,7 @@ use crate::proto::region::{Epoch, Member, MemberRole, Region};
 use ChangeKind::{AddLearner, AddVoter, Remove};
 use MemberRole::{DemotingVoter, IncomingVoter, Learner, Voter};
 
-/// A region of those members, peer ids ten times the store ids.
+/// A region with these members; peer ids are ten times the store ids.
 fn region(members: &[(u64, MemberRole)]) -> Region {
     let peers = members.iter().map(|(store, role)| Member { id: store * 10, store: *store, role: *role });
     Region { epoch: Epoch { conf_ver: 1, version: 1 }, peers: peers.collect(), ..Region::unknown(1) }
@@ -43,7 +43,7 @@ fn simple_changes_at_propose() {
             (simple(AddLearner, 50, 5), Ok(())),
             (simple(Remove, 30, 3), Ok(())),
             (simple(Remove, 40, 4), Ok(())),
-            // What is there, or is somebody else.
+            // The member exists, or another peer is on the store.
             (simple(AddVoter, 20, 2), Err(InvalidChange)),
             (simple(AddLearner, 40, 4), Err(InvalidChange)),
             (simple(AddVoter, 20, 5), Err(InvalidChange)),
@@ -51,7 +51,7 @@ fn simple_changes_at_propose() {
             (simple(Remove, 50, 5), Err(InvalidChange)),
             (simple(Remove, 30, 2), Err(InvalidChange)),
             (simple(Remove, 99, 2), Err(InvalidChange)),
-            // A voter is demoted jointly only.
+            // A voter is demoted only by a joint change.
             (simple(AddLearner, 20, 2), Err(InvalidChange)),
             (simple(Remove, 10, 1), Err(LeaderRemoval)),
             (Command::LeaveJoint, Err(NotJoint)),
@@ -82,12 +82,12 @@ fn joint_changes_at_propose() {
             (joint(&[(AddVoter, 2)]), Err(InvalidChange)),
             (joint(&[(AddLearner, 5), (Remove, 4)]), Err(InvalidChange)),
             (joint(&[(Remove, 3), (AddVoter, 5)]), Err(VoterRemoval)),
-            // The first fault wins.
+            // The first error counts.
             (joint(&[(Remove, 3), (AddVoter, 2)]), Err(VoterRemoval)),
             (joint(&[(AddVoter, 2), (Remove, 3)]), Err(InvalidChange)),
-            // Nobody would be left to vote.
+            // No voter would be left.
             (joint(&[(AddLearner, 1), (AddLearner, 2), (AddLearner, 3)]), Err(InvalidChange)),
-            // Who leads may be demoted jointly, and hands over before it leaves.
+            // A leader may be demoted by a joint change. It transfers leadership before leaving.
             (joint(&[(AddLearner, 1), (AddVoter, 4)]), Ok(())),
         ],
     );
@@ -102,7 +102,7 @@ fn joint_changes_at_propose() {
     );
 }
 
-/// A joint change of one member is a simple one, and may do what `ChangePeer` may not.
+/// A joint change of one member is a simple change, but may do what `ChangePeer` may not.
 #[test]
 fn joint_changes_of_one_at_propose() {
     assert_propose(
@@ -114,7 +114,7 @@ fn joint_changes_of_one_at_propose() {
             (joint(&[(Remove, 3)]), Ok(())),
             (joint(&[(Remove, 4)]), Ok(())),
             (joint(&[(AddLearner, 4)]), Err(InvalidChange)),
-            // Nothing comes afterwards that would wait for another leader.
+            // No later step would wait for another leader.
             (joint(&[(AddLearner, 1)]), Err(LeaderRemoval)),
             (joint(&[(Remove, 1)]), Err(LeaderRemoval)),
         ],
@@ -149,7 +149,7 @@ fn effects() {
     assert!(!left.is_joint());
     assert_eq!((left.member(30).unwrap().role, left.member(50).unwrap().role), (Learner, Voter));
 
-    // At apply the leader is nobody special, and two voters may become one.
+    // At apply the leader is treated as any member, and two voters may become one.
     let two = region(&[(1, Voter), (2, Voter)]);
     assert_eq!(apply(Sound, &two, &simple(Remove, 10, 1)).unwrap().peers.len(), 1);
     assert_eq!(apply(Sound, &three, &simple(AddVoter, 20, 2)), Err(InvalidChange));
@@ -172,9 +172,9 @@ fn active_voters_outvote_inactive_ones() {
     assert_eq!(check(&joint(&[(AddLearner, 2)]), &[3]), Err(MajorityLost));
     assert_eq!(check(&simple(Remove, 30, 3), &[3]), Ok(()));
     assert_eq!(check(&simple(Remove, 20, 2), &[]), Ok(()));
-    // There is nothing left to lose.
+    // The active voters have no majority now.
     assert_eq!(check(&simple(Remove, 20, 2), &[2, 3]), Ok(()));
-    // A learner that is silent is no help, one that is new is.
+    // An inactive learner does not count as active; a new one does.
     assert_eq!(check(&joint(&[(AddVoter, 4), (AddLearner, 2)]), &[3, 4]), Err(MajorityLost));
     assert_eq!(check(&joint(&[(AddVoter, 5), (AddLearner, 2)]), &[3, 5]), Ok(()));
     assert_eq!(check(&joint(&[(AddVoter, 4), (AddLearner, 3)]), &[3]), Ok(()));
@@ -192,7 +192,7 @@ fn a_new_quorum_has_the_log() {
     assert_eq!(check(&simple(Remove, 30, 3), &[1, 2]), Ok(()));
     assert_eq!(check(&simple(AddVoter, 50, 5), &[1, 2]), Err(QuorumBehind));
     assert_eq!(check(&simple(AddLearner, 50, 5), &[1, 2]), Ok(()));
-    // Each half of a joint configuration.
+    // Each half of a joint configuration needs a quorum.
     assert_eq!(check(&joint(&[(AddVoter, 4), (AddLearner, 2)]), &[1, 4]), Err(QuorumBehind));
     assert_eq!(check(&joint(&[(AddVoter, 4), (AddLearner, 2)]), &[1, 2]), Err(QuorumBehind));
     assert_eq!(check(&joint(&[(AddVoter, 4), (AddLearner, 2)]), &[1, 2, 4]), Ok(()));

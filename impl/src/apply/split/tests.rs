@@ -60,7 +60,7 @@ fn every_key_and_id_has_its_own_reason() {
     assert_refused(&region, &[child("m", 2, [21, 22, 0])], IdInUse);
     assert_refused(&region, &[fits("g"), child("m", 2, [31, 32, 33])], IdInUse);
     assert_refused(&region, &[fits("g"), child("m", 3, [31, 22, 33])], IdInUse);
-    // A region without an end has no key beyond it; a bad key is said before a bad id.
+    // A region without an end has no key beyond it. A wrong key is reported before a wrong id.
     let endless = Region { end: key(""), ..region };
     assert_eq!(validate(Sound, &endless, &[fits("z")]), Ok(()));
     assert_refused(&endless, &[child("g", 1, [21, 22, 23]), next("")], SplitKeyEmpty);
@@ -107,7 +107,7 @@ fn a_split_under_another_epoch_makes_nothing() {
     assert_eq!(Division::of(Sound, &parent, &other), None);
 }
 
-/// Row 23: TiKV's zip, without the count before it.
+/// Row 23: TiKV zips members and ids without checking the count.
 #[test]
 fn without_split_ids_fit_members_a_member_keeps_its_parent_s_id() {
     let parent = region("", "", [Voter; 3]);

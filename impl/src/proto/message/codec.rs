@@ -1,9 +1,9 @@
-//! A message as bytes.
+//! The encoding of a message.
 //!
-//! The first byte is the format's version: a store that speaks another says so, and reads
-//! nothing of it. What does not fit the limit is refused before anything of it is read. Raft's own message
-//! is protobuf's, so what a library puts into unknown fields comes through. Leaves out
-//! checksums, which the transport has.
+//! The first byte is the format's version. A store with another version returns an error and
+//! decodes nothing. A message above the limit is refused before it is decoded. Raft's own message
+//! is encoded by protobuf, so what a library puts into unknown fields is kept. Left out: checksums,
+//! which the transport has.
 
 use protobuf::Message as _;
 use raft::eraftpb;
@@ -13,7 +13,7 @@ use crate::proto::codec::{DecodeError, Reader, put_bytes, put_epoch, put_member,
 use crate::proto::message::{Message, MessagePayload};
 use crate::proto::region::KeyRange;
 
-/// The format that this store speaks.
+/// The version of the format.
 const VERSION: u8 = 1;
 
 const RAFT: u8 = 0;
@@ -22,24 +22,24 @@ const MERGED: u8 = 2;
 const CHECK_STALE_PEER: u8 = 3;
 const CHECK_STALE_PEER_RESPONSE: u8 = 4;
 
-/// Why a message is not sent, or what came is none.
+/// Why a message cannot be encoded or decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum MessageError {
     /// It is too large.
     #[error("a message of {bytes} bytes; at most {limit} are taken")]
     TooLarge {
-        /// How large it is.
+        /// Its size in bytes.
         bytes: u64,
-        /// What is taken.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// Its sender speaks another format.
+    /// Its sender uses another version of the format.
     #[error("a message of format {found}; this store speaks format {VERSION}")]
     Version {
-        /// Which.
+        /// The sender's version.
         found: u8,
     },
-    /// It cannot be read.
+    /// It cannot be decoded.
     #[error("a message that cannot be read: {0}")]
     Damaged(#[from] DecodeError),
 }
@@ -50,13 +50,13 @@ fn fits(bytes: usize, limit: u64) -> Result<(), MessageError> {
 }
 
 impl Message {
-    /// The message as bytes.
+    /// Encodes the message.
     ///
     /// # Errors
-    /// Where it takes more than `limit` bytes.
+    /// If it has more than `limit` bytes.
     ///
     /// # Panics
-    /// Where raft's message lacks a field that it must have: it has none.
+    /// If raft's message lacks a required field; it has none.
     pub fn encode(&self, limit: u64) -> Result<Vec<u8>, MessageError> {
         let mut out = vec![VERSION];
         put_u64(&mut out, self.region);
@@ -92,10 +92,10 @@ impl Message {
         Ok(out)
     }
 
-    /// Reads a message.
+    /// Decodes a message.
     ///
     /// # Errors
-    /// Where the bytes are more than `limit`, of another format, or no message.
+    /// If the bytes are more than `limit`, have another version, or are no message.
     pub fn decode(bytes: &[u8], limit: u64) -> Result<Self, MessageError> {
         fits(bytes.len(), limit)?;
         let mut reader = Reader::new(bytes);
@@ -118,7 +118,7 @@ impl Message {
             CHECK_STALE_PEER => MessagePayload::CheckStalePeer,
             CHECK_STALE_PEER_RESPONSE => {
                 let count = reader.u64("a number of members")?;
-                // Nothing is set aside for what is only announced.
+                // No memory is reserved for a count that the bytes only claim.
                 let members = (0..count).map(|_| reader.member()).collect::<Result<_, _>>()?;
                 MessagePayload::CheckStalePeerResponse(members)
             }

@@ -6,7 +6,7 @@ use crate::proto::position::Position;
 use crate::proto::region::Region;
 use crate::storage::engine::{ApplyState, PeerRecord, PeerState, Persisted};
 
-/// Entries 8 and 9 of term 6; up to entry 7, of term 5, all is discarded.
+/// Entries 8 and 9 of term 6; the log is truncated up to entry 7 of term 5.
 fn storage() -> PeerStorage {
     let entry = |index| Entry { index, term: 6, ..Entry::default() };
     let record = PeerRecord::new(11, PeerState::Normal, Region::unknown(1));
@@ -16,8 +16,8 @@ fn storage() -> PeerStorage {
     PeerStorage::new(Persisted { apply_state, entries, ..Persisted::new(record) }, true, true)
 }
 
-/// raft-rs tells the two errors apart: it sends a snapshot for the first, and panics
-/// at the second (`Storage::term`).
+/// raft-rs treats the two errors differently: it sends a snapshot for the first, and panics for the
+/// second (`Storage::term`).
 #[test]
 fn a_term_below_the_log_is_compacted_and_one_beyond_it_unavailable() {
     let storage = storage();
@@ -31,7 +31,7 @@ fn another_library_reads_where_the_log_begins_and_ends() {
     let mut storage = storage();
     assert_eq!(storage.truncated(), Position { index: 7, term: 5 });
     assert_eq!(storage.log_end(), Position { index: 9, term: 6 });
-    // Entry 9 of a newer term takes the place of the old one.
+    // Entry 9 of a newer term replaces the old one.
     storage.append(&[Entry { index: 9, term: 7, ..Entry::default() }]);
     assert_eq!(storage.log_end(), Position { index: 9, term: 7 });
 }

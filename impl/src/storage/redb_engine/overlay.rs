@@ -1,7 +1,7 @@
-//! A file under a cloth: what is written to it is kept in memory and forgotten.
+//! A copy-on-write view of a file: writes are kept in memory and dropped.
 //!
-//! redb repairs what it opens, and writes while it checks. A file that may have to be refused is
-//! opened under this first.
+//! redb repairs a file while it opens and checks it. A file that may have to be refused is opened
+//! through this view first.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,11 +14,11 @@ use redb::{BackendError, StorageBackend};
 
 const BLOCK: u64 = 4096;
 
-/// A file that is read, and locked, and never written.
+/// A file that is locked and read, and never written.
 #[derive(Debug)]
 pub(super) struct Overlay {
     below: FileBackend,
-    /// How much of it is the file's.
+    /// How many bytes are read from the file.
     of_file: u64,
     above: Mutex<Above>,
 }
@@ -75,7 +75,7 @@ impl StorageBackend for Overlay {
     fn set_len(&self, len: u64) -> Result<(), Error> {
         let mut above = self.above.lock().unwrap_or_else(PoisonError::into_inner);
         if len < above.len {
-            // What is cut off reads as zeros if the length grows again.
+            // Bytes that were cut off read as zeros if the length grows again.
             for at in len / BLOCK..above.len.div_ceil(BLOCK) {
                 let mut block = self.block(&above, at)?;
                 block[(len.saturating_sub(at * BLOCK).min(BLOCK)) as usize..].fill(0);

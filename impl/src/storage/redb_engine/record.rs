@@ -1,4 +1,4 @@
-//! A peer's record as bytes.
+//! The encoding of a peer's record.
 
 use crate::proto::codec::{DecodeError, Reader, put_epoch, put_member, put_region, put_u64};
 use crate::proto::merge::MergeState;
