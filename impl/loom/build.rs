@@ -51,7 +51,7 @@ const MUTANTS: &[(&str, &[Replacement])] = &[
     ),
     // Only one of the workers learns that the queue is stopped.
     ("one_hears_the_stop", &[("ready", "self.changed.notify_all();", "self.changed.notify_one();")]),
-    // Forgetting a closed mailbox also forgets its successor.
+    // Removing a closed mailbox also removes its successor.
     ("forgets_another", &[("router", ".is_some_and(|there| Arc::ptr_eq(there, mailbox))", ".is_some()")]),
     // A closed router creates one more mailbox.
     (
@@ -106,7 +106,7 @@ const MUTANTS: &[(&str, &[Replacement])] = &[
             ),
         ],
     ),
-    // The apply stage is not told what is due.
+    // The apply stage is not notified of regions that are due.
     ("no_reminder", &[("node", "leaving.due.push(region);", "")]),
     // A failed store still takes steps.
     (
@@ -117,7 +117,7 @@ const MUTANTS: &[(&str, &[Replacement])] = &[
             "if false {\n            leaving.unhandled",
         )],
     ),
-    // Requests without a result are forgotten when the store stops.
+    // Requests without a result are dropped when the store stops.
     (
         "forgets_requests",
         &[("node", "let ended = core.store.abandon_requests();", "let ended: Vec<Output> = vec![];")],

@@ -1,4 +1,4 @@
-//! How a store runs raft.
+//! The configuration of a store.
 
 use std::sync::LazyLock;
 
@@ -7,53 +7,53 @@ use thiserror::Error;
 
 use crate::proto::command::Derive;
 
-/// raft's log lines are not wanted; its errors arrive as errors.
+/// raft's log is discarded; its errors are returned as errors.
 pub(crate) static LOGGER: LazyLock<Logger> = LazyLock::new(|| Logger::root(Discard, o!()));
 
-/// How a store runs raft.
+/// The configuration of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Ticks without a leader before a follower campaigns, at least.
+    /// The least number of ticks without a leader before a follower campaigns.
     pub election_tick: usize,
     /// Ticks between a leader's heartbeats.
     pub heartbeat_tick: usize,
-    /// The election timeout of peers created from now on, in ticks: drawn by
-    /// the caller, because a store draws nothing. At least `election_tick`.
+    /// The election timeout of new peers in ticks. The caller draws it, because a store draws
+    /// nothing. At least `election_tick`.
     pub drawn_election_tick: usize,
-    /// Whenever raft would draw a timeout (in each term, and in each role), it is what was
-    /// handed in last ([`Store::draw_election_tick`](crate::Store::draw_election_tick)). If
-    /// not, a peer keeps the one that it was created with.
+    /// If true, raft takes the timeout that was set last
+    /// ([`Store::draw_election_tick`](crate::Store::draw_election_tick)) whenever it would draw
+    /// one, in each term and role. If false, a peer keeps the timeout with which it was created.
     pub redraws_elections: bool,
-    /// A leader without an active quorum steps down.
+    /// Whether a leader without an active quorum steps down.
     pub check_quorum: bool,
-    /// A candidate asks first whether it could win.
+    /// Whether a candidate first asks if it could win.
     pub pre_vote: bool,
-    /// A region of more bytes than this is split; [`Config::NEVER`] for none.
+    /// A region with more bytes than this is split; [`Config::NEVER`] splits none.
     pub max_size: u64,
-    /// About how many bytes the left part of such a split keeps.
+    /// About how many bytes the left region of such a split keeps.
     pub split_size: u64,
-    /// After so many written bytes a leader looks at its region's size (TiKV
+    /// After this many written bytes a leader checks its region's size (TiKV
     /// `region-split-check-diff`, a sixteenth of the split size).
     pub split_check_diff: u64,
-    /// Which part of such a split keeps the region's id.
+    /// Which region of such a split keeps the id.
     pub split_derive: Derive,
-    /// A region merges only if no replica is known to miss more entries than
-    /// this (TiKV `merge-max-log-gap`).
+    /// A region merges only if every replica is known to lack at most this many entries (TiKV
+    /// `merge-max-log-gap`).
     pub merge_max_log_gap: u64,
-    /// A batch that raises commit indexes alone is written and not synced (raft-rs
-    /// `Ready::must_sync`): it is durable with the next one.
+    /// If true, a batch that only raises commit indexes is written without a sync (raft-rs
+    /// `Ready::must_sync`). It becomes durable with the next one.
     pub unsynced_commits: bool,
-    /// A leader's messages need not wait for its own batch (the Raft thesis, 10.2.1). Then it
-    /// counts its own entries once they are durable, and takes part of a step's effect
-    /// when [`Store::persisted`](crate::Store::persisted) says so. Of replicas that cannot do
-    /// that, all messages wait.
+    /// If true, a leader sends messages before its own batch is durable (the Raft thesis, 10.2.1).
+    /// It then counts its own entries once they are durable, and some effects of a step happen in
+    /// [`Store::persisted`](crate::Store::persisted). With replicas that cannot do that, all
+    /// messages wait.
     pub early_appends: bool,
-    /// How many bytes the transport takes of one message; [`Config::NEVER`] for
-    /// any number (TiKV `raft-max-size-per-msg`, below `max-grpc-send-msg-len`).
+    /// The most bytes of a message that the transport takes; [`Config::NEVER`] sets no limit (TiKV
+    /// `raft-max-size-per-msg`, below `max-grpc-send-msg-len`).
     pub max_message_size: u64,
 }
 
-/// A configuration that raft would refuse.
+/// Why a configuration is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ConfigError {
     /// Heartbeats must be more frequent than elections.
@@ -67,12 +67,12 @@ pub enum ConfigError {
     /// The drawn timeout is too short.
     #[error("drawn_election_tick {drawn} must be at least election_tick {election}")]
     Drawn {
-        /// What was drawn.
+        /// The drawn timeout in ticks.
         drawn: usize,
         /// The ticks before an election.
         election: usize,
     },
-    /// A part that is split off would be empty, or as big as what was split.
+    /// A region after the split would be empty, or as large as before.
     #[error("split_size {split} must be above 0 and at most max_size {max}")]
     SplitSize {
         /// The size of the left part.
@@ -86,9 +86,8 @@ impl Config {
     /// A size that no region reaches.
     pub const NEVER: u64 = u64::MAX;
 
-    /// What a simulator uses: the shortest timeouts, and neither `check_quorum`
-    /// nor `pre_vote`, which admits the most behaviours. Regions split by
-    /// order alone.
+    /// The configuration of simulations: the shortest timeouts, and neither `check_quorum` nor
+    /// `pre_vote`, which allows the most behaviours. Regions split only by command.
     pub const SIMULATOR: Config = Config {
         election_tick: 2,
         heartbeat_tick: 1,
@@ -106,10 +105,10 @@ impl Config {
         max_message_size: Config::NEVER,
     };
 
-    /// Whether raft would take it.
+    /// Checks the configuration.
     ///
     /// # Errors
-    /// Where a timeout is too short for another, or a size too small.
+    /// If a timeout is too short for another, or a size is too small.
     pub fn validate(&self) -> Result<(), ConfigError> {
         if self.heartbeat_tick == 0 || self.heartbeat_tick >= self.election_tick {
             return Err(ConfigError::Heartbeat {
@@ -139,7 +138,7 @@ impl Config {
                 self.drawn_election_tick
             },
             max_election_tick: if self.redraws_elections { usize::MAX } else { self.drawn_election_tick + 1 },
-            // raft counts entries alone; the rest is the sender's to count.
+            // raft counts only entries; the sender counts the rest.
             max_size_per_msg: self.max_message_size,
             check_quorum: self.check_quorum,
             pre_vote: self.pre_vote,

@@ -1,7 +1,7 @@
-//! Why a store refuses a step, and what else can go wrong in one.
+//! Why a store refuses a step, and the other errors of a step.
 //!
-//! A refusal leaves the store exactly as it was. After any other error the
-//! store must be dropped and opened again from its engine.
+//! A refusal leaves the store unchanged. After any other error, drop the store and open it again
+//! from its engine.
 
 use thiserror::Error;
 
@@ -9,10 +9,10 @@ use crate::guard::Guard;
 use crate::proto::codec::DecodeError;
 use crate::proto::region::{RegionId, StoreId};
 
-/// What went wrong in a step.
+/// An error of a step.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// The step is refused; nothing changed.
+    /// The step is refused. Nothing has changed.
     #[error("region {region} on store {store}: {refusal}")]
     Refused {
         /// The region.
@@ -22,14 +22,14 @@ pub enum Error {
         /// Why.
         refusal: Refusal,
     },
-    /// A snapshot that cannot be read; nothing changed.
+    /// A snapshot cannot be decoded. Nothing has changed.
     #[error("region {region} on store {store}: snapshot refused: {source}")]
     Snapshot {
         /// The region.
         region: RegionId,
         /// The store that refuses.
         store: StoreId,
-        /// What cannot be read.
+        /// Why it cannot be decoded.
         source: DecodeError,
     },
     /// The engine failed: drop the store and open it again.
@@ -37,11 +37,11 @@ pub enum Error {
     Engine {
         /// The store.
         store: StoreId,
-        /// What failed.
+        /// The engine's error.
         source: EngineError,
     },
-    /// A guard is missing that is missed only by reaching into raft, and this store's
-    /// replicas cannot be reached into.
+    /// A guard can be dropped only inside the raft library, and this store's library gives no
+    /// access to its internals.
     #[error(
         "store {store}: guard `{guard}` can be switched off only inside the raft library, and this one gives no access"
     )]
@@ -51,30 +51,30 @@ pub enum Error {
         /// The guard.
         guard: Guard,
     },
-    /// raft-rs met what it holds for impossible, and panicked: drop the store and open it again.
+    /// raft-rs panicked: drop the store and open it again.
     #[error("region {region} on store {store}: a panic: {what}; drop the store and open it again")]
     Panicked {
-        /// The region; 0 where it is not known.
+        /// The region; 0 if it is unknown.
         region: RegionId,
         /// The store.
         store: StoreId,
-        /// What the panic says.
+        /// The panic's message.
         what: String,
     },
-    /// raft refused what was checked before: drop the store and open it again.
+    /// raft returned an error for a call that was checked before: drop the store and open it again.
     #[error("region {region} on store {store}: {source}; drop the store and open it again")]
     Raft {
         /// The region.
         region: RegionId,
         /// The store.
         store: StoreId,
-        /// What raft says.
+        /// raft's error.
         source: ReplicaError,
     },
 }
 
 impl Error {
-    /// The refusal, if it is one.
+    /// The refusal, if the error is one.
     pub fn refusal(&self) -> Option<Refusal> {
         match self {
             Error::Refused { refusal, .. } => Some(*refusal),
@@ -86,82 +86,82 @@ impl Error {
 /// Why a step is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 pub enum Refusal {
-    /// No live peer of the region is here.
+    /// The store has no live peer of the region.
     #[error("no live peer of the region is here; look up where its peers are")]
     RegionNotFound,
-    /// The peer does not lead.
+    /// The peer is not the leader.
     #[error("the peer does not lead; ask the leader")]
     NotLeader,
-    /// The peer leads already.
+    /// The peer is already the leader.
     #[error("the peer already leads")]
     AlreadyLeader,
-    /// A message's sender or receiver is not in the configuration that counts.
+    /// A message's sender or receiver is not in the configuration that is checked.
     #[error("not a member of the configuration")]
     NotInConfig,
     /// The peer is no voter of its own applied configuration.
     #[error("the peer is not a voter of its own configuration")]
     NotPromotable,
-    /// A conf change is committed and not applied.
+    /// A committed conf change is not applied.
     #[error("a committed conf change waits to be applied; apply it first")]
     UnappliedConfChange,
-    /// A snapshot was received and waits to be applied.
+    /// A received snapshot is not applied.
     #[error("a received snapshot waits to be applied; apply it first")]
     ApplyingSnapshot,
     /// No snapshot was received.
     #[error("no snapshot was received")]
     NoSnapshot,
-    /// No committed admin entry waits.
+    /// There is no committed admin entry to apply.
     #[error("no committed admin entry is waiting")]
     NothingToApply,
-    /// The message's term is behind.
+    /// The message has a stale term.
     #[error("the message's term is behind")]
     StaleTerm,
-    /// The message's epoch is behind the tombstone's, whose region still has the sender.
+    /// The message has a staler epoch than the tombstone, whose region still lists the sender.
     #[error("the message's epoch is behind the tombstone's")]
     StaleEpoch,
-    /// The sender was removed, and gets no removal message (only without `stale_peer_told`).
+    /// The sender was removed. It gets no removal message (only without `stale_peer_told`).
     #[error("the sender was removed")]
     SenderRemoved,
     /// The tombstone here still lists this peer, or a newer one.
     #[error("the tombstone here still lists this peer or a newer one")]
     Tombstone,
-    /// Who was asked does not know that the asking peer is no member any more.
+    /// The asked peer does not know that the asking peer is no longer a member.
     #[error("as far as this store knows, the peer is still a member")]
     StillMember,
-    /// What the placement driver knows of the region is behind what its peer knows.
+    /// The placement driver's record of the region is older than the peer's region.
     #[error("the placement driver is behind the peer; ask again")]
     RegionStale,
-    /// A newer peer of the region is here.
+    /// The store has a newer peer of the region.
     #[error("the message is for a peer that a newer one has replaced")]
     StalePeerId,
-    /// Only a vote request, or a heartbeat with commit 0, creates a peer.
+    /// Only a vote request, or a heartbeat with commit 0, may create a peer.
     #[error("the store has no peer, and this message cannot create one")]
     NotInitialMessage,
     /// The message would create a peer whose range belongs to another region here.
     #[error("the range belongs to another region here; wait for its split")]
     RangeOverlap,
-    /// The snapshot's range belongs to another region here, or to another snapshot that waits.
+    /// The snapshot's range belongs to another region here, or to another received snapshot.
     #[error("the snapshot's range belongs to another region here; send it again later")]
     SnapshotOverlap,
-    /// A first message for this peer waits for a split already.
+    /// A first message for this peer is already pending.
     #[error("a first message for this peer is already pending")]
     MessageAlreadyPending,
     /// The epoch given is not the region's.
     #[error("the epoch is not the region's; refresh the region")]
     EpochNotMatch,
-    /// The key lies outside the region.
+    /// The key is outside the region.
     #[error("the key lies outside the region; refresh the region")]
     KeyNotInRegion,
-    /// A proposal of this leader that is not applied will change the epoch that this one depends on.
+    /// An unapplied proposal of this leader will change the epoch that this command checks.
     #[error("a proposal that is not applied will change the epoch; wait for it")]
     EpochChanging,
-    /// A conf change is under way.
+    /// A conf change is pending.
     #[error("a conf change is pending; wait until it is applied")]
     PendingConfChange,
     /// The leader has not applied an entry of its own term.
     #[error("the leader has not applied an entry of its own term; wait for it")]
     NotAppliedTerm,
-    /// Leadership is being handed over.
+    /// A leadership transfer is in progress.
     #[error("a leadership transfer is under way; wait for it")]
     TransferringLeader,
     /// The change would remove or demote the leader.
@@ -170,7 +170,7 @@ pub enum Refusal {
     /// The change would remove one of an even number of voters.
     #[error("the change would remove one of an even number of voters; demote it first")]
     DemoteFirst,
-    /// Too few voters of the new configuration were active lately.
+    /// The voters of the new configuration that were active lately would be no majority.
     #[error("too few voters of the new configuration have sent heartbeats lately; bring them back first")]
     MajorityLost,
     /// A quorum of the new configuration would need a snapshot first.
@@ -179,7 +179,8 @@ pub enum Refusal {
     /// A joint change would remove a voter.
     #[error("a joint change would remove a voter; demote it instead and remove the learner")]
     VoterRemoval,
-    /// The change adds what is there, removes what is not, repeats itself, or leaves no voter.
+    /// The change adds a member that exists, removes one that does not, names a member twice, or
+    /// leaves no voter.
     #[error("the change does not fit the members")]
     InvalidChange,
     /// The region is joint.
@@ -188,10 +189,10 @@ pub enum Refusal {
     /// The region is not joint.
     #[error("the region is not joint")]
     NotJoint,
-    /// The transfer target is no voter.
+    /// The transferee is no voter.
     #[error("the transfer target is not a voter of the region")]
     TransfereeNotVoter,
-    /// The index is not beyond what is truncated, or not applied.
+    /// The index is already truncated, or not applied.
     #[error("the index is truncated already or not yet applied")]
     InvalidCompactIndex,
     /// The split has no key.
@@ -203,55 +204,55 @@ pub enum Refusal {
     /// A split key is the region's first key.
     #[error("a split key is the region's start; choose one behind it")]
     SplitKeyAtStart,
-    /// A split key is the region's end, or beyond it.
+    /// A split key is at or beyond the region's end.
     #[error("a split key is at the region's end or beyond; choose one before it")]
     SplitKeyAtEnd,
-    /// A split key lies before the region.
+    /// A split key is before the region's start.
     #[error("a split key lies before the region; refresh the region")]
     SplitKeyOutside,
     /// The split keys do not ascend.
     #[error("the split keys do not ascend; sort them and name each once")]
     SplitKeysOutOfOrder,
-    /// There are not as many peer ids as the region has peers.
+    /// A child does not have as many peer ids as the region has peers.
     #[error("the number of peer ids is not the number of peers; ask for ids again")]
     SplitIdsMismatch,
-    /// An id of the split is taken: by the region, by another region here, or twice by the split.
+    /// An id of the split is in use: by the region, by another region here, or twice in the split.
     #[error("an id of the split is taken; ask for ids again")]
     IdInUse,
-    /// The leader has committed nothing in its own term.
+    /// The leader has committed no entry of its own term.
     #[error("the leader has committed nothing in its own term; wait for it")]
     NotCommittedTerm,
-    /// A read is under way.
+    /// A read is pending.
     #[error("a read is under way; answer it first")]
     ReadPending,
-    /// No read is under way, or it is not acknowledged or not applied.
+    /// No read is pending, or it is not confirmed, or its index is not applied.
     #[error("no read can be answered yet")]
     NoReadReady,
-    /// PD's `conf_ver` of the region is not beyond the peer's own (row 37).
+    /// PD's `conf_ver` of the region is not higher than the peer's (row 37).
     #[error("invalid conf_ver: please make sure you have removed the peer by PD")]
     InvalidConfVer,
-    /// PD's region lists this very peer on the store (row 37).
+    /// PD's record of the region lists this peer on the store (row 37).
     #[error("the peer is still in the placement driver's region; remove it there first")]
     PeerStillListed,
-    /// The region is led by force: nothing but its members may change.
+    /// The region has a forced leader: only its members may change.
     #[error("the region has a forced leader; wait until the recovery ends")]
     RecoveryInProgress,
-    /// The peer neither leads by force nor asks to.
+    /// The peer is neither a forced leader nor campaigns by force.
     #[error("the peer is not a forced leader")]
     NotByForce,
-    /// The region is merging, or about to.
+    /// The region is merging, or has a merge proposed.
     #[error("the region is merging; wait for the merge or its end")]
     Merging,
     /// The region is not merging.
     #[error("the region is not merging")]
     NotMerging,
-    /// No peer of the merge target that knows its region is here.
+    /// The store has no initialised peer of the merge target.
     #[error("no peer of the merge target is here; name a neighbour on the same stores")]
     MergeTargetNotFound,
-    /// The merge target is not as it was named.
+    /// The merge target differs from the named one.
     #[error("the merge target is not as the command describes it; refresh it")]
     MergeTargetNotMatch,
-    /// The regions do not lie side by side.
+    /// The regions are not adjacent.
     #[error("the regions are not adjacent")]
     NotSiblings,
     /// The regions are not on the same stores in the same roles.
@@ -260,53 +261,52 @@ pub enum Refusal {
     /// Some replica is not known to have enough of the log.
     #[error("a replica may miss entries that the log no longer has; let it catch up first")]
     LogGapTooLarge,
-    /// An admin entry is among those that some replica is not known to have.
+    /// An entry that some replica may lack is an admin entry.
     #[error("a replica may miss an admin entry; let it catch up first")]
     AdminInLogGap,
-    /// No peer of the merge source that knows its region is here.
+    /// The store has no initialised peer of the merge source.
     #[error("no peer of the merge source is here")]
     MergeSourceNotFound,
     /// The source's peer here is not merging into this region.
     #[error("the peer of the merge source here is not merging into this region")]
     SourceNotMerging,
-    /// The target is past the epoch that the source expects.
+    /// The target has passed the epoch that the source expects.
     #[error("the merge target has changed; roll the merge back")]
     MergeTargetChanged,
-    /// The target has not come to the epoch that the source expects.
+    /// The target has not reached the epoch that the source expects.
     #[error("the merge target has not reached the epoch that the source expects; wait for it")]
     MergeTargetBehind,
-    /// The target may still take the source in.
+    /// The target may still commit the merge.
     #[error("the merge may still be committed; wait for it, or until this store sees its target change")]
     MergeTargetUnchanged,
-    /// The source's peer here has not applied what the merge needs it to.
+    /// The source's peer here has not applied what the merge needs.
     #[error("the peer of the merge source here has not applied its part; apply that first")]
     WaitsForSource,
-    /// Everything was in order and there was nothing to do.
+    /// The input was valid and had no effect.
     #[error("there was nothing to do")]
     NoEffect,
 }
 
-/// Why a replica did not carry out a call. After any of these the store must be
-/// dropped and opened again.
+/// Why a replica did not carry out a call. After any of these, drop the store and open it again.
 #[derive(Debug, Error)]
 pub enum ReplicaError {
-    /// raft-rs refused what was checked before.
+    /// raft-rs returned an error for a call that was checked before.
     #[error("raft: {0}")]
     Raft(#[from] raft::Error),
-    /// What is asked reaches into the library, and this one is closed.
+    /// The call needs access to the library's internals, and this library gives none.
     #[error("{0} needs access to the raft library's internals, and this one gives none")]
     NoInnards(&'static str),
-    /// Another library's own words.
+    /// Another library's error.
     #[error("{0}")]
     Other(Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// A disk that failed.
+/// A failed disk.
 #[derive(Debug, Error)]
 #[error("the engine cannot {what}: {reason}")]
 pub struct EngineError {
     /// The call that failed.
     pub what: &'static str,
-    /// What the engine says.
+    /// The engine's message.
     pub reason: String,
 }

@@ -1,17 +1,16 @@
-//! The guards: rules that somebody once left out, by name.
+//! The guards: rules that some system once lacked, by name.
 //!
-//! A sound store or placement driver has them all, and the compiler removes
-//! the question. One built with [`Dropped`] lacks one and exists for the museum
-//! and for tests.
-//! The model has the same names. Guards that only an implementation can show
-//! are listed in [`Guard::is_implementation_only`].
+//! A sound store or placement driver has all of them, and the compiler removes the checks. A store
+//! built with [`Dropped`] lacks one; it exists for the museum and for tests. The model uses the
+//! same names. Guards that only an implementation can show are listed in
+//! [`Guard::is_implementation_only`].
 
 use std::fmt;
 
-/// Who decides the rule in the sound store.
+/// Who implements the rule in the sound store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Decider {
-    /// raft-rs; the store undoes it at its message or proposal boundary.
+    /// raft-rs. The store undoes the rule where messages and proposals pass to raft.
     Raft,
     /// The store itself.
     Store,
@@ -57,7 +56,7 @@ impl Guards for Dropped {
     }
 }
 
-/// Every rule but these holds: into some incidents leads no single one.
+/// Every rule holds but these. Some incidents need more than one dropped guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lacking<'a>(pub &'a [Guard]);
 
@@ -70,8 +69,8 @@ impl Guards for Lacking<'_> {
 
 macro_rules! guards {
     ($($(#[doc = $incident:literal])+ $variant:ident $name:literal $decider:ident,)+) => {
-        /// One rule that can be dropped, with the incident that made it one.
-        /// Row numbers are those of the catalogue of failures.
+        /// A rule that can be dropped, with the incident behind it. Row numbers are those of
+        /// `docs/incidents.md`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Guard {
             $($(#[doc = $incident])+ $variant,)+
@@ -88,14 +87,14 @@ macro_rules! guards {
                 }
             }
 
-            /// The incident, in a line.
+            /// The incident, in one line.
             pub fn incident(self) -> &'static str {
                 match self {
                     $(Guard::$variant => concat!($($incident),+).trim_ascii(),)+
                 }
             }
 
-            /// Who decides it in the sound store.
+            /// Who implements it in the sound store.
             pub fn decider(self) -> Decider {
                 match self {
                     $(Guard::$variant => Decider::$decider,)+
@@ -318,8 +317,8 @@ impl Guard {
         Guard::ALL.iter().copied().find(|guard| guard.name() == name)
     }
 
-    /// It is missed by reaching into the raft library ([`Innards`](crate::Innards)): a store
-    /// on one that is closed cannot be without it.
+    /// Whether it is dropped inside the raft library ([`Innards`](crate::Innards)). A store on a
+    /// library without access to its internals cannot drop it.
     pub fn needs_innards(self) -> bool {
         matches!(
             self,
@@ -335,7 +334,7 @@ impl Guard {
         )
     }
 
-    /// It lies below the grain of the model: only a named test here can show it.
+    /// Whether it is below the model's grain: only a named test of this crate can show it.
     pub fn is_implementation_only(self) -> bool {
         matches!(
             self,

@@ -1,8 +1,8 @@
-//! Rules that raft-rs keeps, dropped at the store's boundary with it.
+//! Undoes rules that raft-rs implements, at the boundary between store and raft-rs.
 //!
-//! raft-rs cannot be switched to err, so each function here undoes one of its
-//! rules from outside, in the way the incident had it. In a sound store every
-//! question below is answered at compile time and nothing of this remains.
+//! raft-rs cannot be configured to drop a rule. Each function here undoes one rule from outside, as
+//! in its incident. In a sound store every check below is decided at compile time, and no code
+//! remains.
 
 pub(crate) mod innards;
 
@@ -22,7 +22,7 @@ use crate::store::step::{Failure, StepContext};
 use crate::unsound::innards::innards;
 
 impl<R: Replica> Peer<R> {
-    /// What a peer without a guard makes of a message before raft sees it.
+    /// Changes a received message for a peer without a guard, before raft gets it.
     pub(crate) fn unsound_receive(&self, message: &Message, guards: impl Guards) -> Result<(), Refusal> {
         let kind = message.get_msg_type();
         if !guards.holds(Guard::UninitialisedPeerListens)
@@ -46,14 +46,14 @@ impl<R: Replica> Peer<R> {
         Ok(())
     }
 
-    /// Whether a peer without a guard looks for itself among the voters and the
-    /// learners of a snapshot alone: raft keeps who is being demoted elsewhere.
+    /// Whether a peer without a guard looks for itself only among the voters and learners of a
+    /// snapshot. raft lists demoting voters elsewhere.
     pub(crate) fn misses_itself_in(&self, region: &Region, guards: impl Guards) -> bool {
         !guards.holds(Guard::DemotedTakesSnapshots)
             && region.member(self.id).is_some_and(|member| member.role == MemberRole::DemotingVoter)
     }
 
-    /// What a peer without a guard sends instead.
+    /// Changes a message that a peer without a guard sends.
     pub(crate) fn unsound_send(&self, message: &mut Message, guards: impl Guards) {
         let heartbeat = message.get_msg_type() == MessageType::MsgHeartbeat;
         if heartbeat && !guards.holds(Guard::HeartbeatCommitBounded) {
@@ -61,7 +61,7 @@ impl<R: Replica> Peer<R> {
         }
     }
 
-    /// A voter that is asked in its own term forgets whom it voted for.
+    /// A voter that gets a vote request in its own term forgets its vote.
     pub(crate) fn forget_vote(&mut self, message: &Message, guards: impl Guards) {
         let is_asked =
             message.get_msg_type() == MessageType::MsgRequestVote && message.term == self.node.term();
@@ -70,7 +70,7 @@ impl<R: Replica> Peer<R> {
         }
     }
 
-    /// The entries behind the last that an append brings, for a peer that keeps them.
+    /// The entries after the last one of an append, for a peer that keeps them.
     pub(crate) fn entries_behind(&self, message: &Message, guards: impl Guards) -> Vec<Entry> {
         if guards.holds(Guard::ConflictTruncates) || message.get_msg_type() != MessageType::MsgAppend {
             return Vec::new();
@@ -80,12 +80,12 @@ impl<R: Replica> Peer<R> {
         known.filter(|entry| entry.index > last).cloned().collect()
     }
 
-    /// Campaigns whatever waits to be applied, where raft-rs would not.
+    /// Campaigns despite an unapplied conf change, which raft-rs refuses.
     pub(crate) fn campaign_unapplied(&mut self, transfer: bool) {
         innards(&mut self.node).campaign_unapplied(transfer);
     }
 
-    /// Whether a `TimeoutNow` that raft-rs has taken makes this peer campaign all the same.
+    /// Whether this peer campaigns on a `TimeoutNow` that raft-rs has ignored.
     pub(crate) fn campaigns_unapplied(&self, message_term: u64, guards: impl Guards) -> bool {
         !guards.holds(Guard::CampaignAppliesFirst)
             && self.node.role() == StateRole::Follower
@@ -94,23 +94,22 @@ impl<R: Replica> Peer<R> {
             && self.has_unapplied_conf_change()
     }
 
-    /// A leader that was just elected forgets that changes may be under way.
+    /// A new leader forgets that changes may be pending.
     pub(crate) fn forget_pending_change(&mut self, led: bool, guards: impl Guards) {
         if !guards.holds(Guard::ChangeWaitsForOwnElection) && !led && self.is_leader() {
             innards(&mut self.node).forget_pending_change();
         }
     }
 
-    /// A leader commits what a quorum has, of whatever term.
+    /// A leader commits what a quorum has, in any term.
     pub(crate) fn commit_any_term(&mut self, guards: impl Guards) {
         if !guards.holds(Guard::CommitOwnTerm) && self.is_leader() {
             innards(&mut self.node).commit_any_term();
         }
     }
 
-    /// A conf change is under way that who has applied `applied` has not; or any
-    /// of its term, for a leader that never forgets one. Of the peer's own applied
-    /// index it is raft-rs `has_pending_conf`.
+    /// Whether a conf change beyond `applied` may be pending; without a guard, any of the leader's
+    /// term. For the peer's own applied index this is raft-rs `has_pending_conf`.
     pub(crate) fn has_pending_conf(&self, applied: u64, guards: impl Guards) -> bool {
         let pending = self.node.pending_conf_index();
         if pending > applied {
@@ -123,13 +122,13 @@ impl<R: Replica> Peer<R> {
         pending > own.next().map_or(0, |(entry, _)| entry.index)
     }
 
-    /// The raft form of a change to be proposed. Where raft counts over the
-    /// union of both halves it is never joint, and would refuse to leave.
+    /// The raft form of a change to propose. If raft counts over the union of both halves, its
+    /// configuration is never joint, and it would refuse to leave.
     pub(crate) fn change_to_propose(command: &Command, guards: impl Guards) -> Option<RaftChange> {
         match RaftChange::of(command)? {
             RaftChange::V2(mut change) if !guards.holds(Guard::JointNeedsBothMajorities) => {
                 if change.changes.is_empty() {
-                    // Node 0 is nobody.
+                    // Node id 0 is no node.
                     change.mut_changes().push(Default::default());
                 }
                 Some(RaftChange::V2(change))
@@ -143,10 +142,9 @@ impl<R: Replica> Peer<R> {
         innards(&mut self.node).take_union(&region.conf_state(false))
     }
 
-    /// A leader that removed itself leads on. raft-rs would drop its proposals and
-    /// panic at the next commit if it had no progress of its own
-    /// (`raft.rs maybe_commit`), so it keeps it as a learner's: as one that was
-    /// demoted it takes proposals and commits.
+    /// A leader that removed itself keeps leading. Without a progress of its own, raft-rs would
+    /// drop its proposals and panic at the next commit (`raft.rs maybe_commit`). So it keeps the
+    /// progress of a learner: like a demoted leader it takes proposals and commits.
     pub(crate) fn lead_on<G: Guards>(
         &mut self,
         rest: Region,
@@ -161,8 +159,8 @@ impl<R: Replica> Peer<R> {
         self.node.apply_change(&RaftChange::V1(aside))
     }
 
-    /// A second snapshot takes the place of the first while that is being
-    /// written: its position, and the region and data of the first.
+    /// A second snapshot overwrites the first while the first is written: the position is the
+    /// second's, region and data are the first's.
     pub(crate) fn overwrite_snapshot<G: Guards>(
         &mut self,
         message: Message,
@@ -179,8 +177,7 @@ impl<R: Replica> Peer<R> {
         let storage = self.storage();
         let restores =
             metadata.index >= storage.hard.commit && storage.log.term(metadata.index) != Some(metadata.term);
-        // raft-rs has handed the first one out and waits; only a new node
-        // takes another.
+        // raft-rs has handed the first one out and waits. Only a new node takes another.
         if !restores {
             return Err(Refusal::ApplyingSnapshot.into());
         }
@@ -190,8 +187,8 @@ impl<R: Replica> Peer<R> {
     }
 }
 
-/// What raft keeps of the region first, its applied index with it, and then, in another
-/// batch, what was applied.
+/// Splits a batch: first what raft persists with the applied index, then, in another batch, the
+/// applied state.
 pub(crate) fn parted(region: RegionId, batch: Vec<Write>) -> (Vec<Write>, Vec<Write>) {
     let is_rafts = |write: &Write| {
         let of_raft = matches!(

@@ -7,7 +7,7 @@ use rollcall_impl::{Config, Effects, Input, MemoryEngine, Output, Sound, Store, 
 use super::cluster::{REGION, put, region};
 use super::{ends_in_a_deadlock, every_interleaving};
 
-/// The tickets of so many steps of a store.
+/// The tickets of `count` steps of a store.
 fn tickets(count: usize) -> Vec<Ticket> {
     let engine = MemoryEngine::new();
     let mut store = Store::open(1, Config::SIMULATOR, Sound, &engine).unwrap();
@@ -36,7 +36,7 @@ macro_rules! disks {
         let tickets = std::sync::Arc::new(tickets(3));
         every_interleaving(move || {
             let journal = Arc::new(Journal::default());
-            // How many steps that write are on the disk.
+            // How many steps with a write are on the disk.
             let written = Arc::new(Mutex::new(0));
             let writes_upto = {
                 let tickets = std::sync::Arc::clone(&tickets);
@@ -84,14 +84,14 @@ macro_rules! two_disks {
     };
 }
 
-/// An output behind a write.
+/// An output after a write.
 macro_rules! told_behind_a_write {
     ($running:ident) => {
         disks!($running, 1, &[(0, true), (0, false), (1, true)])
     };
 }
 
-/// The disk is not stopped before it has written all.
+/// The disk is not stopped before it has written everything.
 macro_rules! woken {
     ($running:ident) => {{
         use crate::$running::journal::Journal;

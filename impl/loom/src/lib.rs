@@ -35,7 +35,7 @@ generated!(
     ignores_the_disk no_reminder steps_when_failed forgets_requests
 );
 
-/// Checks every interleaving with at most so many preemptions, and returns their number.
+/// Checks every interleaving with at most `preemptions` preemptions, and returns their number.
 fn interleavings(preemptions: usize, of: impl Fn() + Send + Sync + 'static) {
     let taken = std::sync::Arc::new(AtomicUsize::new(0));
     let counter = std::sync::Arc::clone(&taken);

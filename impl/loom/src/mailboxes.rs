@@ -8,18 +8,18 @@ use super::{ends_in_a_deadlock, interleavings};
 
 const REGION: u64 = 1;
 
-/// What the workers have seen.
+/// What the workers have handled.
 struct Seen {
     handled: Mutex<Vec<u32>>,
-    /// Something was handled.
+    /// Notified when a message is handled.
     changed: Condvar,
     is_polled: AtomicBool,
-    /// The message that ends the region once it is handled.
+    /// The message that closes the region once it is handled.
     last: u32,
 }
 
-/// Workers and senders. The first sender stops the workers. It waits until so many messages are
-/// handled before its second message, and before it stops the workers.
+/// Workers and senders. The first sender sends its second message, and stops the workers, only
+/// after a given number of messages is handled.
 macro_rules! scenario {
     ($running:ident, $last:expr, $workers:expr, $sends:expr) => {
         scenario!($running, $last, $workers, $sends, 2, [0, 0])
@@ -105,21 +105,21 @@ macro_rules! two_workers {
     };
 }
 
-/// The worker is not stopped before it has seen all.
+/// The worker is not stopped before it has handled everything.
 macro_rules! all_is_handled {
     ($running:ident) => {
         scenario!($running, 0, 1, &[&[1], &[2]], 2, [0, 2])
     };
 }
 
-/// The region ends with the first message, and others arrive meanwhile.
+/// The first message closes the region, and others arrive meanwhile.
 macro_rules! the_region_goes {
     ($running:ident) => {
         scenario!($running, 1, 1, &[&[1, 2], &[3]])
     };
 }
 
-/// It ends, and two workers may have its mailboxes, the old one and the new.
+/// The region closes, and two workers may hold its mailboxes: the old one and the new one.
 macro_rules! the_region_comes_back {
     ($running:ident) => {
         scenario!($running, 1, 2, &[&[1, 2, 3]], 3, [1, 0])

@@ -14,17 +14,18 @@ use super::cluster::{CHILD, Cluster, REGION, change, put, region, split};
 use super::stacked::Store;
 use super::{ends_in_a_deadlock, every_interleaving, interleavings};
 
-/// A disk, and what was acknowledged.
+/// A disk, and the outputs so far.
 struct World {
     engine: MemoryEngine,
-    /// It writes nothing from now on.
+    /// Whether every further write fails.
     fails: bool,
-    /// By region: the last index before the first request. The n-th has number n.
+    /// The last index of each region before the first request. Request n has the n-th index after
+    /// it.
     begins: BTreeMap<u64, u64>,
     out: Vec<Output>,
     unhandled: usize,
     failures: usize,
-    /// There was an output.
+    /// Notified at every output.
     changed: Arc<Condvar>,
 }
 
@@ -43,7 +44,7 @@ impl World {
         }))
     }
 
-    /// Counts from now on.
+    /// Sets the counts to 0.
     fn mark(&mut self) {
         self.begins = [REGION, CHILD].map(|region| (region, last_on_disk(&self.engine, region))).into();
         self.out.clear();
@@ -86,12 +87,12 @@ impl Engine for Disk {
     }
 }
 
-/// The last index of the region that is on the disk.
+/// The region's last index on the disk.
 fn last_on_disk(engine: &MemoryEngine, region: u64) -> u64 {
     engine.synced(region).and_then(|there| there.entries.last()).map_or(5, |entry| entry.index)
 }
 
-/// The store becomes the leader of its region, and all of that is durable.
+/// Elects the store in its region and makes all of that durable.
 fn lead<G: Guards + Send + Sync>(store: &mut Store<G>, engine: &mut MemoryEngine, region: u64) {
     let mut persist = |store: &mut Store<G>, input| {
         let mut effects = store.step(input).unwrap();
@@ -143,7 +144,7 @@ fn judge(world: &mut World, output: Output) {
     world.changed.notify_one();
 }
 
-/// The node of a variant, with a disk and surroundings that check their outputs.
+/// The node of a variant. Its disk and its receiver check the outputs.
 macro_rules! node {
     ($module:ident, $running:ident) => {
         #[allow(dead_code)]
@@ -175,7 +176,7 @@ macro_rules! node {
 
             pub(super) type Shared<G> = Arc<Node<G, rollcall_impl::RaftRs, Outside>>;
 
-            /// A node around the store of that disk. It leads `led`.
+            /// A node around the store of this disk, which leads the regions in `led`.
             pub(super) fn open<G: Guards + Send + Sync>(
                 id: u64,
                 guards: G,
@@ -225,8 +226,8 @@ node!(forgetful, no_reminder);
 node!(stubborn, steps_when_failed);
 node!(silent, forgets_requests);
 
-/// Three stores have committed a split. Store 1 has applied it, and its child asks store 3 for its
-/// vote. Returns the disk of store 3, and the request.
+/// Three stores have committed a split. Store 1 has applied it, and its child sends a vote request
+/// to store 3. Returns the disk of store 3, and the request.
 fn before_the_split() -> (MemoryEngine, Message) {
     let mut cluster = Cluster::new(Sound, 3, &[1, 2, 3]);
     cluster.commit_a_split();
@@ -333,7 +334,7 @@ fn a_removal_races_the_first_message_to_who_comes_next() {
     });
 }
 
-/// The disk of a store that leads two regions of its own.
+/// The disk of a store that leads two regions with one replica each.
 fn alone() -> MemoryEngine {
     let mut cluster = Cluster::new(Sound, 1, &[1]);
     cluster.elect(1);
@@ -346,8 +347,8 @@ fn request(id: u64, region: u64, key: &str) -> Input {
     Input::Request { id, region, command: put(key), epoch: None }
 }
 
-/// Requests, and the store is stopped at once. Each request has its result, and an applied one is
-/// on the disk.
+/// The store is stopped right after the requests. Each request has its result, and an applied one
+/// is on the disk.
 macro_rules! stopped_at_once {
     ($node:ident, $workers:expr, $preemptions:expr, $requests:expr) => {{
         let requests: &'static [(u64, u64, &str)] = $requests;
@@ -386,7 +387,7 @@ fn loom_finds_a_batch_that_is_handed_over_too_late() {
     stopped_at_once!(late, 2, 1, &[(1, REGION, "a"), (1, CHILD, "z")]);
 }
 
-/// The disk fails: nothing is acknowledged, and the reason is reported once.
+/// The disk fails: nothing is acknowledged, and the error is reported once.
 macro_rules! the_disk_fails {
     ($node:ident) => {{
         let engine = alone();

@@ -1,11 +1,11 @@
-//! A store whose steps have a stack of their own: loom's threads have 32 KiB each.
+//! A store whose steps run on a stack of their own, because loom's threads have 32 KiB each.
 
 use std::ops::Deref;
 use std::thread;
 
 use rollcall_impl::{Config, Effects, Error, Guards, Input, MemoryEngine, Output, RaftRs, Replica, Ticket};
 
-/// Runs the closure on a thread that loom does not see.
+/// Runs the closure on a thread outside of loom.
 pub(crate) fn on_a_large_stack<T: Send>(happens: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| scope.spawn(happens).join())
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))

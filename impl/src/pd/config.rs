@@ -76,7 +76,7 @@ impl PdConfig {
     /// Validates the configuration.
     ///
     /// # Errors
-    /// Where a number rules out what depends on it.
+    /// If a number rules out what depends on it.
     pub fn validate(&self) -> Result<(), PdConfigError> {
         if self.max_replicas == 0 {
             return Err(PdConfigError::NoReplicas);

@@ -123,7 +123,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
     /// Restarts on the same disk.
     ///
     /// # Errors
-    /// Where the engine cannot read.
+    /// If the engine cannot read.
     pub fn restart(self) -> Result<Self, PdError> {
         Self::open(self.config, self.guards, self.engine)
     }

@@ -72,7 +72,7 @@ pub trait PdEngine {
     /// Writes the batch atomically.
     ///
     /// # Errors
-    /// Where the engine cannot write; nothing of the batch may survive then.
+    /// If the engine cannot write; nothing of the batch may survive then.
     fn write(&mut self, batch: Vec<PdWrite>) -> Result<(), EngineError>;
 
     /// Makes everything written so far durable.
@@ -84,7 +84,7 @@ pub trait PdEngine {
     /// A copy of the present state.
     ///
     /// # Errors
-    /// Where the engine cannot read.
+    /// If the engine cannot read.
     fn load(&self) -> Result<PdPersisted, EngineError>;
 }
 

@@ -27,7 +27,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
             PdInput::AddStore { store } => self.add_store(step, store),
             PdInput::StoreHeartbeat { store, stats, report } => {
                 self.stores.store_heartbeat(store, stats, self.now)?;
-                self.hear_report(step, store, report);
+                self.take_report(step, store, report);
                 Ok(())
             }
             PdInput::MissedHeartbeat { store } => self.stores.missed_heartbeat(store, self.now, &self.config),

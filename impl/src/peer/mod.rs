@@ -230,7 +230,7 @@ impl<R: Replica> Peer<R> {
         }
         self.unsound_receive(&message, step.guards)?;
         if kind == MessageType::MsgTransferLeader {
-            return self.hear_of_transfer(from, &message, step);
+            return self.receive_transfer(from, &message, step);
         }
         if kind == MessageType::MsgHeartbeat {
             // raft-rs panics on a commit index beyond the log. A peer that was added again under

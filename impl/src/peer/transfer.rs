@@ -38,7 +38,7 @@ impl<R: Replica> Peer<R> {
     }
 
     /// Handles a request or a reply.
-    pub(crate) fn hear_of_transfer<G: Guards>(
+    pub(crate) fn receive_transfer<G: Guards>(
         &mut self,
         from: Member,
         message: &eraftpb::Message,

@@ -85,7 +85,7 @@ impl<G: Guards, S: Surroundings, R: Replica> Handle<G, S, R> {
     /// Sends an input of another store, of a clock or of the placement driver.
     ///
     /// # Errors
-    /// Where the store has stopped; the input comes back.
+    /// If the store has stopped; the input comes back.
     pub fn send(&self, input: Input) -> Result<(), Box<Unsent<Input>>> {
         self.node.send(input, usize::MAX)
     }
@@ -166,7 +166,7 @@ where
     /// [`End::LeaderChanged`](crate::End::LeaderChanged). Returns the engine.
     ///
     /// # Errors
-    /// Where the store had failed before.
+    /// If the store had failed before.
     ///
     /// # Panics
     /// A thread has panicked; the others have ended by then.

@@ -54,7 +54,7 @@ impl<T> Router<T> {
     /// Puts a message into the region's mailbox.
     ///
     /// # Errors
-    /// Where `most` messages wait in it, or the router is stopped.
+    /// If `most` messages wait in it, or the router is stopped.
     pub fn send(&self, region: RegionId, mut message: T, most: usize) -> Result<(), Unsent<T>> {
         loop {
             let Some(mailbox) = self.mailbox(region) else { return Err(Unsent::Stopped(message)) };

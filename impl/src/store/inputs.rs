@@ -67,7 +67,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         peer.apply_snapshot(step)?;
         let brought = peer.storage().region().clone();
         self.ranges.set_pending(region, None);
-        self.bury_brought(&brought, step);
+        self.destroy_brought(&brought, step);
         if step.guards.holds(Guard::SnapshotUpdatesRanges) {
             self.ranges.set(region, brought.range());
         }

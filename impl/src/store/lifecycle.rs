@@ -43,9 +43,9 @@ pub struct Tombstone<'a> {
 enum Creation {
     Created,
     /// The sender gets a removal message.
-    SenderTold,
+    SenderRemoved,
     /// It waits for a split.
-    Parked,
+    Pending,
 }
 
 impl<G: Guards, R: Replica> Store<G, R> {
@@ -78,7 +78,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
             Judged::Absent => false,
         };
         match self.create(envelope, &message, step) {
-            Ok(Creation::SenderTold | Creation::Parked) => Ok(()),
+            Ok(Creation::SenderRemoved | Creation::Pending) => Ok(()),
             Ok(Creation::Created) => self.deliver_to_peer(envelope, message, step),
             // The old peer is destroyed all the same.
             Err(Failure::Refused(_)) if replaced => Ok(()),
@@ -133,7 +133,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         step: &mut StepContext<'_, G>,
     ) -> Result<Creation, Failure> {
         if self.refuses_by_tombstone(envelope, false, step)? {
-            return Ok(Creation::SenderTold);
+            return Ok(Creation::SenderRemoved);
         }
         if !is_initial(message) {
             return self.keep_pending_message(envelope, message, Refusal::NotInitialMessage, step.guards);
@@ -216,7 +216,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         }
         let payload = MessagePayload::Raft(Box::new(message.clone()));
         self.pending_messages.keep(Message { region, from, to, epoch, range, payload });
-        Ok(Creation::Parked)
+        Ok(Creation::Pending)
     }
 
     /// Handles a removal message for the peer here.
@@ -239,11 +239,11 @@ impl<G: Guards, R: Replica> Store<G, R> {
 
     /// Destroys the live peer of `region`; its tombstone keeps `rest`.
     pub(crate) fn destroy_peer(&mut self, region: RegionId, rest: Region, step: &mut StepContext<'_, G>) {
-        self.bury_merged(region, rest, None, step);
+        self.destroy_merged(region, rest, None, step);
     }
 
     /// The same for a peer whose region `target` may have merged.
-    pub(crate) fn bury_merged(
+    pub(crate) fn destroy_merged(
         &mut self,
         region: RegionId,
         mut rest: Region,

@@ -86,7 +86,7 @@ impl<G: Guards> Store<G> {
     /// Opens a store on raft-rs as its engine has it. Every live peer is a follower.
     ///
     /// # Errors
-    /// Where the engine cannot be read, or raft refuses what it holds.
+    /// If the engine cannot be read, or raft refuses what it holds.
     pub fn open(id: StoreId, config: Config, guards: G, engine: &impl Engine) -> Result<Self, Error> {
         Self::open_with((), id, config, guards, engine)
     }
@@ -169,7 +169,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
     /// truncated, committed and applied.
     ///
     /// # Errors
-    /// Where the region has no peer here, one is here already, or its range is taken.
+    /// If the region has no peer here, one is here already, or its range is taken.
     pub fn bootstrap(&mut self, region: Region) -> Result<Effects, Error> {
         let region_id = region.id;
         let refused = |refusal| Error::Refused { region: region_id, store: self.id, refusal };
@@ -209,7 +209,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
     /// raft would draw one ([`Config::redraws_elections`]).
     ///
     /// # Errors
-    /// Where it is shorter than the configured one.
+    /// If it is shorter than the configured one.
     pub fn draw_election_tick(&mut self, ticks: usize) -> Result<(), ConfigError> {
         let drawn = Config { drawn_election_tick: ticks, ..self.config };
         drawn.validate()?;
@@ -257,7 +257,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
     /// Everything up to `ticket` is durable: continues what waited for that.
     ///
     /// # Errors
-    /// Where raft fails: the store must be dropped and opened again.
+    /// If raft fails: the store must be dropped and opened again.
     pub fn persisted(&mut self, ticket: Ticket) -> Result<Effects, Error> {
         self.durable = self.durable.max(ticket.0);
         if self.handed_over.is_empty() {

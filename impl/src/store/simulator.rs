@@ -22,7 +22,7 @@ impl<G: Guards, R: Replica> SyncedStore<G, MemoryEngine, R> {
     /// reach back.
     ///
     /// # Errors
-    /// Where the peer is not here, does not lead, or does not know `to`.
+    /// If the peer is not here, does not lead, or does not know `to`.
     pub fn probe(
         &mut self,
         region: RegionId,
@@ -43,7 +43,7 @@ impl<G: Guards, R: Replica> SyncedStore<G, MemoryEngine, R> {
     /// Simulator only: the snapshot up to `index` that a probe of `to` made is under way.
     ///
     /// # Errors
-    /// Where the peer is not here, does not lead, or does not know `to`.
+    /// If the peer is not here, does not lead, or does not know `to`.
     pub fn sent_snapshot(&mut self, region: RegionId, to: PeerId, index: u64) -> Result<(), Error> {
         let noted = self.as_leader(region, to, |peer, _| {
             peer.note_sent_snapshot(index);
@@ -56,7 +56,7 @@ impl<G: Guards, R: Replica> SyncedStore<G, MemoryEngine, R> {
     /// `to`, with or without the context of its read under way.
     ///
     /// # Errors
-    /// Where the peer is not here, does not lead, or does not know `to`.
+    /// If the peer is not here, does not lead, or does not know `to`.
     pub fn heartbeat(
         &mut self,
         region: RegionId,

@@ -25,7 +25,7 @@ impl<G: Guards, E: Engine> SyncedStore<G, E> {
     /// Opens a store on raft-rs as its engine has it. Every live peer is a follower.
     ///
     /// # Errors
-    /// Where the engine cannot be read, or raft refuses what it holds.
+    /// If the engine cannot be read, or raft refuses what it holds.
     pub fn open(id: StoreId, config: Config, guards: G, engine: E) -> Result<Self, Error> {
         Self::open_with((), id, config, guards, engine)
     }
@@ -97,7 +97,7 @@ impl<G: Guards, E: Engine, R: Replica> SyncedStore<G, E, R> {
     /// As [`Store::draw_election_tick`].
     ///
     /// # Errors
-    /// Where it is shorter than the configured one.
+    /// If it is shorter than the configured one.
     pub fn draw_election_tick(&mut self, ticks: usize) -> Result<(), ConfigError> {
         self.store.draw_election_tick(ticks)
     }

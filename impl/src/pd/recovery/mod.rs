@@ -82,7 +82,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
     }
 
     /// Handles a store's heartbeat: takes its report, if any, and sends its next plan.
-    pub(crate) fn hear_report(&mut self, step: &mut PdStep, store: StoreId, report: Option<StoreReport>) {
+    pub(crate) fn take_report(&mut self, step: &mut PdStep, store: StoreId, report: Option<StoreReport>) {
         let Some(recovery) = &mut self.recovery else { return };
         let Some(reported) = recovery.reports.get_mut(&store) else { return };
         // A report of another step belongs to another plan.
