@@ -1,7 +1,7 @@
-//! A raft of one file, checked against the model: how to check yours.
+//! A Raft implementation in one file, checked against the model. It shows how to check yours.
 //!
-//! `cargo run --example own_raft` takes it along every transition of a small scope, then puts a
-//! bug in, and prints the divergence. `cargo test --example own_raft` does it as a test.
+//! `cargo run --example own_raft` takes it along every transition of a small scope, then adds a bug
+//! and prints the divergence. `cargo test --example own_raft` does the same as a test.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use rollcall_traces::{
 /// No member joins and nothing splits in this scope.
 const EPOCH: Epoch = Epoch { conf_ver: 1, version: 1 };
 
-/// One replica. Its log begins behind index 5 of term 5, as TiKV's does.
+/// One replica. Its log begins after index 5 of term 5, as TiKV's does.
 #[derive(Clone, PartialEq)]
 struct Node {
     up: bool,
@@ -35,7 +35,7 @@ struct Node {
 struct OwnRaft {
     nodes: Vec<Node>,
     region: Region,
-    /// The bug: a restarted node does not know for whom it voted.
+    /// The bug: a node forgets its vote when it restarts.
     forgets_vote: bool,
 }
 
@@ -60,7 +60,7 @@ impl Node {
         self.acknowledge(id, self.last().1);
     }
 
-    /// Counts a replica's acknowledgement; commits what two of three have in the leader's term.
+    /// Counts a replica's acknowledgement, and commits what two of three have in the leader's term.
     fn acknowledge(&mut self, id: u64, index: u64) {
         let known = &mut self.matched[id as usize - 1];
         *known = index.max(*known);
@@ -87,13 +87,13 @@ impl OwnRaft {
         Self { nodes: Vec::new(), region: Region::unknown(1), forgets_vote }
     }
 
-    /// Two nodes, of which the first is asked and both run.
+    /// The sender and the receiver; `None` if either is down.
     fn pair(&mut self, from: StoreId, to: StoreId) -> Option<[&mut Node; 2]> {
         let pair = self.nodes.get_disjoint_mut([from as usize - 1, to as usize - 1]).ok()?;
         pair.iter().all(|node| node.up).then_some(pair)
     }
 
-    /// Takes an action as far as it goes; `None` where nobody can.
+    /// Takes an action as far as it goes; `None` if it cannot be taken.
     fn take(&mut self, action: &Action) -> Option<()> {
         match *action {
             Action::Campaign { store, .. } => {
@@ -186,7 +186,7 @@ impl Subject for OwnRaft {
         Ok(())
     }
 
-    /// An action that changes nothing is refused, so two copies tell.
+    /// An action without an effect is refused. Comparing two copies shows that.
     fn apply(&mut self, action: &Action) -> Outcome {
         let before = self.nodes.clone();
         if self.take(action).is_some() && self.nodes != before {
@@ -211,7 +211,7 @@ impl Subject for OwnRaft {
     }
 }
 
-/// Peer and store ids are the same here, which keeps the raft short.
+/// Peer ids equal store ids here, which keeps the implementation short.
 fn scope() -> Result<Scope, ScopeError> {
     Scope::builder("three_voters")
         .question("Do three voters elect, replicate and restart as raft does?")
@@ -265,7 +265,7 @@ mod tests {
         insta::assert_snapshot!(error.to_string());
     }
 
-    /// Every action of the scope that the choice can name.
+    /// An action of the scope, chosen by a number.
     fn action(choice: u8) -> Action {
         let (one, other) = (u64::from(choice % 3) + 1, u64::from(choice / 3 % 3) + 1);
         let (region, reply) = (1, if choice & 128 == 0 { Reply::Delivered } else { Reply::Dropped });
@@ -279,7 +279,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// What a longer random schedule must keep, whatever the model says.
+        /// An invariant over longer random schedules, without the model.
         #[test]
         fn a_term_has_one_leader(choices in proptest::collection::vec(0_u8.., 1..200)) {
             let mut raft = OwnRaft::new(false);

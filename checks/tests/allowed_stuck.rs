@@ -1,6 +1,6 @@
-//! Where being stuck is right, the scope says why: any other reason fails it,
-//! and so does one that is never met; a goal that was never in reach is no
-//! verdict on the rules but an error that names the scope.
+//! A scope lists the reasons for which getting stuck is correct. Any other reason fails it, and so
+//! does a listed reason that never occurs. A goal that is out of reach from the first state is an
+//! error that names the scope.
 
 use rollcall_checks::verify::{Verified, VerifyError, Watch, verify};
 use rollcall_model::liveness::StuckReason;
@@ -49,7 +49,7 @@ fn a_reason_that_is_never_met_fails() {
     assert_eq!(report.failures, [format!("the scope lists a reason that never occurs: {never}")]);
 }
 
-/// Four replicas are asked for, and there are three stores.
+/// Four replicas are wanted, and there are three stores.
 #[test]
 fn a_goal_that_is_out_of_reach_from_the_beginning_is_an_error_that_names_the_scope() {
     let mut plan = scopes::named("administrator_against_the_patrol_smoke").expect("a scope of that name");
@@ -68,7 +68,7 @@ fn a_bound_that_is_too_small_says_how_much_is_needed_and_that_is_enough() {
     let Err(VerifyError::BoundTooSmall { needs, .. }) = bounded(2) else { panic!("2 are too few") };
     assert!(needs > 2);
     let mut enough = needs;
-    // Others may need more still: each error leads on.
+    // Another state may need more: each error names the next bound to try.
     while let Err(VerifyError::BoundTooSmall { needs, .. }) = bounded(enough) {
         assert!(needs > enough);
         enough = needs;

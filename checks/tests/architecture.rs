@@ -1,5 +1,5 @@
-//! Who may depend on whom: traces on nothing of ours, model on traces, impl on
-//! nothing of ours, checks on all three.
+//! Which crate may depend on which: traces and impl on none of ours, model on traces, checks on all
+//! three.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -80,12 +80,12 @@ fn nothing_else_stands_at_the_top() {
     assert!(strangers.is_empty(), "no other top-level file or folder: {strangers:?}");
 }
 
-/// The sources of the model, by path within `model/src`, without their tests.
+/// The sources of `model/src` without tests, each with its path there.
 fn model_sources() -> Vec<(String, String)> {
     sources("model/src")
 }
 
-/// The sources below `folder`, by path within it, without their tests.
+/// The sources below `folder` without tests, each with its path there.
 fn sources(folder: &str) -> Vec<(String, String)> {
     let root = MetadataCommand::new().no_deps().exec().expect("cargo metadata").workspace_root;
     let root = root.join(folder).into_std_path_buf();
@@ -102,7 +102,7 @@ fn sources(folder: &str) -> Vec<(String, String)> {
     files
 }
 
-/// The lines of code in files `of` the model in which a word of `banned` stands.
+/// The lines of code in the files `of` that contain a word of `banned`.
 fn lines_with(of: impl Fn(&str) -> bool, banned: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for (name, code) in model_sources().iter().filter(|(name, _)| of(name)) {
@@ -113,10 +113,10 @@ fn lines_with(of: impl Fn(&str) -> bool, banned: &[&str]) -> Vec<String> {
     found
 }
 
-/// How code names the engine, in a path or in the tree of a `use`.
+/// How code names the engine: in a path, or in the tree of a `use`.
 const ENGINE: [&str; 4] = ["::engine", "engine::", "{engine", "engine,"];
 
-/// One file makes the stateright model of what the engine has, and hands it to all others.
+/// One file makes the stateright model from the engine and hands it to all others.
 #[test]
 fn one_file_imports_the_engine() {
     let files = |lines: Vec<String>| -> BTreeSet<String> {
@@ -127,7 +127,7 @@ fn one_file_imports_the_engine() {
     assert_eq!(files(lines_with(|_| true, &["stateright"])), seam);
 }
 
-/// Nor does a comment elsewhere name a module of the engine: it would have to change with it.
+/// A comment elsewhere that names a module of the engine would have to change with it.
 #[test]
 fn no_comment_outside_the_engine_names_its_modules() {
     let comments_with = |of: fn(&str) -> bool| {
@@ -150,7 +150,7 @@ fn rules_and_properties_know_no_checker_no_atomic_and_no_table() {
     assert!(!lines_with(|name| name.starts_with("engine/"), &banned).is_empty(), "it is looked for rightly");
 }
 
-/// More than three files, or files of two folders; a file belongs to the folder of its name.
+/// More than three files, or files of two folders. A file belongs to the folder of its name.
 fn is_too_large(circle: &[String]) -> bool {
     let folder = |file: &String| {
         let own = file.trim_end_matches(".rs");
@@ -175,7 +175,7 @@ fn there_is_no_large_circle_of_files() {
     }
 }
 
-/// The library can be used without the program: whoever is no command names none.
+/// The library can be used without the program, so no other module names a command.
 #[test]
 fn nothing_but_the_program_names_a_command() {
     let (mut own, mut others) = (0, Vec::new());
@@ -204,7 +204,7 @@ fn a_large_circle_has_four_files_or_two_folders() {
 #[test]
 fn the_implementation_stands_in_layers() {
     let sources = sources("impl/src");
-    // The lowest folders name none but those before them, and what all have.
+    // The lowest folders may only use the ones before them, and modules that all may use.
     let lowest = ["proto", "storage", "raft_rs"];
     for (at, folder) in lowest.iter().enumerate() {
         let mut named = BTreeSet::new();
@@ -218,7 +218,7 @@ fn the_implementation_stands_in_layers() {
         let above: Vec<_> = named.difference(&known).collect();
         assert!(above.is_empty() && !named.is_empty(), "{folder} names what is above it: {above:?}");
     }
-    // Whoever is below names nobody above.
+    // A lower floor uses nothing from a higher one.
     let floors: [&[&str]; 5] = [
         &["proto/region.rs", "proto/command.rs", "proto/message.rs", "error.rs", "guard.rs", "config.rs"],
         &["storage/engine.rs", "raft_rs/log.rs", "store/ranges.rs"],
@@ -228,7 +228,7 @@ fn the_implementation_stands_in_layers() {
     ];
     for (at, floor) in floors.iter().enumerate() {
         for above in floors[at + 1..].iter().flat_map(|above| above.iter()) {
-            // A circle through a file above would show that it is reached from below.
+            // A cycle through a higher file would show that a lower one reaches it.
             let mut joined = sources.clone();
             for (file, code) in &mut joined {
                 if file == above {
@@ -258,7 +258,8 @@ fn a_circle_is_found_through_trees_and_bare_paths() {
     ];
     let expected = vec![vec!["a.rs".to_string(), "b.rs".to_string(), "c/inner.rs".to_string()]];
     assert_eq!(circles::circles(&files), expected);
-    // What is re-exported is where it is, also behind the name of an imported module.
+    // A re-exported item counts for the file where it is defined, also when reached through an
+    // imported module.
     let files = [
         source("a.rs", "use crate::c;\nfn f() { c::inner_one() }"),
         source("c/mod.rs", "mod inner;\npub(crate) use inner::inner_one;"),

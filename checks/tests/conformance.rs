@@ -1,5 +1,5 @@
-//! The replay of every transition bites: an implementation that lacks one
-//! guard is found out by the tour or by the disabled actions, with its schedule.
+//! The replay of every transition finds mistakes: the tour or the disabled actions find an
+//! implementation that lacks one guard, with a schedule.
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
@@ -49,7 +49,7 @@ fn the_sound_store_heals_from_every_state() {
 
 #[test]
 fn a_store_that_does_not_heal_is_found() {
-    // By one thread, for of two either may be the first to find one.
+    // One thread, because of two either may find a divergence first.
     let (model, explored) = explored("leader_removed_after_handover_smoke");
     let (guards, go_on) = (Dropped(Guard::StalePeerTold), AtomicBool::new(false));
     let healing = heal_implementation(guards, &model, &explored, Sample::All, 1, &go_on);
@@ -100,7 +100,7 @@ fn the_schedule_of_a_divergence_shows_it_again() {
     assert_ne!(sound.view(), lacking.view());
 }
 
-/// A refusal is reused only where it would be given again, for the same reason.
+/// A refusal is reused only if it would be given again for the same reason.
 #[test]
 fn shared_refusals_come_to_the_same_as_every_probe() {
     let mut shared_most = 0;
@@ -124,7 +124,7 @@ fn shared_refusals_come_to_the_same_as_every_probe() {
     assert!(shared_most >= 10, "{shared_most}");
 }
 
-/// A guard that the implementation lacks is found out by the disabled actions, shared or not.
+/// The disabled actions find the missing guard, with and without reused refusals.
 #[test]
 fn shared_refusals_find_out_the_same_guards() {
     let explored = explored("reads_across_a_split_smoke");

@@ -1,7 +1,7 @@
-//! Every guard dropped, each a test under its name (`cargo test demote_before_removal`):
-//! somebody notices, in the model and on the implementation. Exhibits of smoke scopes are
-//! looked for again and must come out as the traces under `traces/museum` that `rollcall
-//! museum --out traces/museum` writes; of the others the trace is judged that was kept.
+//! Each guard is dropped, in a test of its name (`cargo test demote_before_removal`), and checks
+//! fail in the model and on the implementation. Exhibits of smoke scopes are searched again and
+//! must equal the traces under `traces/museum` that `rollcall museum --out traces/museum` writes.
+//! For other scopes the stored trace is checked.
 
 mod harness;
 
@@ -29,7 +29,7 @@ fn is_noticed_on_both_sides(piece: &Piece) -> Result<(), Failed> {
         Harm::Safety(_) | Harm::Recovery(_) => {
             killed_in_model.is_some() && killed_on_implementation.is_some()
         }
-        // It heals; that the sides part is known.
+        // Every state heals. That the two sides diverge is checked elsewhere.
         Harm::Delay => killed_in_model.is_none() && killed_on_implementation.is_none(),
     };
     if !noticed || parts_at.is_none() {

@@ -1,5 +1,5 @@
-//! A test for each trace and scenario of the repository, under its own name: it shows what
-//! it states, by the rules that it names. `cargo test seed-001` runs those of that report.
+//! A test for each trace and scenario of the repository, under its own name. It must show what it
+//! states, by the rules that it names. `cargo test seed-001` runs those of that report.
 
 mod harness;
 #[path = "harness/walk.rs"]

@@ -1,10 +1,9 @@
 //! Every scenario and every golden trace, on the model and on the implementation.
 //!
-//! A golden trace holds every outcome and view; it is compared byte by byte
-//! with what the model records today. After a change of the rules that is meant,
-//! `ROLLCALL_REGENERATE=1 cargo test -p rollcall-checks --test golden` writes
-//! the golden traces anew, and `INSTA_UPDATE=always` with the same command
-//! renews the renderings. (`rollcall replay FILE --out FILE` writes one down.)
+//! A golden trace has every outcome and view. It is compared byte by byte with what the model
+//! records today. After an intended change of the rules, `ROLLCALL_REGENERATE=1 cargo test -p
+//! rollcall-checks --test golden` writes the golden traces again, and `INSTA_UPDATE=always` with
+//! the same command renews the renderings. (`rollcall replay FILE --out FILE` writes one.)
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
@@ -25,7 +24,7 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces").join(name)
 }
 
-/// The traces of a folder, by name; of scenarios what settles is written out.
+/// The traces of a folder, by name. A scenario's `settle` is expanded to steps.
 fn traces(name: &str) -> Vec<(PathBuf, Trace)> {
     let entries = std::fs::read_dir(folder(name)).expect("the folder is there");
     let paths = entries.map(|entry| entry.expect("an entry").path());
@@ -45,14 +44,14 @@ fn written_out(path: &Path) -> Trace {
     })
 }
 
-/// The guards that a trace keeps.
+/// The guards that hold in a trace.
 fn guards(header: &Header) -> GuardSet {
     header.without.iter().fold(GuardSet::ALL, |guards, name| {
         guards.and_without(Guard::from_name(name).unwrap_or_else(|| panic!("no guard `{name}`")))
     })
 }
 
-/// What the model makes of it, by the rules that it is about.
+/// The model's record of the trace, by its own rules.
 fn recorded(trace: &Trace) -> Trace {
     let mut model = ModelSubject::new(guards(&trace.header), &[]);
     if let Err(error) = replay(&mut model, trace, Sides::TRACE_AND_MODEL) {
@@ -74,7 +73,7 @@ fn follows<S: Subject>(subject: &mut S, trace: &Trace) {
 fn scenarios_on_model_and_implementation() {
     for (_, scenario) in traces("scenarios") {
         let trace = recorded(&scenario);
-        // One that ends at a named limit says so.
+        // A trace that ends at a named limit states the violation.
         let violated = |trace: &Trace| trace.steps.last().map(|step| step.violated.clone());
         assert_eq!(violated(&trace), violated(&scenario));
         assert!(scenario.steps.iter().any(|step| step.expect.is_some()), "something is expected");
@@ -83,12 +82,12 @@ fn scenarios_on_model_and_implementation() {
     }
 }
 
-/// Every recovery by force comes to a region that serves, and PD knows it.
+/// Every unsafe recovery leads to a region that serves, and PD knows it.
 #[test]
 fn what_was_recovered_by_force_heals() {
     let is_recovery = |scenario: &Trace| scenario.header.scenario.starts_with("unsafe-recovery");
     let recoveries = traces("scenarios").into_iter().filter(|(_, scenario)| is_recovery(scenario));
-    // Of that one nobody may lead what is left, which its steps say.
+    // In this scenario no peer may lead what remains, which its steps say.
     let stays = "unsafe-recovery-and-an-old-terms-commit";
     let mut healed = 0;
     for (_, scenario) in recoveries.filter(|(_, scenario)| scenario.header.scenario != stays) {
@@ -119,7 +118,7 @@ fn what_was_recovered_by_force_heals() {
     assert!(healed >= 8, "{healed} recoveries are no more than there were");
 }
 
-/// What the test of that name looks at, beside keys and leaders.
+/// The conditions that the original test checks, apart from keys and leaders.
 #[test]
 fn one_split_leaves_two_adjacent_regions_on_every_store() {
     let scenario = traces("scenarios").into_iter().find(|(_, trace)| trace.header.scenario == "one-split");
@@ -170,7 +169,7 @@ fn museum_scenarios_bite_where_they_say() {
     }
 }
 
-/// Before any test reads a golden trace.
+/// Runs before any test reads a golden trace.
 fn regenerate_if_asked() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -198,8 +197,8 @@ fn golden_traces_are_what_the_model_records() {
 
 const SAME_ID: &str = "same_id_while_the_old_peer_lives";
 
-/// The rules, where a peer id may be given again while its old peer lives.
-/// Scopes do not offer that, for PD never does it.
+/// The rules with one more action: a peer id is used again while its old peer lives. Scopes do not
+/// offer that, because PD never does it.
 struct IdsGivenTwice(Rollcall);
 
 impl Model for IdsGivenTwice {
@@ -242,7 +241,7 @@ fn add_again() -> Command {
     Command::ChangePeer(Change { kind: ChangeKind::AddVoter, peer: 3, store: 3 })
 }
 
-/// The shortest way from the reuse of an id to a leader that lacks what was committed.
+/// The shortest path from the reuse of an id to a leader that lacks a committed entry.
 fn reused_id() -> Trace {
     let base = scopes::named("joins_again_with_the_same_id");
     let base = base.expect("the scope is there").scope;
@@ -273,7 +272,7 @@ fn reused_id() -> Trace {
     recorded(&Trace::scenario(header, actions))
 }
 
-/// The properties that a subject violates at the end of the trace, and after which steps.
+/// The properties that a subject violates, each with the step.
 fn violated_by<S: Subject>(subject: &mut S, trace: &Trace) -> Vec<(u64, String)> {
     let mut judge = Judge::named(&trace.header.properties).expect("known properties");
     subject.reset(&trace.header.scope).expect("a scope");
@@ -314,8 +313,8 @@ fn an_id_given_twice_costs_leader_completeness() {
 
 const LATER_LIFE: &str = "split_spares_a_later_life";
 
-/// The shortest way to a split on a store where the child's peer was removed
-/// and added again under its old id, before the split came.
+/// The shortest path to a split on a store where the child's peer was removed and added again under
+/// its old id before the split is applied there.
 fn later_life() -> Trace {
     let plan = scopes::named("child_removed_before_its_birth_smoke").expect("the scope is there");
     let model = plan.model(GuardSet::ALL).expect("the scope can be begun");
@@ -351,7 +350,7 @@ fn a_split_spares_a_peer_that_stands_where_a_tombstone_stood() {
     let golden = Trace::read(&folder("golden").join(format!("{LATER_LIFE}.jsonl"))).expect("a golden trace");
     assert_eq!(violated_by(&mut World::new(Sound), &golden), []);
     assert_eq!(golden.steps.len(), later_life().steps.len(), "no shorter way is known");
-    // Without the guard the late split puts its child in that place.
+    // Without the guard the late split creates its child there.
     let without = Lacking(&[rollcall_impl::Guard::SplitSparesTheKnown]);
     let Err(ReplayError::Diverged(divergence)) =
         replay(&mut World::new(without), &golden, Sides::MODEL_AND_IMPL)
@@ -363,7 +362,7 @@ fn a_split_spares_a_peer_that_stands_where_a_tombstone_stood() {
 
 const UNREPORTED: &str = "unreported_child_on_a_tombstone_store";
 
-/// A store that PD calls Tombstone, and a leader's region that has a voter there.
+/// A store that PD calls Tombstone is still listed by a leader's region as a voter's store.
 fn lists_a_tombstone_store(cluster: &impl Cluster) -> bool {
     let gone =
         |store| cluster.pd().stores.get(&store).is_some_and(|known| known.state == StoreState::Tombstone);
@@ -373,7 +372,7 @@ fn lists_a_tombstone_store(cluster: &impl Cluster) -> bool {
     })
 }
 
-/// The rules, judged by S11 in its plain words.
+/// The rules, with S11 as literally stated.
 struct Buried(Rollcall);
 
 impl Model for Buried {
@@ -401,8 +400,8 @@ impl Model for Buried {
 
 impl Explored for Buried {}
 
-/// The shortest way, by the sound rules, to a store that has left although a
-/// region has a peer there.
+/// The shortest path, by the complete rules, to a store that has left although a region has a peer
+/// there.
 fn unreported() -> Trace {
     let plan = scopes::named("split_racing_a_decommission").expect("the scope is there");
     let model = plan.model(GuardSet::ALL).expect("the scope can be begun");
@@ -422,8 +421,8 @@ fn unreported() -> Trace {
     recorded(&Trace::scenario(header, way.into_iter().map(|(action, _)| action)))
 }
 
-/// S11 in its plain words ("Tombstone: no region lists a peer on it") is more
-/// than sound rules can promise; what they promise still holds.
+/// S11 as literally stated ("Tombstone: no region lists a peer on it") is more than the complete
+/// rules ensure. What they ensure still holds.
 #[test]
 fn a_store_is_buried_under_a_child_that_nobody_reported() {
     regenerate_if_asked();

@@ -1,5 +1,5 @@
-//! Every lesson, whole and in both languages: the guesses, the branches, the exercise with its
-//! answers, and each claim measured again. What a lesson states is a test under its name.
+//! Every lesson in both languages: its guesses, its branches, its exercise with its answers, and
+//! each claim measured again. Each statement of a lesson is a test under its name.
 //!
 //! `LESSONS=write cargo test --test lessons` writes the measured figures into the lessons.
 
@@ -24,7 +24,7 @@ fn actions(names: &[String]) -> Result<Vec<Action>, Failed> {
     names.iter().map(|name| action_of(name).map_err(|error| format!("{name}: {error}").into())).collect()
 }
 
-/// Both pages say the same things, and a sentence on each step.
+/// Both pages have the same sections, and a sentence for each step.
 fn has_both_languages(lesson: &Lesson) -> Result<(), Failed> {
     let (english, chinese) = (lesson.prose(Language::English)?, lesson.prose(Language::Chinese)?);
     let (_, actions) = lesson.steps()?;
@@ -42,7 +42,7 @@ fn has_both_languages(lesson: &Lesson) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Exactly one guess is right, and each other comes true in its branch.
+/// Exactly one guess is right, and each other one comes true in its branch.
 fn guesses_are_as_stated(lesson: &Lesson) -> Result<(), Failed> {
     if lesson.facts.questions.is_empty() {
         return Err("it asks nothing".into());
@@ -72,7 +72,7 @@ fn guesses_are_as_stated(lesson: &Lesson) -> Result<(), Failed> {
     Ok(())
 }
 
-/// The reference answer is taken, on the implementation too; the wrong one is refused.
+/// The right answer is accepted, on the implementation too; the wrong one is refused.
 fn exercise_is_judged(lesson: &Lesson) -> Result<(), Failed> {
     let exercise = &lesson.facts.exercise;
     let answer = actions(&exercise.answer)?;
@@ -92,20 +92,20 @@ fn exercise_is_judged(lesson: &Lesson) -> Result<(), Failed> {
     on_the_implementation(exercise, &answer)
 }
 
-/// raft-rs and the stores around it make the same of the answer.
+/// The implementation shows the same for the answer.
 fn on_the_implementation(exercise: &Exercise, answer: &[Action]) -> Result<(), Failed> {
     let begun = exercise.begin()?;
     let trace = walk(begun.model(), answer.iter().cloned());
     let lacking = exercise.without.iter().filter_map(|name| Guard::from_name(name)).collect::<Vec<_>>();
     if lacking.len() != exercise.without.len() {
-        return Ok(()); // The model alone has such a guard.
+        return Ok(()); // Only the model has this guard.
     }
     replay(&mut World::new(Lacking(&lacking)), &trace, Sides::MODEL_AND_IMPL)
         .map_err(|error| error.to_string())?;
     Ok(())
 }
 
-/// A name in an answer is the action's own.
+/// An answer uses the actions' own names.
 fn names_are_plain(lesson: &Lesson) -> Result<(), Failed> {
     let exercise = &lesson.facts.exercise;
     for name in exercise.answer.iter().chain(&exercise.wrong.answer) {
@@ -148,8 +148,8 @@ fn write_down(lesson: &Lesson, claim: &Claim, steps: Option<u64>, states: Option
     Ok(())
 }
 
-/// The schedule shows in the end what the lesson is about: something is broken, refused, or
-/// does not heal, unless the lesson is one of good rules.
+/// The schedule's end shows the lesson's subject: something is violated, refused, or does not heal,
+/// unless the lesson shows that good rules hold.
 fn schedule_goes_wrong(lesson: &Lesson) -> Result<(), Failed> {
     let (mut steps, actions) = lesson.steps()?;
     let mut wrong = false;

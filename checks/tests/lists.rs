@@ -1,5 +1,5 @@
-//! Lists that stand in two places: the guards of model and implementation, and the
-//! named tests of what lies below the model's grain.
+//! Lists that exist in two places: the guards of model and implementation, and the named tests of
+//! guards below the model's grain.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
-//! A model with its memo says what a forgetful one says:
-//! the same states, edges, verdicts and museum kills. (`verify` holds every
-//! scope against stateright's checker, which is given the forgetful one.)
+//! A model with memoisation gives the same results as one without: the same states, edges, verdicts
+//! and museum kills. (`verify` compares every scope with stateright's checker, which uses the model
+//! without.)
 
 use std::collections::HashMap;
 
@@ -33,7 +33,7 @@ fn plans() -> impl Iterator<Item = ScopePlan> {
     scopes::all().into_iter().filter(|plan| plan.size == Size::Smoke)
 }
 
-/// Every edge of a scope of each kind, in order; the other scopes by `smoke`.
+/// Every edge, in order, of one scope of each kind. `smoke.rs` checks the other scopes.
 #[test]
 fn every_edge_is_the_same() {
     let named = ["replace_by_joint_smoke", "split_against_an_add_smoke", "merges_crossed_smoke"];
@@ -56,7 +56,7 @@ fn every_guard_dies_at_the_same_state() {
     }
 }
 
-/// The stores of a cluster alone: whoever asks for more is no property of two peers.
+/// Only the stores of a cluster. A property of two peers must not read anything else.
 struct Stores<'a>(StateRef<'a>);
 
 impl Cluster for Stores<'_> {
@@ -95,8 +95,8 @@ impl Cluster for Stores<'_> {
 
 impl ClusterSummary for Stores<'_> {}
 
-/// The properties of two peers, judged plainly of every state: of its stores and its history, which
-/// is all that they read, so states in which these are the same are judged once.
+/// Checks the properties of two peers in every state without memoisation. They read only stores and
+/// history, so states with equal stores and history are checked once.
 struct Plainly<'m> {
     model: &'m Rollcall,
     judged: HashMap<([usize; 8], *const History), u64>,
@@ -107,7 +107,7 @@ impl<'m> Plainly<'m> {
         Self { model, judged: HashMap::new() }
     }
 
-    /// The bits of these properties, in the order of those that the model checks.
+    /// The bits of these properties, in the model's order.
     fn mask(&self) -> u64 {
         let properties = self.model.checked().iter().enumerate();
         properties.filter(|(_, property)| property.is_of_two_peers()).fold(0, |all, (at, _)| all | 1 << at)
@@ -129,10 +129,11 @@ impl<'m> Plainly<'m> {
     }
 }
 
-/// Whatever is broken in a state, and by however many properties. What is of two peers
-/// ([`Property::is_of_two_peers`]) is compared in every state. Of the others few states are broken, so
-/// all of those are compared, and one of so many others. (With every guard nothing is broken:
-/// stateright's checker judges every state of every smoke scope plainly, in `smoke.rs`.)
+/// What every state violates, and with how many properties. Properties of two peers
+/// ([`Property::is_of_two_peers`]) are compared in every state. The others are compared in all
+/// states that violate something, and in a sample of the rest. (With all guards nothing is
+/// violated: in `smoke.rs` stateright's checker checks every state of every smoke scope without
+/// memoisation.)
 #[test]
 fn every_state_breaks_the_same() {
     const MOST: u32 = 60_000;

@@ -1,6 +1,5 @@
-//! Of the museum everything is there and nothing is left over, and the kill
-//! matrix that is kept is about the guards and checks that there are. Each
-//! exhibit is a test of its own (`exhibits.rs`).
+//! The museum is complete, and nothing in it is left over. The stored kill matrix has exactly the
+//! existing guards and checks. Each exhibit is a test of its own (`exhibits.rs`).
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -35,14 +34,14 @@ fn no_trace_is_left_of_a_guard_that_is_gone() {
     }
 }
 
-/// `rollcall museum --matrix > traces/matrix.txt` writes it, in minutes.
+/// `rollcall museum --matrix > traces/matrix.txt` writes it. That takes minutes.
 #[test]
 fn the_kill_matrix_is_about_the_guards_and_checks_that_there_are() {
     let text = matrix();
     let parts: Vec<&str> = text.trim_end().split("\n\n").collect();
     let [_, rows, columns] = parts[..] else { panic!("a head, the rows and the columns") };
     let checks: Vec<String> = Check::all().map(|check| check.name().to_string()).collect();
-    // Two lines number the columns.
+    // Two lines have the numbers of the columns.
     let rows: Vec<(&str, Vec<&str>)> = rows
         .lines()
         .skip(2)
@@ -67,7 +66,7 @@ fn the_kill_matrix_is_about_the_guards_and_checks_that_there_are() {
     assert_eq!(columns.lines().map(str::trim).collect::<Vec<_>>(), listed);
 }
 
-/// What an exhibit says, the matrix says too.
+/// The matrix agrees with every exhibit.
 #[test]
 fn the_kill_matrix_has_every_exhibit() {
     let text = matrix();

@@ -1,6 +1,6 @@
-//! The cases of other projects' tests, written as scenarios: taken on the model and
-//! on the implementation, what their authors assert is met on both, and both
-//! heal at the end, or are stuck for the reason that the file names.
+//! Cases from other projects' tests as scenarios, taken on the model and on the implementation.
+//! Both must meet what the original authors assert. At the end both heal, or are stuck for the
+//! reason that the file names.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,14 +12,14 @@ use rollcall_model::properties::Property;
 use rollcall_model::{GuardSet, ModelSubject};
 use rollcall_traces::{Expect, Scenario, Sides, Subject, View, record_again, replay};
 
-/// So many there are at least.
+/// The least number of cases.
 const AT_LEAST: usize = 179;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Every scenario of the folder with its name, by name.
+/// Every scenario of the folder, by name.
 fn scenarios() -> Vec<(String, Scenario)> {
     let entries = std::fs::read_dir(root().join("traces/scenarios/peers")).expect("the folder is there");
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
@@ -32,7 +32,7 @@ fn scenarios() -> Vec<(String, Scenario)> {
     paths.into_iter().map(read).collect()
 }
 
-/// What is expected of its end: what the file says last, or that it heals.
+/// The expectation at its end: the file's last one, or that it heals.
 fn end_of(name: &str, scenario: &Scenario, last: Option<&Expect>) -> Expect {
     match last.filter(|last| last.asks_to_heal()) {
         Some(last) => Expect { heals: last.heals, stuck: last.stuck.clone(), ..Expect::default() },
@@ -57,7 +57,7 @@ fn every_case_agrees_on_both_sides_and_heals() {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), all.len(), wrong.join("\n"));
 }
 
-/// Takes it on both sides, judged by every property.
+/// Takes it on both sides and checks every property.
 fn agrees(name: &str, scenario: &Scenario) -> Result<(), String> {
     let mut model = ModelSubject::new(GuardSet::ALL, &[]);
     let (trace, error) =
@@ -87,7 +87,7 @@ fn every_case_names_its_source_and_asserts_something() {
         let source = &scenario.header.source;
         let known = ["tikv/tikv ", "tikv/pd ", "tikv/raft-rs ", "etcd-io/raft ", "databendlabs/openraft "];
         assert!(known.iter().any(|known| source.starts_with(known)), "{name}: {source}");
-        // A file of etcd's and raft-rs's test data is a test of its own.
+        // A file of etcd's or raft-rs's test data counts as one test.
         let parts = if source.contains(".txt") { 2 } else { 3 };
         assert!(source.split_whitespace().count() >= parts, "{name}: repository, file and test: {source}");
         assert!(scenario.expectations().next().is_some(), "{name}: nothing is expected");

@@ -13,7 +13,7 @@ fn page() -> String {
     std::fs::read_to_string(path).expect("the page is there")
 }
 
-/// The lines of the page's examples, a header beginning each scenario.
+/// The lines of the page's examples. A header begins each scenario.
 fn examples() -> Vec<String> {
     let mut scenarios: Vec<String> = Vec::new();
     let mut inside = false;
@@ -60,10 +60,10 @@ fn every_example_is_taken_on_both_sides() {
     }
 }
 
-/// An expectation that is turned round is noticed: what the page shows is looked at.
+/// An inverted expectation fails, so every kind of expectation is really checked.
 #[test]
 fn every_kind_of_expectation_bites() {
-    // The third is a question, and expects what the others do.
+    // The third example is a scope of its own, with no other kind of expectation.
     let examples = &examples()[..2];
     let all = examples.concat();
     for (is, wrong, path) in [
@@ -104,7 +104,7 @@ fn every_kind_of_expectation_bites() {
     }
 }
 
-/// Where nothing is left to settle the step before is asked, if nothing is asked of it yet.
+/// If nothing is left to settle, the expectation goes to the step before, if that has none.
 #[test]
 fn what_is_settled_already_is_asked_of_the_step_before() {
     let all = examples().remove(0);

@@ -1,6 +1,5 @@
-//! Random schedules: model and implementation agree, and where they would not,
-//! what fails is shrunk, written as a trace and named with the command that
-//! replays it.
+//! Random schedules: model and implementation agree. If they did not, the failing schedule would be
+//! shrunk, written as a trace, and named with the command that replays it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,8 +15,8 @@ use rollcall_traces::{Action, Outcome, ReplayError, Sides, Trace, record, replay
 static SCHEDULES: LazyLock<Schedules> =
     LazyLock::new(|| Schedules::new(GuardSet::ALL).expect("a scope that can be begun"));
 
-/// Runs every schedule; of the first on which the two sides differ what differs, and the shortest part
-/// of it that shows as much.
+/// Runs every schedule. For the first on which the two sides differ, returns the difference and the
+/// shortest part of the schedule that shows it.
 fn shortest_difference<G: Guards>(
     guards: G,
     mut seen: impl FnMut(&Reached, &Action),
@@ -38,7 +37,8 @@ fn shortest_difference<G: Guards>(
     None
 }
 
-/// Writes a schedule with what the model makes of it; the command that replays it.
+/// Writes a schedule with the model's outcomes and views; returns the file and the command that
+/// replays it.
 fn written(name: &str, actions: Vec<Action>) -> (PathBuf, String) {
     let mut model = ModelSubject::new(GuardSet::ALL, &[]);
     let trace = record(&mut model, SCHEDULES.model().scope(), actions).expect("a scope that can be begun");
@@ -58,7 +58,7 @@ fn model_and_implementation_agree() {
         match &reached.outcome {
             Outcome::Done(_) => {
                 done += 1;
-                // A late message is counted by what it is, which only the state before knows.
+                // A late message counts by its type, which only the state before shows.
                 let is_late = matches!(action, Action::Late { .. });
                 let kind = if is_late { "late" } else { ACTION_KINDS[model.kind_of(&last, action)] };
                 *fired.entry(kind).or_default() += 1;
@@ -77,8 +77,7 @@ fn model_and_implementation_agree() {
     assert!(refused.len() >= 25, "too little was refused: {refused:?}");
 }
 
-/// A difference is found, shrunk, written and replayed: with a guard that the
-/// implementation lacks there is one.
+/// A difference is found, shrunk, written and replayed, for an implementation that lacks a guard.
 #[track_caller]
 fn shrinks(name: &str) {
     let guard = rollcall_impl::Guard::from_name(name).expect("the implementation can drop it");

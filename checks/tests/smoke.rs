@@ -1,11 +1,11 @@
-//! The smoke scopes inside `cargo test`: exhausted, judged by stateright's
-//! checker too, and every transition replayed on the implementation.
+//! The smoke scopes inside `cargo test`: explored to the end, checked by stateright too, and every
+//! transition replayed on the implementation.
 //!
-//! What each scope came to is pinned, so that a change of the rules is seen
-//! even where every property still holds. After a change that is meant:
-//! `INSTA_UPDATE=always cargo test -p rollcall-checks --test smoke`.
+//! The counts of each scope are pinned. So a change of the rules shows even if every property still
+//! holds. After an intended change: `INSTA_UPDATE=always cargo test -p rollcall-checks --test
+//! smoke`.
 //!
-//! A scope is a test of its own, on one thread: the test runner has the cores.
+//! Each scope is a test of its own, on one thread; the test runner uses the cores.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -15,7 +15,7 @@ use rollcall_checks::healing::Sample;
 use rollcall_checks::verify::{ScopeReport, Watch, family_failures, verify};
 use rollcall_model::scopes::{Family, ScopePlan, Size, plans};
 
-/// Each smoke scope with what it came to, once somebody has asked.
+/// Each smoke scope with its report, once it has been verified.
 static SCOPES: LazyLock<Vec<(ScopePlan, OnceLock<ScopeReport>)>> = LazyLock::new(|| {
     let plans = Family::ALL.iter().flat_map(|family| plans(*family, Size::Smoke));
     plans.map(|plan| (plan, OnceLock::new())).collect()
@@ -37,9 +37,9 @@ fn report_of((plan, report): &(ScopePlan, OnceLock<ScopeReport>)) -> &ScopeRepor
     })
 }
 
-/// Two peers must move here, or one behind a change of leaders, or one whose
-/// operator is outrun, and the patrol is allowed to begin one operator less: it is
-/// healing that begins it, so no goal lies within the scope.
+/// Healing must begin one operator more than the scope's budget of the patrol allows: two peers
+/// must move, or one after a change of leaders, or one whose operator became stale. So no goal lies
+/// within the scope.
 const GOAL_BEYOND_THE_BUDGET: &[&str] = &[
     "stalled_leaders_store_leaves_smoke",
     "operator_outrun_while_it_waits_smoke",
@@ -195,7 +195,7 @@ fn every_smoke_scope_is_a_test() {
     assert_eq!(TESTED, there, "the scopes of the model and the list in this file");
 }
 
-// Tests begin in the order of their names: this one finds the scopes done.
+// Tests start in the order of their names, so this one finds the scopes verified.
 #[test]
 fn the_families_owe_nothing() {
     let reports: Vec<ScopeReport> = SCOPES.iter().map(report_of).cloned().collect();

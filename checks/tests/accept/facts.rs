@@ -1,4 +1,4 @@
-//! Runs in which one fact of a peer, one message or one answer was altered.
+//! Runs in which one fact of a peer, one message or one reply was altered.
 
 use rollcall_traces::{
     Epoch, Happening, Key, MemberRole, Message, Outcome, PeerFacts, PeerState, Reason, Role, Run,
@@ -6,8 +6,8 @@ use rollcall_traces::{
 
 use super::{RUN, SEED, SPLIT, verdict};
 
-/// Alters the facts of one peer in the middle of the run; the refusal must
-/// name that event and that field.
+/// Alters the facts of one peer in the middle of the run. The verdict must name that event and that
+/// field.
 fn is_refused(field: &str, fits: fn(&PeerFacts) -> bool, alter: fn(&mut PeerFacts)) {
     is_refused_in(&RUN, field, fits, alter);
     is_refused_in(&SPLIT, field, fits, alter);
@@ -119,7 +119,7 @@ fn an_altered_state_is_refused() {
 
 #[test]
 fn an_altered_peer_id_is_refused() {
-    // Another peer is written in full.
+    // Another peer's facts are complete.
     let whole = |peer: &PeerFacts| peer.data.is_empty() && peer.log.kept == peer.log.truncated.index;
     is_refused("/peer_id", whole, |peer| peer.id += 1);
 }
@@ -144,7 +144,7 @@ fn a_tombstone_at_another_epoch_is_refused() {
     is_refused("/epoch/conf_ver", buried, |peer| peer.meta.epoch.conf_ver -= 1);
 }
 
-/// What was sent is judged as well as what came of it.
+/// Sent messages are checked, not only their effects.
 #[test]
 fn an_append_that_commits_too_much_is_refused() {
     let mut run = RUN.clone();
@@ -163,7 +163,7 @@ fn an_append_that_commits_too_much_is_refused() {
     assert_eq!(Some(refusal.event), sent, "{refusal}");
 }
 
-/// A merge waits for what followers are known to have committed.
+/// A merge depends on what followers are known to have committed.
 #[test]
 fn an_answer_that_knows_of_another_commit_is_refused() {
     for knows in [|commit: u64| commit - 1, |commit: u64| commit + 1] {
@@ -196,7 +196,7 @@ fn an_altered_end_of_a_range_is_refused() {
     is_refused_in(&SPLIT, "/end", ends, |peer| peer.meta.end = Key::empty());
 }
 
-/// Alters the last answer to a read that has values.
+/// Alters the last response to a read that has values.
 fn an_answer_is_refused(alter: fn(&mut Happening)) {
     let mut run = SPLIT.clone();
     let answer = run
@@ -222,7 +222,7 @@ fn an_altered_answer_to_a_read_is_refused() {
     });
 }
 
-/// A proposal that was taken is recorded as refused.
+/// An accepted proposal is recorded as refused.
 #[test]
 fn an_altered_answer_to_a_proposal_is_refused() {
     let mut run = SPLIT.clone();

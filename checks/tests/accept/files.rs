@@ -1,4 +1,4 @@
-//! Run files: what was written can be read, what is broken is an error.
+//! Run files: what was written can be read, and a broken file is an error.
 
 use rollcall_traces::{Run, TraceError};
 

@@ -1,6 +1,6 @@
-//! TinyKV's generic tests with conf changes and splits as seeded message-level
-//! runs: the model must explain them, the cluster must keep its promises, and a
-//! run in which one fact was altered must be refused at that very event.
+//! TinyKV's generic tests with conf changes and splits as seeded message-level runs. The model must
+//! explain them, the cluster must settle as promised, and a run with one altered fact must be
+//! refused at exactly that event.
 
 mod facts;
 mod files;
@@ -36,12 +36,12 @@ fn happens(run: &Run, kind: fn(&Happening) -> bool) -> bool {
     run.events.iter().any(|event| kind(&event.event))
 }
 
-/// Every region of which the run tells.
+/// Every region of the run.
 fn regions(run: &Run) -> BTreeSet<RegionId> {
     run.events.iter().flat_map(|event| event.facts.iter().map(|facts| facts.region)).collect()
 }
 
-/// The run is explained, and keeps what it promised.
+/// The run is explained, and the cluster settled as promised.
 fn judged(scenario: &str, seed: u64) -> (Recorded, Accepted) {
     let recorded = recorded(scenario, seed);
     let again = again(scenario, seed);
@@ -51,7 +51,7 @@ fn judged(scenario: &str, seed: u64) -> (Recorded, Accepted) {
     (recorded, accepted)
 }
 
-/// The run is accepted, and is about something.
+/// The run is accepted, and is long enough to mean something.
 fn is_accepted(scenario: &str, seed: u64) {
     let (recorded, accepted) = judged(scenario, seed);
     let again = again(scenario, seed);
@@ -113,7 +113,7 @@ fn conf_change_partition() {
     is_accepted("conf-change-partition", SEED);
 }
 
-/// In a run of an odd seed the right part of a split keeps the id, in an even one the left.
+/// With an odd seed the right region of a split keeps the id, with an even seed the left.
 #[test]
 fn split_recover() {
     is_accepted("split-recover", SEED);
@@ -154,9 +154,8 @@ fn merge_split_conf_change_partition() {
     is_accepted("merge-split-conf-change-partition", SEED);
 }
 
-/// What the test expects step by step the scenario looks at itself: that it
-/// kept its promises says that k2 was refused by the left region, and that the
-/// store that was cut off has caught up.
+/// The scenario itself checks what the original test expects step by step: its success says that
+/// the left region refused k2, and that the partitioned store caught up.
 #[test]
 fn one_split() {
     let (recorded, accepted) = judged("one-split", SEED);
@@ -171,9 +170,9 @@ fn one_split() {
     assert!(happens(&recorded.run, |event| matches!(event, Happening::AskSplit { .. })), "{again}");
 }
 
-/// A run that is accepted as it is, to be altered.
+/// An accepted run, to be altered.
 static RUN: LazyLock<Run> = LazyLock::new(|| recorded("conf-change-snapshot-unreliable-recover", SEED).run);
 
-/// One with splits.
+/// An accepted run with splits.
 static SPLIT: LazyLock<Run> =
     LazyLock::new(|| recorded("split-conf-change-snapshot-unreliable-recover", SEED).run);

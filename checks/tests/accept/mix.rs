@@ -1,5 +1,5 @@
-//! What happens in the recordings of the default mix: a mistake in something that never
-//! happens there no verdict can find.
+//! What happens in the recordings of the default scenario: no verdict can find a mistake in an
+//! event that never occurs.
 
 use rollcall_checks::network::{self, Recorded};
 use rollcall_traces::{
@@ -9,16 +9,16 @@ use rollcall_traces::{
 
 use super::recorded;
 
-/// These seeds together have everything; each has most of it.
+/// Together these seeds have every kind of event; each has most.
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=4;
 
-/// Something that happened: the event, and what it made of each peer that it tells of.
+/// An event, and the peers after it.
 struct Seen<'a> {
     event: &'a Event,
-    /// What was delivered, if something was.
+    /// The delivered message, if there is one.
     held: Option<&'a Held>,
     changed: Vec<(Option<Peer>, Option<Peer>)>,
-    /// The leader of whom something was asked, as it was.
+    /// The leader that got the request, as it was.
     asked: Option<Peer>,
 }
 
@@ -48,7 +48,7 @@ fn walk(run: &Run) -> Vec<Seen<'_>> {
 }
 
 impl Seen<'_> {
-    /// Asked for, and what was answered.
+    /// The request and its answer.
     fn asked_for(&self) -> Option<(&Command, Option<Epoch>, &Outcome)> {
         match &self.event.event {
             Happening::Propose { command, epoch, outcome, .. } => Some((command, *epoch, outcome)),
@@ -69,7 +69,7 @@ impl Seen<'_> {
         self.taken(|command| matches!(command, Command::EnterJoint { changes: many } if changes(many.len())))
     }
 
-    /// A joint change is taken that does so to somebody.
+    /// A joint change with this kind of change for a member in this role is accepted.
     fn changes_some(&self, kind: ChangeKind, role: Option<MemberRole>) -> bool {
         let Some(leader) = &self.asked else { return false };
         let role_of = |peer| leader.region.member(peer).map(|member| member.role);
@@ -79,7 +79,7 @@ impl Seen<'_> {
             })
     }
 
-    /// A split is refused because of these parts of its epoch.
+    /// A split is refused because these parts of its epoch differ.
     fn split_under(&self, version: bool, conf_ver: bool) -> bool {
         let is_split = |command: &Command| matches!(command, Command::Split { .. });
         let Some(own) = self.asked.as_ref().map(|leader| leader.region.epoch) else { return false };
@@ -98,7 +98,7 @@ impl Seen<'_> {
         matches!(self.event.event, Happening::Apply { .. })
     }
 
-    /// A peer applied an entry by which the region becomes joint, or is it no more.
+    /// A peer applied an entry that made the region joint, or no longer joint.
     fn turns(&self, joint: bool) -> bool {
         let is = |peer: &Option<Peer>| peer.as_ref().map(|peer| peer.region.is_joint());
         self.applies()
@@ -108,7 +108,7 @@ impl Seen<'_> {
                 .any(|(before, after)| (is(before), is(after)) == (Some(!joint), Some(joint)))
     }
 
-    /// A region took in one that lay before it, or behind it.
+    /// A region merged one to its left, or to its right.
     fn grows(&self, to_the_left: bool) -> bool {
         self.applies()
             && self.changed.iter().any(|(before, after)| {
@@ -123,7 +123,7 @@ impl Seen<'_> {
             })
     }
 
-    /// The ids of a split come to a leader whose region is another by now.
+    /// The ids of a split reach a leader whose region has changed meanwhile.
     fn late_ids(&self) -> bool {
         let Some(Held { message: Message::AskSplitResponse { .. }, epoch, .. }) = self.held else {
             return false;
@@ -134,7 +134,7 @@ impl Seen<'_> {
 
 type Kind = (&'static str, fn(&Seen<'_>) -> bool);
 
-/// Every kind of event that a recording is to have.
+/// Every kind of event that a recording must have.
 const KINDS: &[Kind] = &[
     ("two members change at once", |seen| seen.enters(|count| count == 2)),
     ("three members change at once", |seen| seen.enters(|count| count > 2)),

@@ -1,5 +1,5 @@
-//! Runs in which something of a split was altered: a child's facts, what it
-//! sends at its birth, the ids that were allotted.
+//! Runs in which a part of a split was altered: a child's facts, its first messages, the allotted
+//! ids.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use rollcall_traces::{
 
 use super::{SPLIT, verdict};
 
-/// The first event by which a split brings a child to a store, where `fits` holds.
+/// The first event in which a split creates a child on a store, if `fits` holds.
 fn birth(run: &mut Run, fits: impl Fn(&Event) -> bool) -> (&mut Event, RegionId) {
     let mut known: BTreeSet<_> = run.header.scope.stores.iter().map(|store| (*store, 1)).collect();
     let is_there = |facts: &&Facts| facts.peer.is_some();
@@ -30,7 +30,7 @@ fn birth(run: &mut Run, fits: impl Fn(&Event) -> bool) -> (&mut Event, RegionId)
     (&mut run.events[at], region)
 }
 
-/// Alters one fact of a child at its birth.
+/// Alters one fact of a new child.
 fn a_child_is_refused(field: &str, alter: fn(&mut PeerFacts)) {
     let mut run = SPLIT.clone();
     let (event, region) = birth(&mut run, |_| true);
@@ -73,7 +73,7 @@ fn a_child_without_any_fact_is_refused() {
     assert_eq!((refusal.event, refusal.region), (index, region), "{refusal}");
 }
 
-/// The part that the parent loses is missing from what it has.
+/// The data of the child's range must not be the parent's any longer.
 #[test]
 fn a_parent_that_keeps_all_its_data_is_refused() {
     let mut run = SPLIT.clone();
@@ -86,7 +86,7 @@ fn a_parent_that_keeps_all_its_data_is_refused() {
     assert_eq!((refusal.event, refusal.region), (index, region), "{refusal}");
 }
 
-/// A vote request that waited for the child is answered at its birth, and at once.
+/// A pending vote request for the child is answered as soon as the child exists.
 #[test]
 fn a_missing_answer_of_a_newborn_child_is_refused() {
     let mut run = SPLIT.clone();
@@ -97,7 +97,7 @@ fn a_missing_answer_of_a_newborn_child_is_refused() {
     assert_eq!(verdict(&run).expect_err("an answer is missing").event, index);
 }
 
-/// The child of a leader campaigns at its birth; so does no other.
+/// The child of a leader campaigns at once. No other child does.
 #[test]
 fn an_altered_vote_request_of_a_newborn_child_is_refused() {
     let mut run = SPLIT.clone();
@@ -110,7 +110,7 @@ fn an_altered_vote_request_of_a_newborn_child_is_refused() {
     assert_eq!(verdict(&run).expect_err("a request was altered").event, index);
 }
 
-/// Alters what the placement driver answers to the last split that was asked for.
+/// Alters the placement driver's response to the last request for ids.
 fn ids_are_refused(alter: fn(&mut Held)) {
     let mut run = SPLIT.clone();
     let asked = run.events.iter_mut().rfind(|event| matches!(event.event, Happening::AskSplit { .. }));

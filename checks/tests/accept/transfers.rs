@@ -1,5 +1,5 @@
-//! The question before a transfer of leadership: runs in which it, or its
-//! answer, was altered, and answers that come late.
+//! The question before a leadership transfer: runs in which it or its reply was altered, and
+//! replies that come late.
 
 use rollcall_traces::{Command, Event, Happening, Held, Message, Outcome, Run, Sent};
 
@@ -13,7 +13,7 @@ fn is_reply(sent: &Sent) -> bool {
     matches!(sent.message.message, Message::AckTransferLeader { .. })
 }
 
-/// Alters the last event that sends something of the kind.
+/// Alters the last event that sends such a message.
 fn is_refused(is: fn(&Sent) -> bool, alter: impl Fn(&mut Event)) {
     let mut run = SPLIT.clone();
     let event = run.events.iter_mut().rfind(|event| event.sent.iter().any(is)).expect("it is sent");
@@ -45,7 +45,7 @@ fn an_altered_question_or_answer_is_refused() {
     }
 }
 
-/// Nobody proposed a transfer, and somebody is asked all the same.
+/// No transfer was proposed, and the transferee is asked all the same.
 #[test]
 fn a_question_out_of_nowhere_is_refused() {
     let mut run = SPLIT.clone();
@@ -59,7 +59,7 @@ fn a_question_out_of_nowhere_is_refused() {
     assert_eq!(verdict(&run).expect_err("no peer was asked").event, index);
 }
 
-/// How many answers reach a leader that has taken a proposal since it asked.
+/// How many replies reach a leader that has taken a proposal since it asked.
 fn late(run: &Run) -> usize {
     let events = &run.events;
     let asked = events
@@ -76,8 +76,8 @@ fn late(run: &Run) -> usize {
     asked.filter(|pair| is_late(*pair)).count()
 }
 
-/// The model takes the exchange as one step; here it takes its time, and the
-/// runs are explained all the same. It does so in one run of a few.
+/// The model takes the exchange as one step. Here it takes time, and the runs are still explained.
+/// A few runs suffice to find one.
 #[test]
 fn answers_come_late() {
     let is_late = |seed| late(&judged("split-conf-change-snapshot-unreliable-recover", seed).0.run) > 0;

@@ -1,18 +1,17 @@
-//! A question of one's own: a file's scope, explored from the end of its steps, healed
-//! there, and toured on the implementation.
+//! A file's own scope: explored after its steps, healed, and toured on the implementation.
 
 use serde_json::Value as Json;
 
 use crate::{Folder, scenario};
 
-/// Two voters, of which one has been elected; another election and a crash may come.
+/// Two voters with an elected leader. Another election and a crash are within the budget.
 const HEADER: &str = r#"{"record":"header","schema":"rollcall-trace/1","scenario":"mine","title":"Mine","source":"a test",MORE"scope":{"name":"mine","stores":[1,2,3],"regions":[{"id":1,"start":"","end":"","epoch":{"conf_ver":1,"version":1},"peers":[{"id":1,"store":1,"role":"voter"},{"id":2,"store":2,"role":"voter"}]}],"commands":[{"change_peer":{"kind":"add_learner","peer":3,"store":3}}],"budgets":{"elections":1,"crashes":1,"changes":1}}}"#;
 const ELECTED: &str = r#"{"record":"step","action":{"campaign":{"region":1,"store":1}}}
 {"record":"step","action":{"vote":{"region":1,"candidate":1,"voter":2,"reply":"delivered"}}}
 {"record":"step","settle":{}}
 "#;
 
-/// The scenario, with more in its header and behind its steps.
+/// The scenario, with more in its header and after its steps.
 fn mine(more: &str, behind: &str) -> Folder {
     let folder = Folder::new();
     folder.write("mine.jsonl", &format!("{}\n{ELECTED}{behind}", HEADER.replace("MORE", more)));
@@ -37,7 +36,7 @@ fn a_files_scope_is_explored_from_the_end_of_its_steps() {
     let all = json(&folder.ends(&["check", "mine.jsonl", "--json"], 0).stdout);
     assert_eq!((&all["verdict"], &all["healed_states"]), (&Json::from("holds"), &all["distinct_states"]));
 
-    // What the steps spend is not the budget's: the change was made, and may be made again.
+    // The steps use no budget: the change was made, and may be made again.
     let add = r#"{"record":"step","action":{"propose":{"region":1,"store":1,"command":{"change_peer":{"kind":"add_learner","peer":3,"store":3}}}}}
 "#;
     let later = mine("", &format!("{add}{}", r#"{"record":"step","settle":{}}"#));
@@ -123,7 +122,8 @@ fn its_end_is_healed_on_both_sides_step_by_step() {
     assert!(ended.contains("not owed: majority lost in region 1 (store 1 has a peer"), "{ended}");
 }
 
-/// Which goal is missed, by which refused step, and that the implementation misses it, too.
+/// The output names the missed goal and the refused step, and says that the implementation misses
+/// the goal, too.
 #[test]
 fn a_missed_goal_is_shown_with_the_refused_step() {
     let exhibit = scenario("../museum/transfer_times_out.jsonl");
@@ -167,8 +167,8 @@ fn a_guard_that_decides_nothing_says_nothing_by_holding() {
     assert_eq!(shown["guard_decides"], false);
 }
 
-/// A guard whose absence only stops progress is missed by healing, and a goal can be
-/// asked for like a property; what has nothing to look at is refused.
+/// Healing finds a guard whose absence only stops progress. A goal can be named like a property. A
+/// property that nothing in the scope could violate is refused.
 #[test]
 fn goals_are_judged_and_idle_properties_are_not() {
     let folder = Folder::new();
@@ -187,7 +187,7 @@ fn goals_are_judged_and_idle_properties_are_not() {
     }
 }
 
-/// The question that `docs/scenarios.md` shows.
+/// The example of `docs/scenarios.md`.
 #[test]
 fn the_question_of_the_page_is_answered() {
     let page = std::fs::read_to_string(scenario("../../docs/scenarios.md")).expect("the page");

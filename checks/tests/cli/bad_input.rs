@@ -1,9 +1,9 @@
-//! Bad input: exit code 2, one clear line with the place, nothing left behind.
+//! Bad input: exit code 2, one clear line that names the place, and no file left behind.
 
 use crate::{Folder, scenario, text_of};
 
-/// Runs it in `folder` and demands one line on standard error that begins and
-/// goes on as stated, and that no file appears.
+/// Runs the program in `folder`. Standard error must be one line that begins with `begins` and
+/// contains `says`, and no file may appear.
 #[track_caller]
 fn refused(folder: &Folder, arguments: &[&str], begins: &str, says: &str) {
     let before = folder.files();
@@ -17,7 +17,7 @@ fn refused(folder: &Folder, arguments: &[&str], begins: &str, says: &str) {
     assert_eq!(folder.files(), before, "nothing is left behind");
 }
 
-/// The same of a file, for every command that reads one.
+/// The same for a file, with every command that reads one.
 #[track_caller]
 fn refused_file(text: &str, place: &str, says: &str) {
     let folder = Folder::new();
@@ -38,7 +38,7 @@ fn with_line(number: usize, line: &str) -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-/// The bound is named, by every command that would need the model; no panic, no shortened scope.
+/// Every command that needs the model names the limit; none panics or shortens the scope.
 #[test]
 fn more_stores_than_the_model_holds() {
     let folder = Folder::new();
@@ -97,8 +97,8 @@ fn a_trace_that_names_an_unknown_store() {
     refused_file(&with_line(3, line), ":3:37: store 9", "not among the scope's stores [1, 2, 3, 4, 5]");
 }
 
-/// Replayed, that is a finding, and what happened up to there is written down; nothing
-/// can be shown of it, and nothing begins at its end.
+/// `replay` reports this as a finding and writes the steps up to there. Other commands refuse the
+/// file.
 #[test]
 fn a_trace_whose_action_cannot_be_taken() {
     let folder = Folder::new();
@@ -193,7 +193,7 @@ fn a_scope_where_a_file_belongs_and_nothing_to_explain() {
         refused(&folder, &[command, "two_voters_to_one_smoke"], begins, "heals every state");
     }
     refused(&folder, &["explain", " "], "explain what?", "paste a message");
-    // Where nothing may happen nothing is shown.
+    // A step that cannot be taken stops `show`.
     let file = scenario("transfer-leader.jsonl");
     let checked = folder.ends(&["check", &file], 0).stdout;
     assert!(
@@ -237,7 +237,7 @@ fn an_unwritable_target() {
     let file = scenario("transfer-leader.jsonl");
     let out = "nowhere/o.jsonl";
     let says = "No such file or directory (os error 2); nothing was left behind";
-    // The finding is printed first.
+    // The finding is printed before the error.
     let ran = |arguments: &[&str], code, begins: &str, says: &str| {
         let before = folder.files();
         let ran = folder.ends(arguments, code);
@@ -248,7 +248,7 @@ fn an_unwritable_target() {
     };
     let agrees = ran(&["replay", &file, "--out", out], 2, "nowhere/o.jsonl: cannot be written: ", says);
     assert!(agrees.contains(": the implementation agrees: "), "{agrees}");
-    // A folder is no target either, and stays what it was.
+    // A folder cannot be a target either, and stays unchanged.
     std::fs::create_dir(folder.path().join("taken")).expect("a folder");
     ran(&["replay", &file, "--out", "taken"], 2, "taken: cannot be written", "is a directory");
     for form in ["--mermaid", "--html"] {
@@ -286,7 +286,7 @@ fn runs_that_cannot_be_recorded_or_judged() {
     let run = std::fs::read_to_string(folder.path().join("run.jsonl")).expect("it was written");
     folder.write("cut.jsonl", &run[..run.len() / 2]);
     refused(&folder, &["accept", "cut.jsonl"], "cut.jsonl:", "cut short");
-    // A run is no trace, and a trace no run.
+    // A recorded run is no trace, and a trace is no recorded run.
     refused(&folder, &["replay", "run.jsonl"], "run.jsonl:1:", "this reads `rollcall-trace/1`");
     folder.write("trace.jsonl", &text_of("transfer-leader.jsonl"));
     refused(&folder, &["accept", "trace.jsonl"], "trace.jsonl:1:", "schema is `rollcall-trace/1`");

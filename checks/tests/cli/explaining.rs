@@ -1,4 +1,4 @@
-//! `explain`, and the pointers at the end of other reports.
+//! `explain`, and the commands that other reports point to.
 
 use crate::{Folder, scenario};
 

@@ -1,4 +1,4 @@
-//! `explore` over HTTP: what the page asks for, and what is said of wrong links.
+//! `explore` over HTTP: the requests of the page, and the errors for wrong links.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Folder, scenario};
 
-/// A server of its own on a free port; it ends with the test.
+/// A server on a free port; it stops when the test ends.
 struct Server {
     child: Child,
     address: String,
@@ -45,7 +45,7 @@ impl Server {
         stream.read_to_string(&mut answer).expect("it answers");
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
         let code = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a code");
-        // What is long comes in pieces, each behind its length.
+        // A long response comes in chunks, each after its length.
         let body = if head.to_ascii_lowercase().contains("chunked") {
             body.split("\r\n").skip(1).step_by(2).collect()
         } else {
@@ -64,7 +64,7 @@ impl Server {
         serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
     }
 
-    /// The error that a wrong link is answered with.
+    /// The error in the response to a wrong link.
     fn error(&self, path: &str) -> String {
         let (code, body) = self.text(path);
         assert!((400..500).contains(&code), "{path}: {code}: {body}");
@@ -116,7 +116,7 @@ fn a_refused_action_ends_a_link_and_the_state_before_is_shown() {
     assert_eq!(shown["stopped"]["step"], 2);
     assert_eq!(shown["steps"].as_array().map(Vec::len), Some(1));
     assert_eq!(shown["view"]["stores"]["2"]["peers"]["1"]["role"], "candidate");
-    // A link that is before it says nothing of it.
+    // A link that ends before it does not report it.
     let before = server.json(&format!("{SCOPE}&at=0&do={way}"));
     assert_eq!((&before["at"], &before["stopped"]), (&Value::from(0), &Value::Null));
 }
@@ -132,7 +132,7 @@ fn a_dropped_guard_is_named_where_it_decides() {
     };
     let broken = server.json(&format!("/api/state{}", link("campaign_applies_first", &way)));
     assert_eq!(broken["broken"][0]["property"], "election_safety");
-    // Verdicts are those of this very state.
+    // Verdicts are those of exactly this state.
     let sound = server.json(&format!("/api/state{}&at=10", link("campaign_applies_first", &way)));
     assert!(!sound["broken"].to_string().contains("election_safety"), "{}", sound["broken"]);
     let why = server.json(&format!("/api/why{}&action={}", link("", &way[..9]), way[9]));
@@ -236,7 +236,7 @@ fn wrong_links_are_answered_in_a_sentence_and_no_file_is_read() {
     );
 }
 
-/// A server that others may reach warns, and answers to addresses; still to no other name.
+/// A server that other machines can reach warns, and answers to addresses; still to no other name.
 #[test]
 fn another_address_is_listened_on_only_if_asked_for() {
     let folder = Folder::new();
@@ -256,12 +256,12 @@ fn another_address_is_listened_on_only_if_asked_for() {
     let first = server.json("/api/first");
     let command = format!("rollcall explore three_voters_to_one_smoke --host 0.0.0.0 --port {port}");
     assert_eq!(first["command"], command.as_str());
-    // One on the loopback answers to no address of another kind.
+    // A server on the loopback interface answers to no other address.
     let (code, _) = Server::of(&folder, &[]).ask("GET /api/list", "192.0.2.7", "");
     assert_eq!(code, 403);
 }
 
-/// What starts a server again names its file and its port.
+/// The command that starts the server again names its file and not its port.
 #[test]
 fn a_server_says_how_it_is_started_again() {
     let folder = Folder::new();
@@ -273,7 +273,7 @@ fn a_server_says_how_it_is_started_again() {
     assert_eq!(server.json("/api/first")["command"], command.as_str());
 }
 
-/// Every exercise is judged: its answer step by step, its wrong answer, in both languages.
+/// Every exercise is checked in both languages: its answer step by step, and its wrong answer.
 #[test]
 fn an_exercise_is_judged_where_it_is_tried() {
     let folder = Folder::new();
@@ -299,7 +299,7 @@ fn an_exercise_is_judged_where_it_is_tried() {
     }
 }
 
-/// A store that there is not is called so, whatever the rules find first.
+/// A store that does not exist is reported as such, whatever the rules check first.
 #[test]
 fn a_store_that_there_is_not_is_named() {
     let folder = Folder::new();
@@ -313,7 +313,7 @@ fn a_store_that_there_is_not_is_named() {
     }
 }
 
-/// What there is to choose from is listed in both languages.
+/// Everything that can be chosen is listed in both languages.
 #[test]
 fn everything_listed_is_listed_in_both_languages() {
     let folder = Folder::new();
@@ -353,7 +353,7 @@ fn a_server_that_cannot_begin_says_why() {
     }
 }
 
-/// The same state in Chinese: the same steps, in other words.
+/// The same state in Chinese: the same steps, with other texts.
 #[test]
 fn a_state_is_shown_in_chinese() {
     let folder = Folder::new();
@@ -378,8 +378,8 @@ fn a_state_is_shown_in_chinese() {
     assert!(meaning.ends_with('。'), "{meaning}");
 }
 
-/// The model's own search from a state: as short as the exhibit, none under sound rules, and
-/// bounded where an option says so.
+/// The search from a state finds a path as short as the exhibit's, finds none with all guards, and
+/// stops at its bound.
 #[test]
 fn the_nearest_violation_is_searched_for() {
     let folder = Folder::new();
@@ -428,7 +428,7 @@ fn what_somebody_saw_leads_somewhere() {
     assert_eq!(nothing.to_string(), r#"{"guards":[],"means":[],"scopes":[]}"#);
 }
 
-/// Neither language of the page lacks a word, and the page uses no word that is not there.
+/// Both languages have every text of the page, and the page uses no unknown one.
 #[test]
 fn the_page_says_everything_in_both_languages() {
     let words = include_str!("../../assets/words.js");

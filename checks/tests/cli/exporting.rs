@@ -1,4 +1,4 @@
-//! `traces`: a scope as files, and what is left alone.
+//! `traces`: writes a scope as files, and leaves existing files alone.
 
 use super::Folder;
 

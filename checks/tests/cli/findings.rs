@@ -1,4 +1,4 @@
-//! What `verify` says where the implementation is not sound.
+//! The findings of `verify` for an implementation that lacks guards.
 
 use serde_json::Value as Json;
 
@@ -33,7 +33,7 @@ fn a_divergence_is_printed_with_its_place_and_written_down() {
         ran.stdout
     );
 
-    // What it wrote tells the truth, and parts at the step that was blamed, the last one.
+    // The file that it wrote diverges at the step that was blamed, which is its last.
     let file = "new_quorum_needs_a_snapshot_smoke-divergence.jsonl";
     assert_eq!(folder.files(), [file]);
     let shown = folder.ends(&["show", file], 0).stdout;
@@ -63,7 +63,7 @@ fn a_divergence_is_printed_with_its_place_and_written_down() {
     );
 }
 
-/// One cause is printed once, with the shortest way; and nobody has to wait for the others.
+/// One cause is printed once, with the shortest trace, and each finding is printed at once.
 #[test]
 fn scopes_that_diverge_alike_are_listed_together() {
     let folder = Folder::new();
@@ -84,12 +84,12 @@ fn scopes_that_diverge_alike_are_listed_together() {
     assert!(fast.stdout.ends_with(end), "{}", fast.stdout);
 }
 
-/// Where nothing can be written, the finding is still printed.
+/// If the trace cannot be written, the finding is still printed.
 #[test]
 fn a_divergence_that_cannot_be_written_down_is_printed() {
     let folder = Folder::new();
     let verify = lacking(&["--scope", "new_quorum"]);
-    // A folder stands where the file would.
+    // A folder has the name of the file.
     std::fs::create_dir(folder.path().join("new_quorum_needs_a_snapshot_smoke-divergence.jsonl"))
         .expect("a folder");
     let ran = folder.ends(&verify, 1);

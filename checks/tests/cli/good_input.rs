@@ -1,4 +1,4 @@
-//! Good input: what holds, what is violated, what diverges, what is cut off.
+//! Good input: what holds, what is violated, what diverges, and what is interrupted.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use crate::{Folder, flat, scenario, scenarios, text_of};
 
-/// The files of a folder and of those below it.
+/// The number of files in a folder and its subfolders.
 fn traces_below(folder: &std::path::Path) -> usize {
     let entries = std::fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path());
     let count = |path: std::path::PathBuf| match path.is_dir() {
@@ -18,7 +18,7 @@ fn traces_below(folder: &std::path::Path) -> usize {
     entries.map(count).sum()
 }
 
-/// Those below it, too, each by the rules that it names.
+/// Files in subfolders too, each by the rules that it names.
 #[test]
 fn the_scenarios_agree() {
     let folder = Folder::new();
@@ -106,7 +106,7 @@ fn a_trace_as_a_diagram_and_as_a_page() {
     folder.ends(&["show", &file, "--html", "--out", "page.html"], 0);
     let page = std::fs::read_to_string(folder.path().join("page.html")).expect("it was written");
     assert!(page.to_lowercase().starts_with("<!doctype html>") && page.contains("TestTransferLeader3B"));
-    // One file: nothing comes from elsewhere.
+    // One file that loads nothing else.
     for foreign in ["http:", "https:", " src=", "@import", "url("] {
         assert!(!page.contains(foreign), "the page has `{foreign}`");
     }
@@ -123,7 +123,7 @@ fn a_trace_as_a_diagram_and_as_a_page() {
     folder.ends(&["show", &file, "--html", "--mermaid"], 2);
 }
 
-/// A name that would end the page's data, or begin an element, is text.
+/// A name that could end the page's data or begin an element stays text.
 #[test]
 fn nothing_in_a_trace_breaks_out_of_its_page() {
     let folder = Folder::new();
@@ -200,7 +200,7 @@ fn a_recorded_run_is_shown_event_by_event() {
     assert!(replayed.contains("it is a recorded run: `rollcall accept` judges it"), "{replayed}");
 }
 
-/// The last line of an exhibit whose guard lets something go on says that the step is refused without it.
+/// If a guard forbids a step, the exhibit's last line says that the step is refused with the guard.
 #[test]
 fn an_exhibit_tells_a_refusal_of_its_own_rules_from_the_sound_ones() {
     let shown = Folder::new().ends(&["show", &scenario("../museum/stale_peer_told.jsonl")], 0).stdout;
@@ -232,7 +232,7 @@ fn lists_name_everything() {
     assert_eq!(first("properties"), properties.chain(goals).collect());
 }
 
-/// The fields that `verify --json` prints of a scope, no more and no fewer.
+/// The fields of a scope in `verify --json`, no more and no fewer.
 const FIELDS: &[&str] = &[
     "family",
     "scope",
@@ -330,7 +330,7 @@ fn ended_by(signal: &str) {
     let mut line = String::new();
     errors.read_line(&mut line).expect("text");
     assert!(line.ends_with(": begun\n"), "{line}");
-    // Exploring the first scope takes far longer than a signal.
+    // Exploring the first scope takes far longer than sending a signal.
     let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill starts");
     assert!(sent.success());
 

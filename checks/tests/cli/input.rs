@@ -1,16 +1,16 @@
-//! What can be read, and what is too much.
+//! Standard input, and the limits of what is read.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use crate::{Folder, scenario, text_of};
 
-/// Runs it with this on standard input.
+/// Runs the program with `input` on standard input.
 fn fed(folder: &Folder, arguments: &[&str], input: &[u8]) -> (Option<i32>, String, String) {
     let mut command = folder.command(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the binary starts");
-    // It may have seen enough before all of it is written.
+    // The program may end before it has read everything.
     let _ = child.stdin.take().expect("piped").write_all(input);
     let output = child.wait_with_output().expect("it ends");
     let text = |bytes| String::from_utf8(bytes).expect("text");
@@ -57,7 +57,7 @@ fn what_never_ends_is_given_up() {
     }
 }
 
-/// A reader who has seen enough, and a disk that is full, end no run with a panic.
+/// A closed pipe or a full disk ends no run with a panic.
 #[test]
 fn output_that_nobody_takes_is_no_panic() {
     let folder = Folder::new();
@@ -71,7 +71,7 @@ fn output_that_nobody_takes_is_no_panic() {
         (&["museum", "transfer_times_out"], 0, 2),
     ];
     for (arguments, closed, full) in cases {
-        // Both ends of a pipe that nobody reads.
+        // A pipe whose reading end is closed.
         let mut reader = Command::new("true").stdin(Stdio::piped()).spawn().expect("`true` is there");
         let pipe = reader.stdin.take().expect("piped");
         reader.wait().expect("it ends at once");

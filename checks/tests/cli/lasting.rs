@@ -1,12 +1,11 @@
-//! Runs that end before their time: killed, out of memory, and gone on with.
+//! Runs that end early: killed or out of memory, and then resumed.
 
 use std::io::Read as _;
 use std::process::{Command, Stdio};
 
 use crate::{Folder, Ran};
 
-/// Of a line of JSON the fields that do not depend on time, on memory and on which
-/// thread comes first.
+/// The fields of a JSON line that do not depend on time, memory or the order of threads.
 fn figures(line: &str) -> Vec<(String, serde_json::Value)> {
     let report: serde_json::Map<_, _> = serde_json::from_str(line).expect("one JSON object");
     let kept = |(name, _): &(String, serde_json::Value)| {
@@ -35,7 +34,7 @@ fn killed_in_the_middle_it_goes_on_to_the_same_counts() {
     let journal = folder.path().join("killed.journal");
     let lasting = check(&["--resume", "killed.journal", "--checkpoint-every", "500"]);
     let mut from = 0;
-    // The second time it has a journal to go on from, and is killed again.
+    // The second run resumes from a journal and is killed again.
     for bytes in [60_000, 400_000] {
         let mut killed = folder.command(&lasting);
         let mut killed = killed.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
@@ -110,8 +109,8 @@ fn a_journal_that_cannot_be_gone_on_with_is_left_alone() {
     refused(&check(&["--resume", "x.journal"]), "damaged at byte");
 }
 
-/// Runs it where no file may become longer than so many blocks of 512 bytes: what is
-/// written beyond fails, as on a full disk, and nobody has to be root for it.
+/// Runs the program with a limit on the length of files, in blocks of 512 bytes. Writing more fails
+/// as on a full disk, and the test needs no root rights.
 fn on_a_small_disk(folder: &Folder, blocks: u32, arguments: &[&str]) -> Ran {
     let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
     let mut command = Command::new("sh");
@@ -121,8 +120,8 @@ fn on_a_small_disk(folder: &Folder, blocks: u32, arguments: &[&str]) -> Ran {
     Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
-/// It says what the journal really holds, which is less than what was explored, and the next
-/// one goes on from just that.
+/// It prints how much the journal holds, which is less than what was explored. The next run
+/// continues from exactly that.
 #[test]
 fn on_a_full_disk_it_says_from_how_much_another_goes_on() {
     let folder = Folder::new();
@@ -147,7 +146,7 @@ fn on_a_full_disk_it_says_from_how_much_another_goes_on() {
     assert_eq!(folder.files(), Vec::<String>::new());
 }
 
-/// A deep run makes the folder for its journals, and takes it away where nothing came of it.
+/// A deep run creates the folder for its journals, and removes it if it stays empty.
 #[test]
 fn no_empty_folder_of_journals_is_left_behind() {
     let folder = Folder::new();
@@ -158,7 +157,7 @@ fn no_empty_folder_of_journals_is_left_behind() {
     assert_eq!(folder.files(), Vec::<String>::new(), "{}", ran.stderr);
 }
 
-/// The scope that cannot be begun takes nothing from what those before it have shown.
+/// If a scope cannot begin, the results of the scopes before it are still printed.
 #[test]
 fn what_was_found_before_a_journal_failed_is_printed() {
     let folder = Folder::new();

@@ -1,4 +1,4 @@
-//! `learn`: what is printed, what is judged, and what is said of bad input.
+//! `learn`: its output, its check of answers, and its errors.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -57,9 +57,9 @@ fn a_guess_is_taken_and_a_wrong_one_shows_its_branch() {
     assert!(ran.stdout.contains("You were right: a)"), "{}", ran.stdout);
     assert!(ran.stdout.contains("Not so. It is b)"), "{}", ran.stdout);
     assert!(ran.stdout.contains("What it takes for a) to come true:"), "{}", ran.stdout);
-    // The branches of the others are not printed.
+    // The branches of the other choices are not printed.
     assert!(!ran.stdout.contains("What it takes for c)"), "{}", ran.stdout);
-    // What is no letter is asked for again; where the input ends the rest is printed.
+    // Anything but a letter is asked for again. After the end of the input, the rest is printed.
     let ran = learn(&folder, &["learn", "1"], "perhaps\nz\nb\n");
     assert_eq!(ran.stdout.matches("Answer with one letter, a to b.").count(), 2, "{}", ran.stdout);
     assert!(

@@ -1,5 +1,5 @@
-//! The binary as people meet it: exit codes, what is printed where, and what
-//! is left behind. Every run has an empty folder of its own.
+//! The program as users run it: exit codes, output, and files left behind. Every run has an empty
+//! folder of its own.
 
 mod asking;
 mod bad_input;
@@ -18,14 +18,14 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// One run of the binary, over.
+/// A finished run of the program.
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-/// A folder in which the binary is run.
+/// A folder in which the program runs.
 pub(crate) struct Folder(TempDir);
 
 impl Folder {
@@ -37,7 +37,7 @@ impl Folder {
         self.0.path()
     }
 
-    /// What is in it, by name.
+    /// The names of the files in it.
     pub(crate) fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.path()).expect("the folder");
         let mut names: Vec<String> = entries
@@ -66,7 +66,7 @@ impl Folder {
         }
     }
 
-    /// Runs it and demands the exit code; what was said stands in the failure.
+    /// Runs the program and checks its exit code. A failure shows the output.
     #[track_caller]
     pub(crate) fn ends(&self, arguments: &[&str], code: i32) -> Ran {
         let ran = self.run(arguments);
@@ -75,7 +75,7 @@ impl Folder {
     }
 }
 
-/// A text without its line breaks: where a line was broken is not what a test is about.
+/// The text without line breaks, which depend on the terminal's width.
 pub(crate) fn flat(text: &str) -> String {
     text.replace(" \\\n", " ").split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,10 +1,11 @@
-//! What a file states is compared, and a file that states and judges nothing gets a warning.
+//! The statements of a file are compared, and a file that neither states nor checks anything gets a
+//! warning.
 
 use crate::{Folder, text_of};
 
 const HEADER: &str = r#"{"record":"header","schema":"rollcall-trace/1","scenario":"x","properties":PROPERTIES,"scope":{"name":"x","stores":[1,2,3],"regions":[{"id":1,"start":"","end":"","epoch":{"conf_ver":1,"version":1},"peers":[{"id":1,"store":1,"role":"voter"},{"id":2,"store":2,"role":"voter"}]}]}}"#;
 
-/// Replays a header and these lines, and demands the exit code; what was said.
+/// Replays a header and these lines, checks the exit code, and returns the output.
 #[track_caller]
 fn replayed(properties: &str, lines: &[&str], code: i32) -> String {
     let folder = Folder::new();
@@ -29,7 +30,7 @@ fn nothing_is_stated_and_nothing_judged() {
     assert!(!said.contains("states nothing"), "{said}");
 }
 
-/// Without a list of properties every one is judged.
+/// Without a list of properties, all are checked.
 #[test]
 fn what_names_no_properties_is_judged_by_all() {
     let folder = Folder::new();
@@ -39,7 +40,7 @@ fn what_names_no_properties_is_judged_by_all() {
     assert!(!said.contains("states nothing"), "{said}");
     let shown = folder.ends(&["show", "t.jsonl"], 0).stdout;
     assert!(shown.contains("judged by every property\n") && shown.contains("verdict: holds"), "{shown}");
-    // By the rules without a guard it shows what breaks.
+    // By the rules without a guard, the file shows what breaks.
     let museum = text_of("museum/seed-003-tombstone-by-hand.jsonl");
     let (header, steps) = museum.split_once('\n').expect("a header and steps");
     let mut header: serde_json::Value = serde_json::from_str(header).expect("JSON");
@@ -99,7 +100,7 @@ fn a_settling_is_written_out() {
     folder.ends(&["show", "t.jsonl"], 0);
 }
 
-/// An exhibit whose verdict is a goal: without its guard the store misses that, too.
+/// An exhibit whose verdict is a goal: the store without the guard misses it, too.
 #[test]
 fn a_goal_that_is_missed_once_faults_stop() {
     let museum = crate::scenarios().join("../museum");

@@ -1,14 +1,13 @@
-//! Circles of files: who names whom within one crate's sources.
+//! Cycles of files: which files of a crate name each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The sets of files that name each other, directly or round about, largest first.
+/// The sets of files that name each other, directly or indirectly, largest first.
 ///
-/// A path in code, in a `use` or not, counts for the file of the module that it goes
-/// through last. What a module re-exports counts for the file where it is, and what stands behind
-/// an imported module's name for the file that it is in. Whoever only declares or re-exports a
-/// module (`mod`, `pub use`) does not name it. Methods are not seen: `impl` blocks of one type may
-/// stand in many files.
+/// A path in code, in a `use` or elsewhere, counts for the file of the last module in it. A
+/// re-exported item counts for the file where it is defined, and so does an item reached through an
+/// imported module. Declaring or re-exporting a module (`mod`, `pub use`) does not count. Method
+/// calls are not seen: `impl` blocks of one type may be in many files.
 pub(crate) fn circles(sources: &[(String, String)]) -> Vec<Vec<String>> {
     let modules: BTreeMap<Vec<String>, &str> =
         sources.iter().map(|(file, _)| (module_of(file), file.as_str())).collect();
@@ -54,19 +53,19 @@ fn module_of(file: &str) -> Vec<String> {
     path.split('/').map(str::to_string).collect()
 }
 
-/// A path, name by name.
+/// A path as its names.
 type Path = Vec<String>;
 
-/// The paths in a file's code, the trees of `use` taken apart.
+/// The paths in a file's code, with the trees of `use` expanded.
 #[derive(Default)]
 struct Paths {
     imported: Vec<Path>,
     reexported: Vec<Path>,
-    /// Of at least two names.
+    /// Paths of at least two names.
     inline: Vec<Path>,
 }
 
-/// Of each module and name that it re-exports, where that is.
+/// For each module and re-exported name, where it is defined.
 fn reexported(
     sources: &[(String, String)],
     modules: &BTreeMap<Path, &str>,
@@ -100,7 +99,7 @@ impl<'a> Modules<'a> {
             let behind: Vec<_> = behind
                 .filter_map(|inner| self.file_of(path.iter().chain(&inner[1..]).cloned().collect()))
                 .collect();
-            // One that is imported for what is in it names no more than that.
+            // A module that is imported only for its items is not named by itself.
             if behind.is_empty() {
                 files.extend(self.file_of(path.clone()));
             }
@@ -111,7 +110,7 @@ impl<'a> Modules<'a> {
         files
     }
 
-    /// The file of the last module on the way, or of what that re-exports.
+    /// The file of the last module in the path, or of the module that it re-exports.
     fn file_of(&self, mut path: Path) -> Option<&'a str> {
         for _ in 0..path.len() + 4 {
             let length = (0..=path.len()).rev().find(|length| self.files.contains_key(&path[..*length]))?;
@@ -127,7 +126,7 @@ impl<'a> Modules<'a> {
 
 fn paths_in(code: &str) -> Paths {
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-    // `pub(in crate::x)` says who may name the item, and names nobody.
+    // `pub(in crate::x)` restricts visibility and is no use of `x`.
     let code = lines.collect::<Vec<_>>().join("\n").replace("pub(in crate::", "pub(in ");
     let (mut paths, mut rest) = (Paths::default(), String::new());
     for statement in code.split_inclusive(';') {
@@ -179,7 +178,7 @@ fn expand(before: &str, tree: &str, paths: &mut Vec<Vec<String>>) {
     }
 }
 
-/// The path from the crate on, of one that begins there, at the module or at one of its children.
+/// The full path in the crate. It may begin at the crate, at the module or at one of its children.
 fn full(modules: &BTreeMap<Path, &str>, at: &[String], path: &[String]) -> Option<Path> {
     let (mut full, mut rest) = match path.first()?.as_str() {
         "crate" => (Vec::new(), &path[1..]),

@@ -1,4 +1,4 @@
-//! A lesson's claim, measured: the scope is explored, and what the claim says is looked for.
+//! Measures a lesson's claim: explores the scope and compares.
 
 use std::sync::atomic::AtomicBool;
 
@@ -10,15 +10,15 @@ use rollcall_model::properties::Property;
 use rollcall_model::scopes::{self, ScopePlan};
 use rollcall_model::{EXPLORED, Rollcall, State};
 
-/// What was found.
+/// What was measured.
 pub(crate) struct Measured {
-    /// The steps of the shortest way into what is broken; `None` where nothing is.
+    /// The length of the shortest trace into a violation; `None` if there is none.
     pub(crate) steps: Option<u64>,
-    /// The distinct states, where all were looked at.
+    /// The distinct states, if the exploration is complete.
     pub(crate) states: Option<u64>,
 }
 
-/// Measures it. It is an error if it names what there is not, or claims that all holds and
+/// Measures a claim. An error if it names something unknown, or claims that everything holds and
 /// something does not.
 pub(crate) fn measure(claim: &Claim) -> Result<Measured, String> {
     match claim.breaks.as_deref() {

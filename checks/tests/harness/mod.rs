@@ -1,14 +1,14 @@
-//! Runs tests that are made while the program runs, under the words that `cargo test`
-//! takes: as many filters as one likes, where `libtest_mimic` takes one.
+//! Runs generated tests with the arguments of `cargo test`: any number of filters, where
+//! `libtest_mimic` takes one.
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
-/// Options that are followed by a value.
+/// Options that take a value.
 const WITH_VALUE: &[&str] = &["--test-threads", "--skip", "--logfile", "--color", "--format"];
 
-/// Runs the trials whose names have any of the filters.
+/// Runs the trials whose names match any of the filters.
 pub(crate) fn run(trials: Vec<Trial>) -> ExitCode {
     let (mut options, mut filters) = (Vec::new(), Vec::new());
     let mut words = std::env::args();

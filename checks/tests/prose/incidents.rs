@@ -1,5 +1,5 @@
-//! Every citation of the catalogue of failures is resolved by `docs/incidents.md`: rows, issues
-//! of other projects, S and L numbers. And the page says who checks each.
+//! Every citation of the catalogue of failures resolves in `docs/incidents.md`: rows, issues of
+//! other projects, S and L numbers. The page says which checks cover each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use rollcall_model::properties::Property;
 
 use super::{cells, files, page, quoted, read, root, those_who_notice};
 
-/// The rows of the page by their number, each with its cells.
+/// The page's rows by number, each with its cells.
 fn rows(page: &str) -> BTreeMap<u32, Vec<String>> {
     let row = |line: &str| {
         let cells = cells(line);
@@ -64,7 +64,7 @@ fn issues_cited(text: &str) -> BTreeSet<String> {
     text.split(|letter| !is_part(letter)).filter_map(issue).collect()
 }
 
-/// Code, prose and scenarios. In a trace the words are few, and the rest is long.
+/// Code, prose and scenarios. Traces are left out: they are long and have few words.
 fn texts() -> Vec<(PathBuf, String)> {
     let mut found: Vec<PathBuf> = vec![root().join("README.md")];
     for (folder, extension) in [("docs", "md"), ("docs", "json"), ("traces", "jsonl")] {
@@ -113,7 +113,7 @@ fn the_rows_are_complete() {
     }
 }
 
-/// The issues' rows: the issues that each is about, and its last cell.
+/// The rows about issues: each with its issues and its last cell.
 fn issue_rows(page: &str) -> Vec<(BTreeSet<String>, String)> {
     let rows = page.lines().filter(|line| line.starts_with("| ")).map(cells);
     rows.filter(|cells| cells.len() == 3)
@@ -180,7 +180,7 @@ fn who_checks_an_incident_is_there() {
     assert!(gone.is_empty(), "docs/incidents.md names nobody by these names: {gone:?}");
 }
 
-/// The page's S and L numbers, each with the names beside it.
+/// The page's S and L numbers, each with its names.
 fn numbered(page: &str) -> BTreeMap<String, BTreeSet<String>> {
     let is_number =
         |cell: &str| cell.strip_prefix(['S', 'L']).is_some_and(|number| number.parse::<u32>().is_ok());

@@ -1,5 +1,5 @@
-//! The prose: what README, `docs/` and comments name must be there, and what code cites must
-//! be in `docs/incidents.md`.
+//! Checks the prose: whatever README, `docs/` and comments name must exist, and whatever code cites
+//! must be in `docs/incidents.md`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -40,12 +40,13 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// What stands in backticks.
+/// The texts in backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// Everything that can notice a wrong rule: guards, properties, goals, scopes, traces, tests.
+/// The names of everything that can fail when a rule is wrong: guards, properties, goals, scopes,
+/// traces, tests.
 fn those_who_notice() -> BTreeSet<String> {
     let guards = rollcall_model::Guard::ALL.iter().map(|guard| guard.name().to_string());
     let below = rollcall_impl::Guard::ALL.iter().map(|guard| guard.name().to_string());
@@ -84,7 +85,7 @@ fn cells_and_quotes_are_found() {
     assert_eq!(quoted("guard `c`, `d` and e").collect::<Vec<_>>(), ["c", "d"]);
 }
 
-/// What git leaves in a file whose conflict nobody resolved; a page takes that without a word.
+/// An unresolved conflict mark of git, which Markdown would accept as text.
 fn is_conflict_mark(line: &str) -> bool {
     line == "=======" || ["<<<<<<< ", ">>>>>>> "].iter().any(|mark| line.starts_with(mark))
 }

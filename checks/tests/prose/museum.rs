@@ -1,4 +1,4 @@
-//! `docs/museum.md` is what the guards, the exhibits and their traces say.
+//! `docs/museum.md` agrees with the guards, the exhibits and their traces.
 
 use rollcall_checks::museum;
 

@@ -1,8 +1,8 @@
-//! `docs/mutants.md` names functions, which are there, and no lines, which move.
+//! `docs/mutants.md` names functions that exist. It names no line numbers, because they change.
 
 use super::{page, quoted, read, root};
 
-/// The functions that the page names behind a file: `model/src/rules/late.rs `late`: without …`.
+/// The functions that the page names after a file: `model/src/rules/late.rs `late`: without …`.
 fn functions_in(page: &str) -> Vec<(&str, &str)> {
     let mut found = Vec::new();
     for (at, _) in page.match_indices(".rs `") {

@@ -7,12 +7,11 @@ use rollcall_model::scopes;
 
 use super::{files, pages, quoted, read, root};
 
-/// The folders of the project, by which a path in prose is known.
+/// The folders of the project. A path in prose begins with one of them.
 const FOLDERS: &[&str] = &["traces/", "model/", "impl/", "checks/", ".ci/"];
 
-/// What in a text looks like a path of the project: begins with one of its
-/// folders, or is a link to something that is neither on the web nor an item of
-/// Rust. A pattern ends where its placeholder begins.
+/// The paths of the project in a text: each begins with one of its folders, or is a link that is
+/// neither on the web nor to an item of Rust. A pattern ends at its placeholder.
 fn paths_in(text: &str) -> BTreeSet<String> {
     let is_part = |letter: char| letter.is_alphanumeric() || "/._-".contains(letter);
     let words = text
@@ -75,11 +74,11 @@ fn paths_in_comments_exist() {
     assert!(gone.is_empty(), "comments name what is not there:\n{}", gone.join("\n"));
 }
 
-/// Files of TiKV and raft-rs that comments and pages name, where we have none of that name.
+/// Files of TiKV and raft-rs that comments and pages name, if we have none of that name.
 const OF_OTHERS: &[&str] =
     &["debug.rs", "joint.rs", "peer_storage.rs", "raw_node.rs", "read_only.rs", "storage.rs", "util.rs"];
 
-/// The files that a text names without a folder: `late.rs`.
+/// The files that a text names without their folder: `late.rs`.
 fn bare_files_in(text: &str) -> impl Iterator<Item = &str> {
     text.lines().flat_map(quoted).filter_map(|name| {
         let file = name.split(' ').next().unwrap_or_default();
@@ -89,7 +88,7 @@ fn bare_files_in(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A name that TiKV has too (`apply.rs`) may mean either.
+/// A name that TiKV also has (`apply.rs`) may mean either.
 #[test]
 fn files_without_a_folder_exist_somewhere() {
     assert_eq!(
@@ -105,7 +104,7 @@ fn files_without_a_folder_exist_somewhere() {
         lines.fold(String::new(), |text, line| text + line + "\n")
     };
     let mut texts: Vec<_> = sources.iter().map(|path| (path.clone(), comments(&read(path)))).collect();
-    // The tests of others are named as they name them.
+    // Other projects' tests are named as in those projects.
     let pages = pages().into_iter().filter(|page| !page.ends_with("peers.md"));
     texts.extend(pages.map(|page| (page.clone(), read(&page))));
     let (mut count, mut gone) = (0, Vec::new());
@@ -118,7 +117,7 @@ fn files_without_a_folder_exist_somewhere() {
     assert!(gone.is_empty(), "there is no such file:\n{}", gone.join("\n"));
 }
 
-/// Every call of the program in a page: in a span of code, or on a line of a block.
+/// Every command line of the program in a page: in a code span, or on a line of a code block.
 fn commands_in(text: &str) -> Vec<String> {
     let begins = ["rollcall ", "cargo run --release -- ", "cargo run -- "];
     let command = |said: &str| {
@@ -137,8 +136,8 @@ fn commands_in(text: &str) -> Vec<String> {
     found
 }
 
-/// What is wrong with a call, if anything: clap does not know it, or there is no such scope,
-/// guard or file. A word in capitals stands for a name.
+/// What is wrong with a command line: clap refuses it, or it names an unknown scope, guard or file.
+/// A word in capitals is a placeholder.
 fn wrong_in(command: &str) -> Option<String> {
     let words: Vec<&str> = command.split_whitespace().collect();
     if words == ["--help"] {

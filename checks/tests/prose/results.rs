@@ -1,5 +1,5 @@
-//! `docs/results.md` has a row for every scope: of the smoke size with the pinned counts, of the
-//! small standard ones with what they come to.
+//! `docs/results.md` has a row for every scope. The rows of smoke scopes have the pinned counts;
+//! small standard scopes are explored again.
 
 use std::collections::BTreeMap;
 
@@ -20,14 +20,15 @@ fn the_page_of_results_has_every_scope_and_no_other() {
     }
 }
 
-/// States, transitions, depth and replayed transitions of a row; `None` of what was not run.
+/// States, transitions, depth and replayed transitions of a row; `None` for a scope that has not
+/// been run.
 fn counts(row: &str) -> Option<[Option<u64>; 4]> {
     let cells = cells(row);
     (cells.len() == 7).then(|| [2, 3, 4, 5].map(|at| cells[at].replace(',', "").parse().ok()))
 }
 
-/// What every run of a scope says, whatever the counts: its family, one way at least into each
-/// state but the first, and that all transitions were replayed, or none of a deep scope.
+/// Every row is consistent: its family is right, every state but the first has a transition into
+/// it, and all transitions were replayed, or none for a deep scope.
 #[test]
 fn every_row_of_the_page_can_be_so() {
     let page = page("results.md");
@@ -51,7 +52,7 @@ fn every_row_of_the_page_can_be_so() {
     assert!(wrong.is_empty(), "no run of the scope says this:\n{}", wrong.join("\n"));
 }
 
-/// A standard scope with no more states is explored again.
+/// A standard scope with at most this many states is explored again.
 const FEW: u64 = 12_000;
 
 #[test]
@@ -64,7 +65,7 @@ fn the_counts_of_the_small_standard_scopes_are_what_they_come_to() {
         }
         compared += 1;
         let model = scopes::named(&scope).expect("there is such a scope").model(GuardSet::ALL);
-        // One that has grown much is not explored to its end.
+        // A scope that has grown much is not explored to its end.
         let options = Options { threads: 2, keep_edges: false, max_states: 100_000, ..Options::default() };
         let found = explore(&model.expect("it begins"), &options, |_, _| 0).expect("it can be explored");
         let found = (found.distinct(), found.transitions, u64::from(found.depth()));
@@ -120,7 +121,7 @@ fn the_smoke_counts_of_the_page_are_the_pinned_ones() {
     );
 }
 
-/// The README shows a part of a run.
+/// The README shows a part of a run's output.
 #[test]
 fn the_counts_of_the_readme_are_the_pinned_ones() {
     let readme = read(&root().join("README.md"));

@@ -1,5 +1,5 @@
-//! `docs/rules.md` says of every rule who notices if it is wrong. What it names must be
-//! there, and no file of rules and no guard may be missing from it.
+//! `docs/rules.md` says for every rule which checks fail if it is wrong. What it names must exist,
+//! and it must have every file of rules and every guard.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use rollcall_model::scopes::Size;
 
 use super::{cells, files, page, quoted, root, those_who_notice};
 
-/// The table of the rules, and behind it that of the mutations that were run.
+/// The table of the rules, and the table of the mutations that were run.
 fn both_tables() -> (String, String) {
     let text = page("rules.md");
     let (rules, sampled) = text.split_once("\n## Tried on both sides\n").expect("two tables");
@@ -20,7 +20,7 @@ fn table() -> String {
     both_tables().0
 }
 
-/// The rules' rows: what the last cell of each says.
+/// The last cell of each rule's row.
 fn noticed_by(table: &str) -> Vec<&str> {
     let rows = table.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| rule |"));
     rows.map(|row| {
@@ -42,7 +42,7 @@ fn what_the_tables_name_is_there() {
     assert!(gone.is_empty(), "docs/rules.md names nobody by these names: {gone:?}");
 }
 
-/// Of a mistake that was made on both sides: the states that its scope has without it.
+/// For a mistake on both sides, the page gives the state count of its scope without the mistake.
 #[test]
 fn the_states_of_the_sound_scopes_are_those_of_the_results() {
     let results = rows(&page("results.md"), Size::Smoke).expect("a table of the smoke scopes");

@@ -1,5 +1,5 @@
-//! `docs/vocabulary.md` has a row for every action of the dictionary, its names are in the sources,
-//! and the words of the field find the rules.
+//! `docs/vocabulary.md` has a row for every action of the dictionary, its names occur in the
+//! sources, and the field's words find the rules.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,7 @@ fn every_name_of_the_vocabulary_is_one_of_the_sources() {
     assert!(listed.len() > 60 && missing.is_empty(), "no source has these names: {missing:?}");
 }
 
-/// Identifiers, and variants as JSON spells them.
+/// Identifiers in code, and variants as JSON writes them.
 fn identifiers_of(text: &str) -> Vec<String> {
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
     let words = text.split(|letter| !is_part(letter)).filter(|word| !word.is_empty());
@@ -54,7 +54,7 @@ fn snake(word: &str) -> String {
     snake
 }
 
-/// A function of a rule, by name, with its documentation.
+/// A function of a rule with its documentation.
 struct Documented {
     file: String,
     name: String,
@@ -82,7 +82,7 @@ fn rules() -> Vec<Documented> {
     rules
 }
 
-/// A word that finds half of the rules finds none.
+/// A word that is in more files than this finds nothing.
 const FEW: usize = 4;
 
 #[test]
@@ -112,8 +112,8 @@ fn the_word_of_the_field_finds_the_rule() {
     }
 }
 
-/// The file of the first hit of a grep: case counts if the word has a capital. A call or an import
-/// by path (`transfer::transfer_leader`) is no hit: it names the file of the rule.
+/// The file of grep's first hit. A word with a capital is matched with case. A call or import by
+/// path (`transfer::transfer_leader`) is skipped, because it names the file of the rule.
 fn first_hit(word: &str) -> Option<String> {
     let ignores_case = !word.contains(char::is_uppercase);
     let has = |text: &str| {
@@ -126,7 +126,7 @@ fn first_hit(word: &str) -> Option<String> {
     Some(first.strip_prefix(root()).expect("it is below the root").to_string_lossy().into_owned())
 }
 
-/// The text without the functions and modules that stand behind `::`.
+/// The text without the names after `::`.
 fn without_paths(text: &str) -> String {
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
     let mut parts = text.split("::");

@@ -1,8 +1,8 @@
-//! An adapter around raft-rs, for the tests: right, or wrong in one way.
+//! An adapter around raft-rs for the tests: right, or wrong in one way.
 //!
-//! It is written as anybody would write one around a `RawNode`: a disk in memory, every
-//! Ready handled until there is none, and nothing applied without the order. It copies
-//! no replica. [`Wrong`] is what it gets wrong, from the first campaign on.
+//! It is a plain adapter around a `RawNode`: a disk in memory, every Ready handled until there is
+//! none, and nothing applied without a request. It cannot copy a replica. [`Wrong`] says what is
+//! wrong with it, from the first campaign on.
 
 mod convert;
 
@@ -18,7 +18,7 @@ use rollcall_checks::subject::wire::{
     Answer, Bytes, Done, Handshake, PROTOCOL, Reading, Request, Role, Shape, Snapshot, Status, Verb,
 };
 
-/// What is wrong with it.
+/// What is wrong with an adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrong {
     Nothing,
@@ -30,35 +30,35 @@ pub(crate) enum Wrong {
     Twice,
     /// Does not answer, and goes on reading.
     Never,
-    /// Neither answers nor reads.
+    /// Does not answer, and stops reading.
     Deaf,
-    /// Answers what is no JSON.
+    /// Answers with something that is not JSON.
     Nonsense,
-    /// Answers under a number that was not asked.
+    /// Answers with another request's number.
     OtherNumber,
-    /// Sends in another's name.
+    /// Sends messages in another replica's name.
     OtherId,
-    /// Answers as another replica.
+    /// Answers with another replica's status.
     AnotherNode,
-    /// Ends.
+    /// Exits.
     Dies,
-    /// Its library panics, and it says so.
+    /// Its library panics, and it reports that.
     Panics,
-    /// Says neither ok nor anything else.
+    /// Answers with neither `ok` nor an error.
     Empty,
-    /// Says only those messages of a Ready that need not wait for the disk.
+    /// Sends only those messages of a Ready that need not wait for the disk.
     HalfAReady,
-    /// Applies what is committed by itself.
+    /// Applies committed entries without a request.
     AppliesAtOnce,
     /// Forgets its vote at a restart.
     ForgetsVote,
-    /// Speaks another protocol.
+    /// Uses another version of the protocol.
     OtherProtocol,
-    /// Has something that nobody knows.
+    /// Claims an unknown capability.
     UnknownCapability,
-    /// Has no learners.
+    /// Does not support learners.
     NoLearners,
-    /// Its raft commits what one replica has.
+    /// Its library commits what one replica has.
     CommitsAlone,
 }
 
@@ -87,7 +87,7 @@ impl Wrong {
     ];
 }
 
-/// What is persisted.
+/// The persisted state.
 #[derive(Default)]
 struct Disk {
     hard: eraftpb::HardState,
@@ -161,9 +161,9 @@ impl Storage for Disk {
 
 struct Node {
     raw: RawNode<Disk>,
-    /// A Ready whose snapshot waits.
+    /// A Ready whose snapshot is pending.
     staged: Option<raft::Ready>,
-    /// What that Ready has to send once it is stored.
+    /// The messages of that Ready, to send once the snapshot is stored.
     stored: Vec<eraftpb::Message>,
 }
 
@@ -254,7 +254,7 @@ impl Adapter {
         Self { wrong, armed: false, nodes: BTreeMap::new() }
     }
 
-    /// Answers until its input ends.
+    /// Answers requests until its input ends.
     pub(crate) fn serve(mut self) {
         for line in std::io::stdin().lock().lines() {
             let line = line.expect("standard input is text");

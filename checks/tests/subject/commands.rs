@@ -1,5 +1,5 @@
-//! The commands with `--subject`: what they say of a right adapter and of a wrong one, and
-//! how they end.
+//! The commands with `--subject`: their output and exit codes for a right adapter and for wrong
+//! ones.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ use libtest_mimic::{Failed, Trial};
 use crate::adapter::Wrong;
 use crate::recipe::recipe;
 
-/// A command, the adapter behind it, its exit code, and what it says.
+/// Arguments, the adapter, the exit code, and texts of the output.
 type Case = (&'static str, &'static [&'static str], Wrong, i32, &'static [&'static str]);
 
 const CASES: &[Case] = &[
@@ -253,7 +253,7 @@ fn ends_as_it_should((_, arguments, wrong, code, says): &Case) -> Result<(), Fai
     }
 }
 
-/// Each question with its answer, from the handshake on.
+/// The log has each request with its answer, from the handshake on.
 fn kept() -> Result<(), Failed> {
     let folder = tempfile::TempDir::new()?;
     let log = folder.path().join("wire");

@@ -1,4 +1,4 @@
-//! Adapters that are wrong: one report each, with what is wrong in it.
+//! Wrong adapters: each gets one report that says what is wrong.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::adapter::Wrong;
 use crate::recipe::recipe;
 use crate::right::kept;
 
-/// What is wrong, and what the report of it says.
+/// What is wrong, and texts of the report.
 const FAULTS: &[(&str, Wrong, &[&str])] = &[
     ("late", Wrong::Late, &["has not answered within 2 s"]),
     ("half_a_line", Wrong::HalfALine, &["has not answered within 2 s", "half a line came: {\"seq\":"]),
@@ -27,7 +27,7 @@ const FAULTS: &[(&str, Wrong, &[&str])] = &[
     ("empty", Wrong::Empty, &["with 0 of `ok`, `refused` and `failed`"]),
 ];
 
-/// Which of the six situations a wrong adapter fails at, and in whose words.
+/// The self-test situation at which a wrong adapter fails, and a text of its report.
 const SELF_TESTS: &[(&str, Wrong, &str, &str)] = &[
     ("half_a_ready", Wrong::HalfAReady, "election", "is Ready handled until there is none"),
     ("applies_at_once", Wrong::AppliesAtOnce, "election", "applied by `applied` alone"),
@@ -68,8 +68,8 @@ fn diverged(recipe: &Recipe, link: &Link, trace: &Trace) -> Result<Box<Divergenc
     }
 }
 
-/// The fault is reported once, at the step with which it began, with the wire; and the
-/// adapter's process is gone.
+/// The fault is reported once, at the step with which it began, with the lines of the wire, and the
+/// adapter's process has ended.
 fn one_clear_report(wrong: Wrong, says: &[&str]) -> Result<(), Failed> {
     let recipe = recipe(wrong);
     let link = Link::connect(&recipe).map_err(|fault| fault.to_string())?;
@@ -81,7 +81,7 @@ fn one_clear_report(wrong: Wrong, says: &[&str]) -> Result<(), Failed> {
     if began.elapsed() > Duration::from_secs(30) {
         return Err(format!("it took {:?}", began.elapsed()).into());
     }
-    // That it was answered twice shows at the next question.
+    // A second answer shows at the next request.
     let at = if wrong == Wrong::Twice { 2 } else { 1 };
     if divergence.step != at || divergence.prefix.len() as u64 != at || !divergence.differences.is_empty() {
         return Err(format!("it is reported at step {}: {shown}", divergence.step).into());
@@ -121,7 +121,7 @@ fn handshake_says(recipe: &Recipe, says: &str) -> Result<(), Failed> {
     }
 }
 
-/// A script that starts the adapter as its child is ended with it.
+/// If a script starts the adapter as its child, the child is killed with it.
 fn children_end() -> Result<(), Failed> {
     let folder = tempfile::TempDir::new()?;
     let said = folder.path().join("child");
@@ -130,7 +130,7 @@ fn children_end() -> Result<(), Failed> {
     let link = Link::connect(&Recipe { command, ..right }).map_err(|fault| fault.to_string())?;
     let child: u32 = std::fs::read_to_string(&said)?.trim().parse()?;
     drop(link);
-    // It was killed, and whoever adopted it has to take note of that.
+    // The killed child may wait for the process that adopted it.
     let is_over = || {
         let status = std::fs::read_to_string(format!("/proc/{child}/stat"));
         status.map_or(true, |status| status.contains(") Z "))
@@ -142,7 +142,7 @@ fn children_end() -> Result<(), Failed> {
     if is_over() { Ok(()) } else { Err(format!("process {child} is still there").into()) }
 }
 
-/// What one fault ended is begun anew for the next trace.
+/// After a fault ended the adapter, the next trace starts it again.
 fn started_again() -> Result<(), Failed> {
     let recipe = recipe(Wrong::Dies);
     let link = Link::connect(&recipe).map_err(|fault| fault.to_string())?;

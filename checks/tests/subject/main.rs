@@ -1,8 +1,8 @@
-//! Subjects by wire: an adapter that is right, and every way in which one may be wrong.
+//! Subjects behind the wire: a right adapter, and every way in which one may be wrong.
 //!
-//! This test is its own adapter: started with `adapter WHAT` it answers on standard
-//! input and output. Each wrong one must end in one clear report; nothing may hang, and
-//! no adapter may outlive its run.
+//! This test is its own adapter: with the arguments `adapter WHAT` it answers on standard input and
+//! output. Each wrong adapter must end in one clear report. Nothing may hang, and no adapter may
+//! outlive its run.
 
 mod adapter;
 mod commands;

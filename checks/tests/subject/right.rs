@@ -1,4 +1,4 @@
-//! An adapter that is right: raft-rs by wire is raft-rs.
+//! A right adapter: raft-rs behind the wire behaves as raft-rs.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -16,7 +16,7 @@ use rollcall_traces::{
 use crate::adapter::Wrong;
 use crate::recipe::recipe;
 
-/// A trace that the project keeps; of a scenario, what the model makes of it.
+/// A trace of the repository; for a scenario, the model's record of it.
 pub(crate) fn kept(name: &str) -> Result<Trace, Failed> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces").join(name);
     let scenario = Scenario::read(&path)?;
@@ -67,7 +67,7 @@ fn agrees_on(name: &str) -> Result<(), Failed> {
     Err(format!("{replayed:?}").into())
 }
 
-/// A candidate learns of a commit by a vote that it does not get: nothing else is ready then.
+/// A candidate learns of a commit from a rejected vote, when nothing else is ready.
 fn learns() -> Result<(), Failed> {
     let plan = scopes::named("joins_again_with_the_same_id_smoke").ok_or("there is such a scope")?;
     let (entries, reply) = (plan.scope.rounds[0], Reply::Delivered);

@@ -1,4 +1,4 @@
-//! Between the words of the wire and those of raft-rs.
+//! Converts between the types of the wire and of raft-rs.
 
 use protobuf::Message as _;
 use raft::eraftpb;
@@ -52,7 +52,7 @@ pub(super) fn joint(change: &Change) -> eraftpb::ConfChangeV2 {
     joint
 }
 
-/// What raft itself made of it goes along whole, as the body.
+/// raft's own encoding travels as the body.
 pub(super) fn entry_of(entry: &eraftpb::Entry) -> Entry {
     let is_change = entry.get_entry_type() != EntryType::EntryNormal;
     let any = || Change { shape: Shape::Leave, changes: Vec::new() };
