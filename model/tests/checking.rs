@@ -39,7 +39,7 @@ fn every_scope_can_be_begun_and_asks_a_question() {
     }
 }
 
-/// Of two kinds with one label only the first would ever be counted.
+/// If two kinds had one label, only the first would be counted.
 #[test]
 fn every_kind_of_action_has_a_label_of_its_own() {
     let mut labels = ACTION_KINDS.to_vec();
@@ -79,7 +79,7 @@ fn budgets_bound_what_is_offered_and_nothing_else() {
     let scope = Scope { budgets: Budgets::default(), ..plan("grow_and_shrink_smoke").scope };
     let model = Rollcall::new(&scope, GuardSet::ALL, &[], &[]).expect("the scope can be begun");
     let checker = model.clone().checker().spawn_bfs().join();
-    // Nothing may be proposed, lost, held or elected: all is quiet behind the setup.
+    // No proposal, loss, held message or election is allowed: nothing happens after the setup.
     assert_eq!(checker.unique_state_count(), 1);
     let add = Change { kind: ChangeKind::AddVoter, peer: 3, store: 3 };
     let propose = Action::Propose { region: 1, store: 1, command: Command::ChangePeer(add), epoch: None };

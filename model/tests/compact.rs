@@ -1,4 +1,4 @@
-//! The compact form of a cluster says what its view says, and the other way round.
+//! The compact form of a cluster and its view convert into each other.
 
 use proptest::prelude::*;
 use rollcall_model::scopes::{self, Family, Size};
@@ -13,7 +13,7 @@ fn models() -> Vec<Rollcall> {
         .collect()
 }
 
-/// The state after taking, of the actions enabled, the `choices`-th each time.
+/// The state after a walk: at each step, the enabled action with this index.
 fn walk(model: &Rollcall, choices: &[u16]) -> State {
     let mut state = model.first();
     for choice in choices {
@@ -49,7 +49,7 @@ proptest! {
         same_through_the_accessor(&view, &model.cluster(&state));
         let back = model.state_of(&view).expect("the scope's own stores and regions");
         prop_assert_eq!(model.cluster(&back).view(), view.clone());
-        // The compact form of a view is the state itself, but for what was spent and remembered.
+        // The compact form of a view is the state itself, except for budgets and history.
         prop_assert_eq!(model.step(&back, &rollcall_traces::Action::Crash { store: 1 }).1,
             model.step(&state, &rollcall_traces::Action::Crash { store: 1 }).1);
         for (action, reason) in model.disabled(&state) {

@@ -1,12 +1,12 @@
-//! Each guard is asked at one place of the rules, and what is done instead without it has a
-//! name in `unsound`, with the guard in its comment.
+//! Each guard is consulted at one place of the rules, and what happens without it is a function in
+//! `unsound` whose comment names the guard.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rollcall_model::Guard;
 
-/// The guards that are asked at two places, and why.
+/// The guards that are consulted at two places, and why.
 const ASKED_TWICE: &[(Guard, &str)] = &[
     (
         Guard::ChangeWaitsForOwnElection,
@@ -37,7 +37,7 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// Where each guard is asked: file and line.
+/// Where each guard is consulted: file and line.
 fn places() -> BTreeMap<String, Vec<String>> {
     let mut places = BTreeMap::<String, Vec<String>>::new();
     for (path, text) in ["rules", "unsound"].into_iter().flat_map(sources) {

@@ -1,6 +1,6 @@
-//! The compact state takes every step as the reference semantics does: to the same
-//! view, outcome and reason. No step changes a peer that its action does not name
-//! (`Action::touched`). Healing goes the same way over both, and ends the same.
+//! The compact state and the reference semantics take every step to the same view, outcome and
+//! reason. No step changes a peer that its action does not name (`Action::touched`). Healing takes
+//! the same actions over both, to the same end.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use rollcall_traces::{
 };
 use stateright::Model;
 
-/// Takes one action both ways.
+/// Takes one action in both semantics.
 fn step_both_ways(model: &Rollcall, before: &View, state: &State, action: &Action) {
     let (after, outcome) = model.step(state, action);
     let (plain, plain_outcome) = reference::step(model.scope(), model.guards(), before, action);
@@ -27,7 +27,7 @@ fn step_both_ways(model: &Rollcall, before: &View, state: &State, action: &Actio
     }
 }
 
-/// The peers that are not what they were.
+/// The peers that have changed.
 fn changed<'a>(before: &'a View, after: &'a View) -> impl Iterator<Item = (u64, u64)> + 'a {
     let of_store = move |(store, was): (&'a u64, &'a Store)| {
         let is = &after.stores[store];
@@ -38,7 +38,7 @@ fn changed<'a>(before: &'a View, after: &'a View) -> impl Iterator<Item = (u64, 
     before.stores.iter().flat_map(of_store)
 }
 
-/// Whether the compact state stands for this view.
+/// Whether the compact state has this view.
 fn is_same(seen: &StateRef<'_>, view: &View) -> bool {
     let stores = || view.stores.iter();
     let is_same_store = |store, of: &Store| {
@@ -53,11 +53,11 @@ fn is_same(seen: &StateRef<'_>, view: &View) -> bool {
         && (seen.held(), seen.pd()) == (&view.held, &view.pd)
 }
 
-/// Of the states of a scope, in the order in which they are met, the first and each with
-/// such a number is healed both ways.
+/// In each scope, the first state and every state with a multiple of this number, in the order of
+/// the walk, is healed in both semantics.
 const HEALED: usize = 997;
 
-/// Heals from a state both ways: by the same actions, to the same end.
+/// Heals a state in both semantics: by the same actions, to the same end.
 fn heal_both_ways(model: &Rollcall, state: &State) {
     let reference = Reference::new(model.scope(), model.guards());
     let said = || format!("in {}, from\n{:#?}", model.scope().name, model.cluster(state).view());
@@ -80,7 +80,7 @@ fn heal_both_ways(model: &Rollcall, state: &State) {
     assert_eq!(liveness::refused(model, &at), liveness::refused(&reference, &view), "{}", said());
 }
 
-/// Takes every action that is offered in every state of the family's smoke scopes.
+/// Takes every offered action in every state of the family's smoke scopes.
 fn take_all(family: Family) {
     for plan in scopes::plans(family, Size::Smoke) {
         let model = plan.model(GuardSet::ALL).expect("the scope can be begun");
@@ -126,7 +126,7 @@ fn every_step_of_decommission_is_the_references() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
-    /// Guards are dropped here, and scopes of the standard size walked.
+    /// Walks of standard scopes without a guard.
     #[test]
     fn a_walk_without_a_guard_is_the_references(
         scope in any::<prop::sample::Index>(),
@@ -135,7 +135,7 @@ proptest! {
     ) {
         let plans: Vec<_> = Family::ALL.iter().flat_map(|family| scopes::plans(*family, Size::Standard)).collect();
         let guards = GuardSet::without(Guard::ALL[guard.index(Guard::ALL.len())]);
-        // Some scopes begin with what only the guard makes possible.
+        // Some scopes begin with a step that only the guard makes possible.
         let Ok(model) = plans[scope.index(plans.len())].model(guards) else { return Ok(()) };
         let mut state = model.first();
         for choice in choices {
@@ -151,7 +151,7 @@ proptest! {
     }
 }
 
-/// A guard of healing alone is dropped: the way differs, and differs the same.
+/// Without a guard of healing, both semantics take the same other path.
 #[test]
 fn healing_that_does_not_end_is_the_references() {
     let plan = scopes::named("stalled_leaders_store_leaves_smoke").expect("a scope of that name");
@@ -166,8 +166,8 @@ fn healing_that_does_not_end_is_the_references() {
     heal_both_ways(&model, &model.first());
 }
 
-/// More stores than the compact state numbers. The reference takes the actions of a trace over them,
-/// and heals them.
+/// More stores than the compact state can number. The reference takes the actions of a trace over
+/// them, and heals them.
 #[test]
 fn nine_stores_elect_write_and_heal_over_a_plain_view() {
     const REGION: u64 = 1;
