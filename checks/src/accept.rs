@@ -230,11 +230,14 @@ impl Acceptor {
             Happening::AnswerRead { region, store, meta, data } => {
                 let seen = self.model.cluster(state);
                 let peer = seen.peer(*store, *region).filter(|peer| peer.state != PeerState::Tombstone);
-                let peer = peer.ok_or_else(|| Fault::new("there is no peer to answer"))?;
+                let peer = peer.ok_or_else(|| Fault::new("there is no such peer"))?;
                 let asked = self.readings.get(&(*store, *region));
-                let asked = asked.ok_or_else(|| Fault::new("no read is under way"))?;
+                let asked = asked.ok_or_else(|| Fault::new("no read is pending"))?;
                 if peer.applied < asked.index {
-                    return Err(Fault::new(format!("{} was committed when the read was asked", asked.index)));
+                    return Err(Fault::new(format!(
+                        "the peer has not applied index {}, which was committed at the request",
+                        asked.index
+                    )));
                 }
                 let asked_for = |key: &Key| asked.key.as_ref().is_none_or(|asked| asked == key);
                 if !peer.data.iter().filter(|(key, _)| asked_for(key)).eq(data) || peer.region != *meta {

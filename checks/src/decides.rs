@@ -18,7 +18,7 @@ const STATES: usize = 4_096;
 
 /// Whether the rules of `guards` and those of `without` differ for any action in the states that
 /// were explored without the guard. `None` if interrupted.
-pub fn decides(
+pub(crate) fn decides(
     guards: GuardSet,
     without: &Rollcall,
     explored: &Exploration<State>,

@@ -90,7 +90,7 @@ pub(crate) fn begin<G: Guards, R: Replica>(world: &mut World<G, R>, model: &Roll
         if !R::HAS_INNARDS {
             cannot_begin(&error);
         }
-        panic!("the model took the setup and the implementation does not: {error}");
+        panic!("the implementation refuses the scope's setup, which the model takes: {error}");
     }
 }
 
@@ -102,5 +102,5 @@ pub(crate) fn take(subject: &mut impl Subject, action: &Action) -> Result<Outcom
 
 /// Panics: the subject does not take the scope's setup.
 pub(crate) fn cannot_begin(error: &ScopeError) -> ! {
-    unwind(Fault::of(format!("the subject does not take what the scope begins with: {error}")))
+    unwind(Fault::of(format!("the subject does not take the scope's setup: {error}")))
 }

@@ -273,7 +273,7 @@ pub fn show(piece: &Piece, threads: usize, interrupt: &AtomicBool) -> Result<Sho
         ..begun(piece)
     };
     let Some(found) = found else {
-        exhibit.failures.push(format!("nothing notices in {} that {} is missing", piece.scope, piece.guard));
+        exhibit.failures.push(format!("no check in {} fails without {}", piece.scope, piece.guard));
         return Ok(Shown { exhibit, trace: None });
     };
     exhibit.killed_in_model = piece.harm.broken().map(Into::into);

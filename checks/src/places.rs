@@ -19,27 +19,27 @@ fn meaning(of: &str, name: &str) -> &'static str {
 }
 
 /// What a reason means, from its doc comment.
-pub fn meaning_of_reason(reason: Reason) -> &'static str {
+pub(crate) fn meaning_of_reason(reason: Reason) -> &'static str {
     meaning("Reason", &reason.to_string())
 }
 
 /// What the stuck reason of that name means, from its doc comment.
-pub fn meaning_of_stuck_reason(name: &str) -> &'static str {
+pub(crate) fn meaning_of_stuck_reason(name: &str) -> &'static str {
     meaning("StuckReason", name)
 }
 
 /// The file that states the property of that name.
-pub fn of_property(name: &str) -> Vec<CodePlace> {
+pub(crate) fn of_property(name: &str) -> Vec<CodePlace> {
     of_token(&format!("fn::{name}"))
 }
 
 /// A file and a function in it; no function means the whole file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CodePlace {
+pub(crate) struct CodePlace {
     /// The file, relative to the repository's root.
-    pub file: &'static str,
+    pub(crate) file: &'static str,
     /// The function.
-    pub function: &'static str,
+    pub(crate) function: &'static str,
 }
 
 impl std::fmt::Display for CodePlace {
@@ -53,7 +53,7 @@ impl std::fmt::Display for CodePlace {
 
 impl CodePlace {
     /// Whether it is in the model.
-    pub fn is_of_model(&self) -> bool {
+    pub(crate) fn is_of_model(&self) -> bool {
         self.file.starts_with("model/")
     }
 }
@@ -64,14 +64,14 @@ fn of_token(token: &str) -> Vec<CodePlace> {
 }
 
 /// Where a guard is consulted, the model's place first.
-pub fn of_guard(name: &str) -> Vec<CodePlace> {
+pub(crate) fn of_guard(name: &str) -> Vec<CodePlace> {
     let mut places = of_token(&format!("Guard::{}", variant(name)));
     places.sort_by_key(|place| !place.is_of_model());
     places
 }
 
 /// Where an action is refused for this reason, the model's place first.
-pub fn of_reason(reason: Reason) -> Vec<CodePlace> {
+pub(crate) fn of_reason(reason: Reason) -> Vec<CodePlace> {
     let mut places = of_token(&format!("Reason::{reason:?}"));
     places.sort_by_key(|place| !place.is_of_model());
     places
@@ -87,7 +87,7 @@ fn variant(name: &str) -> String {
 }
 
 /// The rule's file in the model, and the function that takes the action in the implementation.
-pub fn of_action(action: &Action) -> [CodePlace; 2] {
+pub(crate) fn of_action(action: &Action) -> [CodePlace; 2] {
     let place = |file, function| CodePlace { file, function };
     let both = |model, file, function| [place(model, ""), place(file, function)];
     let life = "model/src/rules/store_life.rs";
@@ -189,7 +189,7 @@ fn of_field(path: &str) -> Option<[CodePlace; 2]> {
 
 /// Where to look for the cause of a divergence: by the two sides' reasons if they refuse, by the
 /// first differing field, and by the action.
-pub fn of_divergence(divergence: &Divergence) -> Vec<PlaceNote> {
+pub(crate) fn of_divergence(divergence: &Divergence) -> Vec<PlaceNote> {
     let mut notes: Vec<PlaceNote> = Vec::new();
     let mut add = |place: CodePlace, with_guards: bool| {
         let guards = if with_guards { guards_at(place) } else { Vec::new() };

@@ -103,15 +103,15 @@ impl fmt::Display for Disagreement {
         let state = self.state;
         match &self.what {
             Contradiction::NotHealed => {
-                write!(f, "state {state} does not heal, and faultless steps lead from it to a goal")
+                write!(f, "state {state} does not heal, but fault-free steps lead from it to a goal")
             }
             Contradiction::NotReaching => {
-                write!(f, "state {state} heals by steps of the graph, and no faultless step leads to a goal")
+                write!(f, "state {state} heals by steps of the graph, but no fault-free step leads to a goal")
             }
             Contradiction::NoEdge => {
                 write!(
                     f,
-                    "state {state} heals by a step that the scope offers, and no faultless edge is that step"
+                    "state {state} heals by a step that the scope offers, but no fault-free edge is that step"
                 )
             }
         }

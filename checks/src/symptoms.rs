@@ -5,22 +5,22 @@
 
 /// A symptom seen in the field.
 #[derive(Clone, Copy, Debug)]
-pub struct Symptom {
+pub(crate) struct Symptom {
     /// Parts of messages, in lower case. Any of them identifies the symptom.
-    pub said: &'static [&'static str],
+    pub(crate) said: &'static [&'static str],
     /// What it means, in a sentence or two.
-    pub means: &'static str,
+    pub(crate) means: &'static str,
     /// The guards whose absence causes it.
-    pub guards: &'static [&'static str],
+    pub(crate) guards: &'static [&'static str],
     /// The properties, goals, reasons and stuck reasons that it concerns.
-    pub about: &'static [&'static str],
+    pub(crate) about: &'static [&'static str],
     /// Where to begin.
-    pub scope: &'static str,
+    pub(crate) scope: &'static str,
 }
 
 impl Symptom {
     /// The symptoms that contain `words`, or that `words` contain.
-    pub fn of(words: &str) -> Vec<&'static Symptom> {
+    pub(crate) fn of(words: &str) -> Vec<&'static Symptom> {
         let words = words.to_lowercase();
         let words = words.trim_matches(|other: char| other.is_whitespace() || "\"'`".contains(other));
         let long_enough = words.chars().count() >= if words.is_ascii() { 6 } else { 2 };
@@ -34,7 +34,7 @@ impl Symptom {
 macro_rules! symptoms {
     ($($said:expr => $means:literal, $guards:expr, $about:expr, $scope:literal;)+) => {
         /// All known symptoms.
-        pub const SYMPTOMS: &[Symptom] =
+        pub(crate) const SYMPTOMS: &[Symptom] =
             &[$(Symptom { said: &$said, means: $means, guards: &$guards, about: &$about, scope: $scope },)+];
     };
 }

@@ -45,7 +45,7 @@ pub enum VerifyError {
     Journal(#[from] JournalError),
     /// Its first state does not heal.
     #[error(
-        "scope `{scope}` cannot recover from its first state: {missed}; \
+        "scope `{scope}` does not heal from its first state: {missed}; \
          correct its setup, or list the reason in the scope"
     )]
     GoalUnreachable {
@@ -56,7 +56,7 @@ pub enum VerifyError {
     },
     /// A state heals, but needs more actions than the bound.
     #[error(
-        "scope `{scope}`: recovery from state {state} needs {needs} actions, and {bound} are allowed; \
+        "scope `{scope}`: healing from state {state} needs {needs} actions, and {bound} are allowed; \
          raise the bound (`--heal-bound`)"
     )]
     BoundTooSmall {

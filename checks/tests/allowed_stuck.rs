@@ -58,7 +58,7 @@ fn a_goal_that_is_out_of_reach_from_the_beginning_is_an_error_that_names_the_sco
     let error = verify(&plan, 2, &Watch::default()).err().expect("nothing can be owed here");
     assert!(matches!(error, VerifyError::GoalUnreachable { .. }), "{error}");
     let text = error.to_string();
-    let begins = "scope `administrator_against_the_patrol_smoke` cannot recover from its first state: no legal target for region 1 (";
+    let begins = "scope `administrator_against_the_patrol_smoke` does not heal from its first state: no legal target for region 1 (";
     assert!(text.starts_with(begins), "{text}");
 }
 

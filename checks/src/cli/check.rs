@@ -92,7 +92,7 @@ fn diverged(wanted: &Wanted<'_>, divergence: &Divergence) -> Result<End> {
         outln!("{}", serde_json::to_string(&report)?);
     } else {
         outln!(
-            "{}:\n{divergence}  its scope was not explored, because it begins behind the steps",
+            "{}:\n{divergence}  its scope was not explored, because it begins after the steps",
             wanted.scope
         );
     }
@@ -146,7 +146,7 @@ impl<'a> Check<'a> {
             let taken = self.selected.steps.as_ref().map(|steps| steps.taken.clone());
             let mut trace = taken.expect("there are steps on the way");
             trace.steps.truncate(step);
-            self.report.failures.push(format!("{name} is violated by its own steps already"));
+            self.report.failures.push(format!("{name} is violated by the file's own steps"));
             return self.conclude(Some(Found { name, trace, healing: None }));
         }
         let journal = self.wanted.lasting.journal_of(&self.selected.plan);
@@ -349,7 +349,7 @@ impl<'a> Check<'a> {
         let how = match () {
             () if Goal::from_name(name).is_some() => "is missed once faults stop",
             () if Property::from_name(name).is_some() => "is violated",
-            () => "is no reason that the scope lists",
+            () => "is not a reason that the scope lists",
         };
         let found = match distinct_states {
             0 => "before anything was explored".into(),
@@ -391,11 +391,11 @@ impl<'a> Check<'a> {
             outln!("  {} states miss a goal for a listed reason: {stuck_reason}", grouped(*states));
         }
         let (covered, not_covered) = (self.selected.plan.covered(), self.selected.plan.not_covered());
-        let covered = if covered.is_empty() { "only what costs nothing".into() } else { covered };
+        let covered = if covered.is_empty() { "only actions without a budget".into() } else { covered };
         outln!("{}", out::wrapped(&format!("  it allows {covered}; it has no {not_covered}")));
         if self.selected.steps.is_some() && self.report.transitions == 0 {
             outln!(
-                "  no action is possible behind the steps: only their end was checked; give the scope budgets"
+                "  no action is possible after the steps: only their end was checked; give the scope budgets"
             );
         }
         self.say_of_the_guard();

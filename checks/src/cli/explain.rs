@@ -44,7 +44,7 @@ pub(super) fn run(words: &[String]) -> Result<End> {
     }
     if answers.is_empty() {
         bail!(
-            "nothing is known of `{words}`; name a guard, reason, property, goal, scope or row, or paste a message (`rollcall guards`, `scopes`, `properties`, `situations` list them)"
+            "nothing was found for `{words}`; name a guard, reason, property, goal, scope or row, or paste a message (`rollcall guards`, `scopes`, `properties`, `situations` list them)"
         );
     }
     let text: Vec<String> = answers.iter().take(MOST).map(Answer::text).collect();

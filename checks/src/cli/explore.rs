@@ -35,7 +35,7 @@ pub(super) fn run(word: &str, without: Option<&str>, host: IpAddr, port: u16) ->
     };
     if !host.is_loopback() {
         errln!(
-            "rollcall: warning: {host} is no loopback address; whoever reaches it can use the explorer and read the file that it was given"
+            "rollcall: warning: {host} is not a loopback address; anyone who can reach it can use the explorer and read its file"
         );
     }
     let ready = |address: SocketAddr| {
@@ -46,9 +46,9 @@ pub(super) fn run(word: &str, without: Option<&str>, host: IpAddr, port: u16) ->
         explorer.serve(SocketAddr::new(host, port), &again(word, without, host), &INTERRUPTED, ready);
     served.with_context(|| {
         if host.is_loopback() {
-            format!("port {port} cannot be had; give another with --port, or --port 0")
+            format!("port {port} cannot be opened; choose another with --port, or any free one with --port 0")
         } else {
-            format!("{host}, port {port} cannot be had; give another with --host or --port")
+            format!("{host}, port {port} cannot be opened; choose another with --host or --port")
         }
     })?;
     Ok(End::Holds)

@@ -79,10 +79,7 @@ impl Healing {
         let (file, steps) = (file.display(), self.steps.len());
         let mut text = match (self.endless, self.missed.is_empty(), self.stuck_reasons.is_empty()) {
             (true, _, _) => {
-                format!(
-                    "{file}: once faults stop it does not come to an end within {} steps\n",
-                    liveness::LONGEST
-                )
+                format!("{file}: once faults stop it does not end within {} steps\n", liveness::LONGEST)
             }
             (_, false, _) => {
                 format!("{file}: once faults stop it does not heal: it ends after {steps} steps\n")
@@ -157,7 +154,7 @@ impl Side {
 
     fn words(&self, model: &Healing) -> String {
         match self {
-            Side::NotAsked(why) => format!("  the implementation was not asked: {why}\n"),
+            Side::NotAsked(why) => format!("  the implementation was not healed: {why}\n"),
             Side::Healed(healed) if healed.missed.is_empty() == model.is_good() => {
                 let shows = if healed.missed.is_empty() { "shows" } else { "misses" };
                 format!(

@@ -61,7 +61,7 @@ impl Lasting {
             Some(path) if path.is_file() => {
                 if plans.len() != 1 {
                     bail!(
-                        "{}: this is one journal, and {} scopes are selected; select one with `--scope`, or name the folder",
+                        "{}: this is one journal, but {} scopes are selected; select one with `--scope`, or name a folder",
                         path.display(),
                         plans.len()
                     );
@@ -94,7 +94,7 @@ impl Lasting {
     pub(super) fn say_how_to_go_on(&self, journals: &[Option<PathBuf>]) {
         if journals.iter().flatten().any(|path| path.exists()) {
             let place = self.resume.clone().unwrap_or_else(|| FOLDER.into());
-            errln!("  the same command with `--resume {}` goes on from there", place.display());
+            errln!("  the same command with `--resume {}` continues from there", place.display());
         }
     }
 

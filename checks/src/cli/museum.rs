@@ -77,7 +77,7 @@ pub(super) fn run(guard: Option<&str>, into: Option<&Path>, json: bool) -> Resul
     }
     if let (Some(path), End::Holds) = (unwritten.first(), end) {
         bail!(
-            "{} of {} traces are not written, {} among them",
+            "{} of {} traces cannot be written, for example {}",
             unwritten.len(),
             exhibits.len(),
             path.display()
@@ -116,7 +116,7 @@ fn listed(exhibit: &Exhibit) -> String {
     say("violates", exhibit.property.clone());
     say("states until it is found", exhibit.states_to_find.map(|states| states.to_string()));
     say("steps of the trace", exhibit.trace_steps.map(|steps| steps.to_string()));
-    say("the two sides part at step", exhibit.parts_at.map(|step| step.to_string()));
+    say("the two sides differ at step", exhibit.parts_at.map(|step| step.to_string()));
     say("killed in the model by", exhibit.killed_in_model.clone());
     say("killed on impl by", exhibit.killed_on_implementation.clone());
     lines.join("\n")

@@ -19,7 +19,7 @@ pub(super) fn record(name: &str, seed: u64, events: Option<u64>, out: &Path) -> 
     }
     let recorded = network::record(scenario, seed, events);
     outln!(
-        "{}: {name}, seed {seed}: {} events, {} writes acknowledged, {} scans, {} members came or went, \
+        "{}: {name}, seed {seed}: {} events, {} writes acknowledged, {} scans, {} member changes, \
          {} regions",
         out.display(),
         recorded.run.events.len(),

@@ -242,8 +242,10 @@ impl Agreed {
             file.display()
         );
         if let Some(guard) = &self.only_model {
-            text +=
-                &format!("{}: the implementation was not asked: it cannot drop {guard}\n", file.display());
+            text += &format!(
+                "{}: the implementation did not replay it: it cannot drop {guard}\n",
+                file.display()
+            );
         }
         if let Some((property, step)) = &self.violated {
             let states = if self.is_stated { ", as it states" } else { "" };
@@ -257,7 +259,7 @@ impl Agreed {
         }
         if !self.states && !self.judges && !heals {
             text += &format!(
-                "{}: it states nothing (`expect`, `outcome`) and judges nothing (`properties`): all that was seen is that its steps can be taken\n",
+                "{}: it has no `expect`, `outcome` or `properties`; the replay only shows that its steps can be taken\n",
                 file.display()
             );
         }
@@ -295,7 +297,9 @@ fn one(file: &Path, by: &By) -> Result<Seen> {
     let healed = match by.heal {
         Heal::No => None,
         heal => {
-            let side = world.healed().map_or_else(|| Side::NotAsked("it cannot say".into()), Side::Healed);
+            let side = world
+                .healed()
+                .map_or_else(|| Side::NotAsked("the replica cannot be healed".into()), Side::Healed);
             Some((Healing::of(&expected, named.guards)?, side, heal == Heal::Steps))
         }
     };

@@ -151,7 +151,7 @@ fn begins_at_its_end(path: &Path, plan: &ScopePlan, guards: GuardSet, taken: &Tr
     }
     if model.cluster(&model.first()).view() != subject.view() {
         bail!(
-            "{}: a step is refused and still changes the state, so no scope can begin behind it",
+            "{}: a step is refused and still changes the state, so no scope can begin after it",
             path.display()
         );
     }

@@ -53,11 +53,9 @@ pub(super) fn misstated(stated: &Trace, judged: &[(u64, Vec<String>)], missed: &
         let holds =
             |name: &&String| at(step.index).is_none_or(|names| !names.contains(name)) && !is_goal(name);
         let holds = step.violated.iter().filter(holds);
-        wrong.extend(
-            holds.map(|name| {
-                format!("it states that {name} is violated at step {}, where it holds", step.index)
-            }),
-        );
+        wrong.extend(holds.map(|name| {
+            format!("it states that {name} is violated at step {}, but it holds there", step.index)
+        }));
     }
     wrong.extend(match verdict_of_goal(stated) {
         Some(goal) if missed.iter().any(|missed| missed.starts_with(goal.name())) => None,
@@ -77,7 +75,7 @@ fn wrong_verdict(stated: &Trace, judged: &[(u64, Vec<String>)]) -> Option<String
     match verdict.result {
         VerdictResult::Holds => {
             let (name, step) = judged.iter().find_map(|(step, names)| Some((names.first()?, *step)))?;
-            Some(format!("its verdict is that all holds, and {name} is violated at step {step}"))
+            Some(format!("its verdict is that all holds, but {name} is violated at step {step}"))
         }
         VerdictResult::Violated => {
             let is = |name: &String, step: u64| {
@@ -89,7 +87,7 @@ fn wrong_verdict(stated: &Trace, judged: &[(u64, Vec<String>)]) -> Option<String
             }
             let name = verdict.property.as_deref().unwrap_or("a property");
             let place = verdict.at.map_or(String::new(), |step| format!(" at step {step}"));
-            Some(format!("its verdict is that {name} is violated{place}, where it holds"))
+            Some(format!("its verdict is that {name} is violated{place}, but it holds there"))
         }
         VerdictResult::Diverged => None,
     }

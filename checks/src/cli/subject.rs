@@ -174,12 +174,11 @@ pub(super) fn run(command: &str, how: &How) -> Result<End> {
     }
     text += &match wrong {
         0 => format!(
-            "the adapter answers as a raft does, in {} of {} situations; what its raft is worth \
-             `museum` and `verify` tell\n",
+            "the adapter passes {} of {} situations; check its Raft library with `museum` and `verify`\n",
             SITUATIONS.len() - skipped,
             SITUATIONS.len()
         ),
-        _ => format!("{wrong} of {} situations are wrong: mend the adapter first\n", SITUATIONS.len()),
+        _ => format!("{wrong} of {} situations are wrong: correct the adapter first\n", SITUATIONS.len()),
     };
     out::say(&text)?;
     Ok(match (wrong, skipped == SITUATIONS.len()) {

@@ -60,7 +60,7 @@ pub(super) fn run(wanted: &Wanted) -> Result<End> {
             Ok(job) => vec![job],
             Err(divergence) => {
                 outln!(
-                    "{}:\n{divergence}  its scope was not explored, because it begins behind the steps",
+                    "{}:\n{divergence}  its scope was not explored, because it begins after the steps",
                     path.display()
                 );
                 return Ok(End::Violated);

@@ -20,7 +20,7 @@ const MAPS_OF_IDS: [&str; 9] =
 const MAPS_OF_KEYS: [&str; 1] = ["data"];
 
 /// The trace as one JSON document.
-pub fn of(trace: &Trace) -> Value {
+pub(crate) fn of(trace: &Trace) -> Value {
     let name = &trace.header.scope.name;
     let first = state(0, variant("Init", Value::Null), variant("done", Value::Null), &trace.header.view);
     let steps = trace.steps.iter().map(|step| {

@@ -5,7 +5,7 @@
 //! state, or every kind of action ([`Cover`]). Each step has its outcome and view, so a reader
 //! needs no model.
 
-pub mod itf;
+pub(crate) mod itf;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +20,7 @@ use crate::walk::walk;
 
 /// What the traces cover together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cover {
+pub(crate) enum Cover {
     /// Every transition, by the paths of the tour, which repeat few transitions.
     Transitions,
     /// Every state, by its shortest path. A state on another's path needs no trace of its own.
@@ -33,7 +33,7 @@ pub enum Cover {
 ///
 /// # Errors
 /// The first error of `each`, which ends the export.
-pub fn traces<E>(
+pub(crate) fn traces<E>(
     model: &Rollcall,
     exploration: &Exploration<State>,
     cover: Cover,

@@ -69,7 +69,7 @@ impl<'f> Frames<'f> {
         self.file.read_exact(&mut head)?;
         let number = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
         if crc32fast::hash(&head[..9]) != number(9) {
-            return Err(Fault::Damaged("its head does not check"));
+            return Err(Fault::Damaged("the checksum of its head is wrong"));
         }
         let length = number(1);
         if left - (HEAD as u64) < u64::from(length) {
@@ -78,7 +78,7 @@ impl<'f> Frames<'f> {
         let mut said = vec![0; length as usize];
         self.file.read_exact(&mut said)?;
         if crc32fast::hash(&said) != number(5) {
-            return Err(Fault::Damaged("what it says does not check"));
+            return Err(Fault::Damaged("the checksum of its body is wrong"));
         }
         self.whole += HEAD as u64 + u64::from(length);
         self.records += 1;

@@ -115,7 +115,7 @@ impl Header {
     /// How another exploration differs.
     fn differs(&self, theirs: &Self) -> Option<String> {
         let listed = |names: &[String]| if names.is_empty() { "none".into() } else { names.join(", ") };
-        let said = |what: &str, theirs: String, ours: String| format!("{what} {theirs}, asked is {ours}");
+        let said = |what: &str, theirs: String, ours: String| format!("{what} {theirs}, not {ours}");
         Some(match () {
             () if self.scope.name != theirs.scope.name => {
                 said("its scope is", theirs.scope.name.clone(), self.scope.name.clone())
@@ -349,7 +349,7 @@ impl Read<'_> {
         if self.kept.rows().skip(before).all(|row| self.model.knows(row)) {
             Ok(())
         } else {
-            Err("a state has parts that there are not".into())
+            Err("a state has unknown components".into())
         }
     }
 

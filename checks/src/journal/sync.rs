@@ -36,7 +36,7 @@ impl Syncer {
     /// repeated.
     pub(super) fn ask(&self) -> io::Result<()> {
         if self.failed.load(Ordering::Relaxed) {
-            return Err(io::Error::other("what was written did not reach the disk"));
+            return Err(io::Error::other("an earlier sync failed"));
         }
         if let Some(ask) = &self.ask {
             let _ = ask.try_send(());

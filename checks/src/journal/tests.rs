@@ -180,17 +180,17 @@ fn what_is_of_something_else_is_refused() {
         other => panic!("{other}"),
     };
     let other = plan("grow_and_shrink_smoke").model(GuardSet::ALL).expect("the scope can be begun");
-    assert_eq!(differs(other, true), format!("its scope is {SCOPE}, asked is grow_and_shrink_smoke"));
+    assert_eq!(differs(other, true), format!("its scope is {SCOPE}, not grow_and_shrink_smoke"));
     let mut wider = plan(SCOPE);
     wider.scope.budgets.lost += 1;
     let wider = wider.model(GuardSet::ALL).expect("the scope can be begun");
     assert_eq!(differs(wider, true), format!("`{SCOPE}` had other bounds"));
     let without = plan(SCOPE).model(GuardSet::without(Guard::CommitOwnTerm)).expect("it can be begun");
-    assert_eq!(differs(without, true), "the guards dropped are none, asked is commit_own_term");
+    assert_eq!(differs(without, true), "the guards dropped are none, not commit_own_term");
     let mut fewer = plan(SCOPE);
     fewer.properties.truncate(1);
     let fewer = fewer.model(GuardSet::ALL).expect("it can be begun");
-    assert!(differs(fewer, true).ends_with("asked is election_safety"));
+    assert!(differs(fewer, true).ends_with("not election_safety"));
     assert_eq!(differs(model(), false), "`verify` began it and keeps edges");
 }
 

@@ -81,7 +81,7 @@ fn words(language: Language) -> &'static Words {
 const ENGLISH: Words = Words {
     language: Language::English,
     lesson: "Lesson",
-    begins: "It begins behind these steps:",
+    begins: "It begins after these steps:",
     without: "The rules here are broken on purpose. This guard is off:",
     ended: "  (no more input: the rest is printed without asking)",
     no_guess: "  Answer with one letter, a to {last}.",
@@ -95,7 +95,7 @@ const ENGLISH: Words = Words {
     guard: "Guard",
     claims: "What the checker measured",
     exercise: "Exercise",
-    how: "Write the steps into a file, an action a line, and let the model judge it:",
+    how: "Write the steps into a file, one action on each line, and let the model check it:",
 };
 
 const CHINESE: Words = Words {

@@ -26,7 +26,7 @@ pub(super) fn on_implementation(piece: &Piece, trace: &Trace, exhibit: &mut Exhi
     let Some(guard) = rollcall_impl::Guard::from_name(piece.guard.name()) else {
         exhibit.level = "model".into();
         exhibit.killed_on_implementation =
-            Some(format!("sound raft-rs parts from the trace at step {parts_at}"));
+            Some(format!("sound raft-rs diverges from the trace at step {parts_at}"));
         return;
     };
     exhibit.decider = Some(guard.decider().to_string());
@@ -45,7 +45,7 @@ pub(super) fn on_implementation(piece: &Piece, trace: &Trace, exhibit: &mut Exhi
                 Harm::Recovery(goal) => exhibit.killed_on_implementation = Some(goal.name().into()),
                 Harm::Delay if parts_at == trace.steps.len() as u64 => {}
                 Harm::Delay => exhibit.failures.push(format!(
-                    "the sound implementation parts from the trap at step {parts_at}, before it bites"
+                    "the sound implementation diverges from the trap at step {parts_at}, before its last step"
                 )),
             }
         }

@@ -124,8 +124,8 @@ impl Clients {
             _ => key(waiting.number, waiting.written),
         };
         let route = network.pd.route(first.as_bytes());
-        let known = route.map_or("nobody knows of".to_string(), |route| {
-            format!("the placement driver has in region {} on store {}", route.region.id, route.leader)
+        let known = route.map_or("is in no region that the placement driver knows".to_string(), |route| {
+            format!("the placement driver routes to region {} on store {}", route.region.id, route.leader)
         });
         Some(format!("client {} waits for `{first}`, which {known}", waiting.number))
     }

@@ -17,7 +17,7 @@ pub(super) const RECOVERY: u64 = 800;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Lost {
     /// A client does not find what was acknowledged, or finds something else.
-    #[error("client {client} wrote {written} acknowledged keys and finds {found}, or other ones")]
+    #[error("client {client} wrote {written} acknowledged keys, but finds {found} keys, or other ones")]
     Scan {
         /// The client.
         client: u64,

@@ -36,15 +36,15 @@ impl Schedule {
             schedule.events() >= events && schedule.region_of(1) != schedule.region_of(2)
         })?;
         if (100..200).any(|number| self.cut_off_has(number)) {
-            return Err(otherwise("the store that is cut off has what was put meanwhile"));
+            return Err(otherwise("the partitioned store has a key that was written meanwhile"));
         }
         self.partition([]);
         self.look_at_parts()?;
         self.refuse_right_key()?;
-        self.until("the store that was cut off does not catch up", |schedule| {
+        self.until("the partitioned store does not catch up", |schedule| {
             (100..200).all(|number| schedule.cut_off_has(number))
         })?;
-        self.until("the cluster does not come to rest", |schedule| schedule.network.settled(None).is_ok())
+        self.until("the cluster does not settle", |schedule| schedule.network.settled(None).is_ok())
     }
 
     fn until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) -> Result<(), Lost> {
@@ -85,7 +85,7 @@ impl Schedule {
                     asked = ticket.map(|ticket| (ticket, self.network.now));
                 }
                 if self.network.now > until {
-                    return Err(Lost::Otherwise(format!("k{number} cannot be put")));
+                    return Err(Lost::Otherwise(format!("the write of k{number} is never acknowledged")));
                 }
                 self.tick()?;
             }
@@ -109,7 +109,7 @@ impl Schedule {
         if covers && is_divided {
             Ok(())
         } else {
-            Err(otherwise("the parts are not adjacent, or do not cover the range"))
+            Err(otherwise("the regions are not adjacent, or do not cover the range"))
         }
     }
 
@@ -123,7 +123,9 @@ impl Schedule {
                     Err(Outcome::Refused(Reason::KeyNotInRegion)) => return Ok(()),
                     Err(Outcome::Refused(Reason::NotLeader)) => {}
                     other => {
-                        return Err(Lost::Otherwise(format!("k2 is asked of the left region: {other:?}")));
+                        return Err(Lost::Otherwise(format!(
+                            "the left region must refuse k2, and answers {other:?}"
+                        )));
                     }
                 }
             }

@@ -10,8 +10,8 @@ use super::wire::CAPABILITIES;
 
 /// What no library offers: an entry placed in its log, a vote that was never granted.
 const INNARDS: &[(&str, &str)] = &[
-    ("merges", "a merge appends entries behind raft's back"),
-    ("recovery by force", "a leader by force counts votes that nobody gave"),
+    ("merges", "a merge appends entries outside of the protocol"),
+    ("unsafe recovery", "a forced leader counts votes that were not granted"),
 ];
 
 /// What a library needs to begin a scope and, if PD plans, to continue. The needs of single actions
@@ -48,7 +48,7 @@ pub fn needs<'a>(scope: &'a Scope, steps: impl IntoIterator<Item = &'a Action>) 
         (budgets.compactions > 0, "snapshots"),
         (budgets.reads > 0, "reads"),
         (budgets.merges > 0 || !scope.merges.is_empty(), "merges"),
-        (budgets.stages > 0, "recovery by force"),
+        (budgets.stages > 0, "unsafe recovery"),
     ];
     needs.extend(budgeted.into_iter().filter(|(is, _)| *is).map(|(_, need)| need));
     needs
@@ -93,7 +93,7 @@ fn of_action(action: &Action, needs: &mut BTreeSet<&'static str>) {
         Action::TimeoutNow { .. } | Action::TransferTimeout { .. } => drop(needs.insert("transfer")),
         Action::ApplySnapshot { .. } => drop(needs.insert("snapshots")),
         Action::RemoveFailedStores { .. } | Action::RecoveryTimeout | Action::ForceLeaderTimeout { .. } => {
-            needs.insert("recovery by force");
+            needs.insert("unsafe recovery");
         }
         _ => {}
     }
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn scopes_need_what_they_do() {
         assert!(of("forced_while_merging_smoke").contains("merges"));
-        assert!(of("forced_behind_a_split_smoke").contains("recovery by force"));
+        assert!(of("forced_behind_a_split_smoke").contains("unsafe recovery"));
         assert!(of("reads_across_leaders_smoke").contains("reads"));
         assert!(of("demoted_while_it_needs_a_snapshot_smoke").contains("joint"));
         let plain = of("old_term_entries_smoke");

@@ -12,7 +12,7 @@ use rollcall_traces::{Cluster, StoreId, View};
 use super::{Node, World, convert};
 
 /// A cluster with which a world is compared.
-pub trait Expected: Cluster {
+pub(crate) trait Expected: Cluster {
     /// An id of the store's whole visible state, if there is one. Two clusters that one world is
     /// compared with must give equal ids only to identical stores.
     fn store_number(&self, _: StoreId) -> Option<usize> {
@@ -41,7 +41,7 @@ impl<G: Guards, R: Replica> World<G, R> {
     /// Whether every store, peer, range and held message, and the placement driver, equal those of
     /// `expected`. A component that was found equal and has not changed since is not compared again
     /// (`Expected::store_number`).
-    pub fn shows(&self, expected: &impl Expected) -> bool {
+    pub(crate) fn shows(&self, expected: &impl Expected) -> bool {
         let mut stores = 0;
         for (id, status) in expected.stores() {
             stores += 1;

@@ -197,7 +197,7 @@ fn a_scope_where_a_file_belongs_and_nothing_to_explain() {
     let file = scenario("transfer-leader.jsonl");
     let checked = folder.ends(&["check", &file], 0).stdout;
     assert!(
-        checked.contains("no action is possible behind the steps: only their end was checked"),
+        checked.contains("no action is possible after the steps: only their end was checked"),
         "{checked}"
     );
     let verified = folder.ends(&["verify", &file], 1).stdout;
@@ -320,7 +320,7 @@ fn a_bound_that_is_too_small_for_healing() {
     let folder = Folder::new();
     let ran = folder.ends(&["verify", "--size", "smoke", "--scope", "two_voters", "--heal-bound", "3"], 2);
     let line = ran.stderr.lines().last().expect("it says why");
-    let begins = "rollcall: scope `two_voters_to_one_smoke`: recovery from state ";
+    let begins = "rollcall: scope `two_voters_to_one_smoke`: healing from state ";
     assert!(line.starts_with(begins), "{line}");
     assert!(line.contains(" actions, and 3 are allowed; ") && line.contains("--heal-bound"), "{line}");
     assert_eq!((ran.stdout.as_str(), folder.files().len()), ("", 0));

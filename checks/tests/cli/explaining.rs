@@ -72,7 +72,7 @@ fn what_people_paste_is_explained() {
         assert!(said.contains(&format!("    rollcall explain {guard}\n")), "{pasted}: {said}");
     }
     let ran = Folder::new().ends(&["explain", "the weather of tomorrow"], 2);
-    assert!(ran.stderr.contains("nothing is known of `the weather of tomorrow`"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("nothing was found for `the weather of tomorrow`"), "{}", ran.stderr);
     Folder::new().ends(&["explain"], 2);
 }
 

@@ -249,7 +249,7 @@ fn another_address_is_listened_on_only_if_asked_for() {
     BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
     let port = line.trim().trim_end_matches('/').rsplit(':').next().expect("a port").to_string();
     let server = Server { child, address: format!("127.0.0.1:{port}") };
-    assert!(warning.contains("warning: 0.0.0.0 is no loopback address"), "{warning}");
+    assert!(warning.contains("warning: 0.0.0.0 is not a loopback address"), "{warning}");
     assert_eq!(server.ask("GET /api/list", &format!("192.0.2.7:{port}"), "").0, 200);
     let (code, body) = server.ask("GET /api/list", &format!("example.org:{port}"), "");
     assert!(code == 403 && body.contains("its address alone"), "{body}");
@@ -338,7 +338,7 @@ fn a_server_that_cannot_begin_says_why() {
     let port = server.address.rsplit(':').next().expect("a port").to_string();
     folder.write("old.jsonl", "{\"record\":\"header\",\"schema\":\"rollcall-trace/99\"}\n");
     for (arguments, says) in [
-        (vec!["explore", "--port", &port], format!("port {port} cannot be had")),
+        (vec!["explore", "--port", &port], format!("port {port} cannot be opened")),
         (vec!["explore", "nowhere"], "unknown scope `nowhere`".into()),
         (vec!["explore", "gone.jsonl"], "gone.jsonl".into()),
         (vec!["explore", "old.jsonl"], "rollcall-trace/99".into()),

@@ -73,7 +73,7 @@ fn scopes_that_diverge_alike_are_listed_together() {
     let alike = "  it diverges as promoted_while_it_needs_a_snapshot_smoke does, after ";
     assert!(ran.stderr.contains(alike), "{}", ran.stderr);
     assert!(
-        ran.stdout.contains("2 scopes diverge alike (apply_snapshot: ranges); the shortest way has "),
+        ran.stdout.contains("2 scopes diverge alike (apply_snapshot: ranges); the shortest trace has "),
         "{}",
         ran.stdout
     );

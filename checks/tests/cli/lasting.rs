@@ -139,7 +139,7 @@ fn on_a_full_disk_it_says_from_how_much_another_goes_on() {
         serde_json::from_str::<serde_json::Value>(&ran.stdout).expect("one JSON object")["distinct_states"]
             .as_u64();
     assert!(kept > 0 && explored.is_some_and(|explored| kept < explored), "{kept} of {explored:?}");
-    assert!(ran.stderr.contains("`--resume x.journal` goes on from there"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("`--resume x.journal` continues from there"), "{}", ran.stderr);
     let on = folder.ends(&lasting, 0);
     assert_eq!(resumed(&on.stdout), Some(kept));
     assert_eq!(figures(&on.stdout), figures(&folder.ends(CHECK, 0).stdout));

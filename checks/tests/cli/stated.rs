@@ -23,11 +23,11 @@ fn campaign(more: &str) -> String {
 #[test]
 fn nothing_is_stated_and_nothing_judged() {
     let said = replayed("[]", &[&campaign("")], 0);
-    assert!(said.contains("it states nothing (`expect`, `outcome`) and judges nothing"), "{said}");
+    assert!(said.contains("it has no `expect`, `outcome` or `properties`"), "{said}");
     let said = replayed(r#"["election_safety"]"#, &[&campaign("")], 0);
-    assert!(!said.contains("states nothing"), "{said}");
+    assert!(!said.contains("it has no `expect`"), "{said}");
     let said = replayed("[]", &[&campaign(r#","expect":{"leader":{"1":null}}"#)], 0);
-    assert!(!said.contains("states nothing"), "{said}");
+    assert!(!said.contains("it has no `expect`"), "{said}");
 }
 
 /// Without a list of properties, all are checked.
@@ -37,7 +37,7 @@ fn what_names_no_properties_is_judged_by_all() {
     let header = HEADER.replace(r#""properties":PROPERTIES,"#, "");
     folder.write("t.jsonl", &format!("{header}\n{}\n", campaign("")));
     let said = folder.ends(&["replay", "t.jsonl"], 0).stdout;
-    assert!(!said.contains("states nothing"), "{said}");
+    assert!(!said.contains("it has no `expect`"), "{said}");
     let shown = folder.ends(&["show", "t.jsonl"], 0).stdout;
     assert!(shown.contains("judged by every property\n") && shown.contains("verdict: holds"), "{shown}");
     // By the rules without a guard, the file shows what breaks.
@@ -55,13 +55,13 @@ fn a_violation_that_is_none() {
     for (properties, violated) in [(r#"["election_safety"]"#, "step 1"), ("[]", "step 1")] {
         let step = campaign(r#","violated":["election_safety"]"#);
         let said = replayed(properties, &[&step], 1);
-        let states = format!("it states that election_safety is violated at {violated}, where it holds");
+        let states = format!("it states that election_safety is violated at {violated}, but it holds there");
         assert!(said.contains(&states), "{said}");
     }
     let verdict = r#"{"record":"verdict","result":"violated","property":"election_safety","at":1}"#;
     let said = replayed("[]", &[&campaign(""), verdict], 1);
     assert!(
-        said.contains("its verdict is that election_safety is violated at step 1, where it holds"),
+        said.contains("its verdict is that election_safety is violated at step 1, but it holds there"),
         "{said}"
     );
     let holds = r#"{"record":"verdict","result":"holds"}"#;

@@ -28,7 +28,7 @@ pub(super) fn expected(
         let parts = old.outcome.as_ref().is_some_and(|outcome| Some(outcome) != new.outcome.as_ref());
         if parts && !subject.dialects.is_empty() {
             let step = new.index;
-            return Ok(Err(format!("in this dialect step {step} comes to something else in the model")));
+            return Ok(Err(format!("in this dialect the model has another outcome at step {step}")));
         }
     }
     Ok(Ok(recorded))

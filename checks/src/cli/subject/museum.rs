@@ -37,7 +37,7 @@ pub(in crate::cli) fn run(subject: &ConnectedSubject, guard: Option<&str>) -> Re
         let path = Path::new(KEPT).join(format!("{name}.jsonl"));
         let Some(trace) = trace_of(piece, &path)? else {
             skipped += 1;
-            outln!("{name:<48} skipped: nobody finds its trace");
+            outln!("{name:<48} skipped: its trace was not found");
             continue;
         };
         let finding = ask(&subject.link, &subject.dialects, piece, &trace);
@@ -55,13 +55,11 @@ pub(in crate::cli) fn run(subject: &ConnectedSubject, guard: Option<&str>) -> Re
     }
     let others = PIECES.iter().filter(|piece| !is_decided_by_raft(piece)).count();
     outln!(
-        "of {} exhibits {has} show that it has the guard, {lacks} that it LACKS it, {parts} part earlier, {skipped} are skipped",
+        "of {} exhibits {has} show that it has the guard, {lacks} that it LACKS it, {parts} diverge earlier, {skipped} are skipped",
         pieces.len()
     );
     if guard.is_none() {
-        outln!(
-            "{others} more are of what Rollcall's own store and placement driver decide, and not asked about"
-        );
+        outln!("{others} more belong to Rollcall's own store and placement driver, and are not checked");
     }
     Ok(match () {
         () if lacks + parts > 0 => End::Violated,
@@ -82,9 +80,9 @@ fn words(finding: &Finding) -> String {
     match finding {
         Finding::HasIt { step } => format!("has it (step {step})"),
         Finding::Lacks { step, violated: Some((property, at)) } => {
-            format!("LACKS IT: {property} at step {at} (it bites at step {step})")
+            format!("LACKS IT: {property} at step {at} (the guard decides step {step})")
         }
-        Finding::Lacks { step, violated: None } => format!("LACKS IT: it bites at step {step}"),
+        Finding::Lacks { step, violated: None } => format!("LACKS IT: the guard decides step {step}"),
         Finding::Diverges { step, field } => format!("diverges earlier, at step {step}: {field}"),
         Finding::Skipped(why) => format!("skipped: {why}"),
         Finding::Broke { step, fault } => format!("breaks at step {step}: {fault}"),

@@ -63,7 +63,7 @@ fn one(subject: &ConnectedSubject, file: &Path) -> Result<Came> {
     let name = file.display();
     let kept = named.guards.dropped().filter_map(|guard| Guard::from_name(guard.name()));
     if let Some(guard) = kept.into_iter().find(|guard| guard.decider() != Decider::Raft) {
-        outln!("{name}: skipped: it is of the rules without `{guard}`, which is not raft's to decide");
+        outln!("{name}: skipped: it drops `{guard}`, which a Raft library does not decide");
         return Ok(Came::Skipped);
     }
     let trace = match expected(subject, file, &scenario, &named)? {

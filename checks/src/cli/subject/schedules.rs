@@ -74,11 +74,11 @@ enum Came {
 
 fn exhibit(subject: &ConnectedSubject, piece: &Piece, walking: &Walking) -> Result<Came> {
     let Harm::Safety(_) = piece.harm else {
-        return Ok(Came::Skipped("it breaks a goal, and how a subject heals is not judged".into()));
+        return Ok(Came::Skipped("it breaks a goal, and a subject is not healed".into()));
     };
     let path = Path::new(KEPT).join(format!("{}.jsonl", piece.name()));
     let Some(trace) = trace_of(piece, &path)? else {
-        return Ok(Came::Skipped("nobody finds its trace".into()));
+        return Ok(Came::Skipped("its trace was not found".into()));
     };
     let scope = &trace.header.scope;
     if let Some(lacks) = lacking(&subject.link, &needs_to_begin(scope)) {

@@ -92,7 +92,7 @@ fn one(
     let parted: u64 = toured.parted.values().map(|parted| parted.times).sum();
     let differ = parted + u64::from(toured.divergence.is_some());
     outln!(
-        "{name:<52} {:>9} of {:>9} transitions compared, {differ} differ, {} behind them; {} disabled actions; {} steps in {seconds:.1} s",
+        "{name:<52} {:>9} of {:>9} transitions compared, {differ} differ, {} reached only after them; {} disabled actions; {} steps in {seconds:.1} s",
         grouped(toured.transitions),
         grouped(explored.graph.edges().into()),
         grouped(toured.beyond),
@@ -105,7 +105,7 @@ fn one(
         print(subject, plan, &format!("{} of them {why}; the shortest:", parted.times), &parted.shortest);
     }
     if let Some(divergence) = &toured.divergence {
-        print(subject, plan, "it parts:", divergence);
+        print(subject, plan, "it diverges:", divergence);
     }
     total.transitions += toured.transitions;
     total.beyond += toured.beyond;
@@ -130,7 +130,7 @@ fn print(subject: &ConnectedSubject, plan: &ScopePlan, why: &str, divergence: &D
 fn conclude(total: &Total, scopes: usize) {
     let rate = if total.seconds > 0.0 { total.steps as f64 / total.seconds } else { 0.0 };
     outln!(
-        "{} of {scopes} scopes toured, {} of them part; {} transitions compared, {} only behind a difference, {} disabled actions refused; \
+        "{} of {scopes} scopes toured, {} of them diverge; {} transitions compared, {} reached only after a difference, {} disabled actions refused; \
          {rate:.0} steps a second",
         total.toured,
         total.parted,
@@ -142,6 +142,6 @@ fn conclude(total: &Total, scopes: usize) {
         outln!("{} scopes skipped", total.skipped.len());
     }
     if total.toured == 0 {
-        errln!("nothing was compared: that is no success");
+        errln!("nothing was compared, so this is no success");
     }
 }

@@ -276,7 +276,7 @@ fn tell(
     let what = name_of(found.wrong);
     let (times, steps) = (found.times, found.way.len());
     match steps {
-        0 => outln!("  {what} in {times} of the walks, in what the scope begins with:"),
+        0 => outln!("  {what} in {times} of the walks, in the scope's setup:"),
         _ => outln!(
             "  {what} in {times} of the walks; the shortest schedule has {steps} steps (of {}, seed {}):",
             found.before,
@@ -332,9 +332,9 @@ fn conclude(total: &Total, scopes: usize, walking: &Walking) {
         total.violated
     );
     if let Some(seconds) = walking.seconds {
-        outln!("a hunt of {seconds} s a scope: {} of them were cut there, before all their walks", total.cut);
+        outln!("{seconds} s for each scope: {} of them ended before all their walks", total.cut);
     }
     if total.steps == 0 && total.violated == 0 {
-        errln!("nothing was judged: that is no success");
+        errln!("nothing was judged, so this is no success");
     }
 }

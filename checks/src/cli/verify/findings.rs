@@ -158,7 +158,7 @@ impl Findings {
                 .as_ref()
                 .map_or(String::new(), |file| format!(": rollcall replay {}", file.display()));
             outln!(
-                "{} scopes diverge alike ({cause}); the shortest way has {} steps, in {}{file}",
+                "{} scopes diverge alike ({cause}); the shortest trace has {} steps, in {}{file}",
                 alike.len(),
                 shortest.steps,
                 shortest.scope

@@ -74,15 +74,15 @@ pub struct Handshake {
 
 /// Each capability, with what is skipped without it.
 pub const CAPABILITIES: &[(&str, &str)] = &[
-    ("learners", "whatever has a learner, or makes one"),
-    ("joint", "whatever enters a joint configuration"),
-    ("transfer", "whatever hands leadership over"),
-    ("reads", "whatever reads by ReadIndex"),
-    ("snapshots", "whatever compacts a log, or adds a member: both may need a snapshot"),
-    ("compact", "whatever compacts a log"),
-    ("probe", "everything: a round begins with the leader's knowledge of the follower's log"),
-    ("apply_when_told", "everything: what is committed waits for its step"),
-    ("fork", "nothing: each path of a tour is gone from its beginning"),
+    ("learners", "scopes and steps with learners"),
+    ("joint", "steps that enter a joint configuration"),
+    ("transfer", "leadership transfers"),
+    ("reads", "reads by ReadIndex"),
+    ("snapshots", "steps that compact a log or add a member: both may need a snapshot"),
+    ("compact", "steps that compact a log"),
+    ("probe", "everything: a round sets the leader's progress of the follower"),
+    ("apply_when_told", "everything: a committed entry waits for its own step"),
+    ("fork", "nothing: each path of a tour starts from the beginning"),
 ];
 
 /// A replica's status.
