@@ -63,7 +63,7 @@ fn a_goal_that_is_out_of_reach_from_the_beginning_is_an_error_that_names_the_sco
 }
 
 #[test]
-fn a_bound_that_is_too_small_says_how_much_is_needed_and_that_is_enough() {
+fn a_bound_that_is_too_small_names_a_sufficient_one() {
     let bounded = |bound| verify(&plan(&[LOST]), 2, &Watch { heal_bound: Some(bound), ..Watch::default() });
     let Err(VerifyError::BoundTooSmall { needs, .. }) = bounded(2) else { panic!("2 are too few") };
     assert!(needs > 2);

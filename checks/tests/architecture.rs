@@ -55,7 +55,7 @@ fn the_dictionary_needs_no_more_than_serialisation_its_schema_and_near_names() {
 }
 
 #[test]
-fn nothing_else_stands_at_the_top() {
+fn the_top_folder_has_no_other_files() {
     let root = MetadataCommand::new().no_deps().exec().expect("cargo metadata").workspace_root;
     let allowed = [
         "Cargo.toml",

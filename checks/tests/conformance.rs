@@ -59,7 +59,7 @@ fn a_store_that_does_not_heal_is_found() {
 }
 
 #[test]
-fn the_sound_store_is_followed_through_every_transition() {
+fn the_sound_store_agrees_in_every_transition() {
     let conformance = toured(Sound, "two_voters_to_one_smoke");
     assert!(conformance.divergence.is_none());
     assert!(conformance.transitions > 1_000 && conformance.refusals > 10_000);

@@ -84,7 +84,7 @@ fn scenarios_on_model_and_implementation() {
 
 /// Every unsafe recovery leads to a region that serves, and PD knows it.
 #[test]
-fn what_was_recovered_by_force_heals() {
+fn unsafe_recoveries_heal() {
     let is_recovery = |scenario: &Trace| scenario.header.scenario.starts_with("unsafe-recovery");
     let recoveries = traces("scenarios").into_iter().filter(|(_, scenario)| is_recovery(scenario));
     // In this scenario no peer may lead what remains, which its steps say.
@@ -145,7 +145,7 @@ fn one_split_leaves_two_adjacent_regions_on_every_store() {
 }
 
 #[test]
-fn museum_scenarios_bite_where_they_say() {
+fn museum_scenarios_violate_what_they_state() {
     for (_, scenario) in traces("scenarios/museum") {
         let trace = recorded(&scenario);
         let Err(ReplayError::Diverged(divergence)) =
@@ -287,7 +287,7 @@ fn violated_by<S: Subject>(subject: &mut S, trace: &Trace) -> Vec<(u64, String)>
 }
 
 #[test]
-fn an_id_given_twice_costs_leader_completeness() {
+fn a_reused_peer_id_violates_leader_completeness() {
     regenerate_if_asked();
     let path = folder("golden").join(format!("{SAME_ID}.jsonl"));
     let golden = Trace::read(&path).unwrap_or_else(|error| panic!("{error}"));
@@ -345,7 +345,7 @@ fn later_life() -> Trace {
 }
 
 #[test]
-fn a_split_spares_a_peer_that_stands_where_a_tombstone_stood() {
+fn a_split_spares_a_peer_that_replaced_a_tombstone() {
     regenerate_if_asked();
     let golden = Trace::read(&folder("golden").join(format!("{LATER_LIFE}.jsonl"))).expect("a golden trace");
     assert_eq!(violated_by(&mut World::new(Sound), &golden), []);
@@ -424,7 +424,7 @@ fn unreported() -> Trace {
 /// S11 as literally stated ("Tombstone: no region lists a peer on it") is more than the complete
 /// rules ensure. What they ensure still holds.
 #[test]
-fn a_store_is_buried_under_a_child_that_nobody_reported() {
+fn a_store_with_an_unreported_child_is_buried() {
     regenerate_if_asked();
     let golden = Trace::read(&folder("golden").join(format!("{UNREPORTED}.jsonl"))).expect("a golden trace");
     assert!(golden.header.without.is_empty(), "by the sound rules");

@@ -40,7 +40,7 @@ fn every_guard_of_the_model_can_be_dropped_on_the_implementation() {
 }
 
 #[test]
-fn a_guard_of_the_implementation_alone_says_so() {
+fn a_guard_of_the_implementation_alone_is_explained() {
     let below = rollcall_impl::Guard::ALL.iter().filter(|guard| guard.is_implementation_only());
     let below: BTreeSet<&str> = below.map(|guard| guard.name()).collect();
     let alone: BTreeSet<&str> = implementation_guards().difference(&model_guards()).copied().collect();

@@ -62,7 +62,7 @@ fn every_example_is_taken_on_both_sides() {
 
 /// An inverted expectation fails, so every kind of expectation is really checked.
 #[test]
-fn every_kind_of_expectation_bites() {
+fn every_kind_of_expectation_can_fail() {
     // The third example is a scope of its own, with no other kind of expectation.
     let examples = &examples()[..2];
     let all = examples.concat();
@@ -106,7 +106,7 @@ fn every_kind_of_expectation_bites() {
 
 /// If nothing is left to settle, the expectation goes to the step before, if that has none.
 #[test]
-fn what_is_settled_already_is_asked_of_the_step_before() {
+fn a_settled_expectation_moves_to_the_step_before() {
     let all = examples().remove(0);
     let settled = "{\"record\":\"step\",\"settle\":{\"region\":1}}\n";
     assert_eq!(all.matches(settled).count(), 1);

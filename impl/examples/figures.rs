@@ -33,7 +33,7 @@ const VALUE: usize = 256;
 const MAKE: &str = "--make";
 const RUN: Duration = Duration::from_secs(2);
 
-/// An engine that counts its syncs, and makes them or not.
+/// An engine that counts its syncs, and syncs or not.
 struct Counted<E> {
     engine: E,
     syncs: Arc<AtomicU64>,
@@ -59,7 +59,7 @@ impl<E: Engine> Engine for Counted<E> {
     }
 }
 
-/// So many regions of three voters, which divide the key space.
+/// `count` regions of three voters, which divide the key space.
 fn regions(count: u64) -> Vec<Region> {
     let key = |at: u64| if at == 0 || at == count { bytes("") } else { bytes(&format!("{at:04}")) };
     (0..count)
@@ -84,7 +84,7 @@ struct Figures {
     syncs: u64,
 }
 
-/// Writers that each put one value after the other, for [`RUN`].
+/// Writers that each put one value after another, for [`RUN`].
 fn puts<E: Engine + Send + Sync + 'static>(
     region_count: u64,
     writers: u64,
@@ -147,7 +147,7 @@ fn report(name: &str, figures: &Figures, ceiling: Option<f64>) {
     );
 }
 
-/// Syncs a second of a plain file to which a block is appended each time.
+/// Syncs per second of a plain file, each after appending a block.
 fn ceiling(folder: &Path) -> f64 {
     let mut file = File::create(folder.join("ceiling")).expect("a file");
     let (block, begun, mut syncs) = (vec![7u8; 4096], Instant::now(), 0u32);
@@ -158,17 +158,17 @@ fn ceiling(folder: &Path) -> f64 {
     f64::from(syncs) / begun.elapsed().as_secs_f64()
 }
 
-/// How much of this process is in memory, in bytes.
+/// The resident bytes of this process.
 fn resident() -> f64 {
     let pages = fs::read_to_string("/proc/self/statm").ok();
     let pages = pages.and_then(|text| text.split(' ').nth(1)?.parse::<f64>().ok());
     pages.unwrap_or(f64::NAN) * 4096.0
 }
 
-/// A thousand regions at rest: how long they take to open, and what each takes in memory.
+/// A thousand idle regions: the time to open them, and the memory of each.
 fn at_rest(folder: &Path) {
     let path = folder.join("thousand");
-    // By another process: what it allocates and gives back must not be found again here.
+    // Another process makes the file, so that its memory does not count here.
     let program = std::env::current_exe().expect("this program");
     let made = Command::new(program).arg(MAKE).arg(&path).status().expect("it runs");
     assert!(made.success());
@@ -184,7 +184,7 @@ fn at_rest(folder: &Path) {
     );
 }
 
-/// A file of a thousand regions.
+/// Makes a file with a thousand regions.
 fn make(path: &Path) {
     let mut engine = RedbEngine::open(path).expect("a store's file");
     let mut store = Store::open(1, Config::SIMULATOR, Sound, &engine).expect("an empty store");

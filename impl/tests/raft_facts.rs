@@ -1,5 +1,5 @@
-//! What raft 0.7 does with a leader that its own change takes out of the voters:
-//! on the crate itself, for the rules and their guards lean on it.
+//! What raft 0.7 does with a leader whose own change takes it out of the voters. The rules and
+//! guards rely on this.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -8,7 +8,7 @@ use raft::storage::MemStorage;
 use raft::{Config, Error, RawNode, StateRole};
 use slog::{Discard, Logger, o};
 
-/// Node 1 leads nodes 2 and 3, and everybody has its first entry.
+/// Node 1 leads nodes 2 and 3, and all have its first entry.
 fn leader() -> RawNode<MemStorage> {
     let storage = MemStorage::new_with_conf_state((vec![1, 2, 3], vec![]));
     let config = Config { id: 1, ..Config::default() };
@@ -24,7 +24,7 @@ fn leader() -> RawNode<MemStorage> {
     node
 }
 
-/// Everything that is ready is written and applied.
+/// Persists and applies everything that is ready.
 fn persist(node: &mut RawNode<MemStorage>) {
     while node.has_ready() {
         let ready = node.ready();
@@ -37,7 +37,7 @@ fn persist(node: &mut RawNode<MemStorage>) {
     }
 }
 
-/// The answer of `from` to the last that it was sent: it grants, or has all.
+/// The response of `from` to the last message: it grants, or has all entries.
 fn answer(node: &mut RawNode<MemStorage>, from: u64, kind: MessageType) {
     let (term, index) = (node.raft.term, node.raft.raft_log.last_index());
     let mut message = Message { from, to: 1, term, index, ..Message::default() };
@@ -45,7 +45,7 @@ fn answer(node: &mut RawNode<MemStorage>, from: u64, kind: MessageType) {
     node.step(message).expect("an answer is taken");
 }
 
-/// The leader proposes, then takes its own removal or demotion into effect.
+/// The leader proposes its own removal or demotion, and applies it.
 fn leads_on_after(kind: ConfChangeType) -> RawNode<MemStorage> {
     let mut node = leader();
     node.propose(vec![], b"before".to_vec()).expect("a leader takes proposals");
@@ -65,7 +65,7 @@ fn a_leader_that_is_removed_drops_proposals_and_panics_when_it_would_commit() {
     let refused = node.propose(vec![], b"behind".to_vec());
     assert_eq!(refused, Err(Error::ProposalDropped));
     answer(&mut node, 2, MessageType::MsgAppendResponse);
-    // Of the two that are left both are a majority.
+    // Both of the two remaining nodes are needed for a majority.
     let committed = catch_unwind(AssertUnwindSafe(|| answer(&mut node, 3, MessageType::MsgAppendResponse)));
     assert!(committed.is_err(), "it has no progress of its own to note the commit in");
 }

@@ -49,7 +49,7 @@ fn every_kind_of_action_has_a_label_of_its_own() {
 }
 
 #[test]
-fn every_situation_is_demanded_somewhere() {
+fn every_situation_is_required_somewhere() {
     let plans = scopes::all();
     for reach in Reach::ALL {
         assert!(

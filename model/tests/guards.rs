@@ -63,7 +63,7 @@ fn every_guard_is_asked_at_one_place() {
 }
 
 #[test]
-fn what_is_done_without_a_guard_asks_none_and_says_which() {
+fn functions_of_unsound_check_no_guard_and_name_theirs() {
     let mut functions = 0;
     for (path, text) in sources("unsound") {
         assert!(!text.contains("holds("), "{}: the rule asks for its guard", path.display());

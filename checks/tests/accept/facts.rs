@@ -165,7 +165,7 @@ fn an_append_that_commits_too_much_is_refused() {
 
 /// A merge depends on what followers are known to have committed.
 #[test]
-fn an_answer_that_knows_of_another_commit_is_refused() {
+fn a_response_with_another_commit_index_is_refused() {
     for knows in [|commit: u64| commit - 1, |commit: u64| commit + 1] {
         let mut run = RUN.clone();
         let half = run.events.len() / 2;

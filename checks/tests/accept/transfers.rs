@@ -47,7 +47,7 @@ fn an_altered_question_or_answer_is_refused() {
 
 /// No transfer was proposed, and the transferee is asked all the same.
 #[test]
-fn a_question_out_of_nowhere_is_refused() {
+fn a_transfer_question_without_a_proposal_is_refused() {
     let mut run = SPLIT.clone();
     let asks = run.events.iter().rposition(|event| event.sent.iter().any(is_question));
     let asks = &mut run.events[asks.expect("somebody asks")];

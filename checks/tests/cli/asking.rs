@@ -47,7 +47,7 @@ fn a_files_scope_is_explored_from_the_end_of_its_steps() {
 }
 
 #[test]
-fn what_must_be_reached_and_how_it_may_end_is_judged() {
+fn must_reach_and_may_end_are_checked() {
     let folder = mine(r#""must_reach":["a joint configuration applied"],"#, "");
     let ran = folder.ends(&["check", "mine.jsonl"], 1);
     assert!(ran.stdout.contains("fails: never reached: a joint configuration applied"), "{}", ran.stdout);
@@ -85,7 +85,7 @@ fn what_must_be_reached_and_how_it_may_end_is_judged() {
 }
 
 #[test]
-fn a_violation_behind_the_steps_has_them_in_its_trace() {
+fn a_violation_after_the_steps_has_them_in_its_trace() {
     let folder = mine("", "");
     let ran = folder.ends(&["check", "mine.jsonl", "--without", "snapshot_updates_ranges"], 1);
     assert!(ran.stdout.contains("mine.jsonl: meta_consistent is violated after "), "{}", ran.stdout);
@@ -157,7 +157,7 @@ fn a_files_scope_is_verified_on_the_implementation() {
 }
 
 #[test]
-fn a_guard_that_decides_nothing_says_nothing_by_holding() {
+fn a_guard_that_changes_no_step_is_reported() {
     let folder = Folder::new();
     let check = ["check", "two_voters_to_one_smoke", "--without", "split_keeps_vote"];
     let ran = folder.ends(&check, 0);

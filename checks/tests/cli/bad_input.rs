@@ -126,7 +126,7 @@ fn a_trace_without_steps_or_out_of_order() {
 }
 
 #[test]
-fn a_trace_that_names_what_there_is_not() {
+fn a_trace_with_unknown_names() {
     let text = text_of("transfer-leader.jsonl");
     let guard = text.replacen("\"without\":[]", "\"without\":[\"snapshot_onc\"]", 1);
     refused_file(&guard, ":1:", "unknown guard `snapshot_onc`; did you mean `snapshot_once`?");
@@ -185,7 +185,7 @@ fn unknown_names_on_the_command_line() {
 }
 
 #[test]
-fn a_scope_where_a_file_belongs_and_nothing_to_explain() {
+fn a_scope_instead_of_a_file_and_an_empty_explain() {
     let folder = Folder::new();
     for command in ["heal", "replay"] {
         let begins =
@@ -307,7 +307,7 @@ fn a_museum_without_that_piece_or_without_a_place() {
 }
 
 #[test]
-fn what_is_no_command_ends_with_2() {
+fn an_unknown_command_ends_with_2() {
     let folder = Folder::new();
     for arguments in [&["verfy"][..], &["verify", "--size", "huge"], &["verify", "--family", "splits"], &[]] {
         let ran = folder.ends(arguments, 2);

@@ -53,7 +53,7 @@ fn a_row_an_issue_and_a_few_words_find_their_guards() {
 }
 
 #[test]
-fn what_people_paste_is_explained() {
+fn pasted_messages_are_explained() {
     for (pasted, guard) in [
         ("meta corruption detected", "snapshot_updates_ranges"),
         ("have peer: id:2", "context_carried"),
@@ -77,7 +77,7 @@ fn what_people_paste_is_explained() {
 }
 
 #[test]
-fn reports_say_where_to_read_on() {
+fn reports_name_the_explain_command() {
     let folder = Folder::new();
     let museum = scenario("museum/two-peer-leader-removal.jsonl");
     let parted = folder.ends(&["replay", &museum], 1).stdout;

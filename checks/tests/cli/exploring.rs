@@ -263,7 +263,7 @@ fn another_address_is_listened_on_only_if_asked_for() {
 
 /// The command that starts the server again names its file and not its port.
 #[test]
-fn a_server_says_how_it_is_started_again() {
+fn a_server_prints_the_command_that_starts_it_again() {
     let folder = Folder::new();
     let text = std::fs::read_to_string(scenario("seed-001-tombstone-by-force.jsonl")).expect("a scenario");
     folder.write("a file.jsonl", &text);
@@ -275,7 +275,7 @@ fn a_server_says_how_it_is_started_again() {
 
 /// Every exercise is checked in both languages: its answer step by step, and its wrong answer.
 #[test]
-fn an_exercise_is_judged_where_it_is_tried() {
+fn an_exercise_is_checked_on_the_page() {
     let folder = Folder::new();
     let server = Server::of(&folder, &[]);
     for number in 1..=LESSONS {
@@ -332,7 +332,7 @@ fn everything_listed_is_listed_in_both_languages() {
 }
 
 #[test]
-fn a_server_that_cannot_begin_says_why() {
+fn a_server_that_cannot_start_says_why() {
     let folder = Folder::new();
     let server = Server::of(&folder, &[]);
     let port = server.address.rsplit(':').next().expect("a port").to_string();
@@ -410,7 +410,7 @@ fn the_nearest_violation_is_searched_for() {
 }
 
 #[test]
-fn what_somebody_saw_leads_somewhere() {
+fn symptoms_lead_to_exhibits() {
     let folder = Folder::new();
     let server = Server::of(&folder, &[]);
     let doors = server.json("/api/symptom?words=meta%20corruption%20detected");

@@ -5,7 +5,7 @@ use super::Folder;
 const SCOPE: &str = "two_voters_to_one_smoke";
 
 #[test]
-fn what_is_written_replays() {
+fn a_written_schedule_replays() {
     let folder = Folder::new();
     let ran = folder.run(&["traces", SCOPE, "--out", "out", "--cover", "actions"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
@@ -15,7 +15,7 @@ fn what_is_written_replays() {
 }
 
 #[test]
-fn what_is_left_out_is_counted() {
+fn left_out_actions_are_counted() {
     let folder = Folder::new();
     let ran = folder.run(&["traces", SCOPE, "--out", "out", "--most", "2", "--format", "itf"]);
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);

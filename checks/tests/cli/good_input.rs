@@ -32,7 +32,7 @@ fn the_scenarios_agree() {
 }
 
 #[test]
-fn a_museum_scenario_diverges_where_the_guard_bites() {
+fn a_museum_scenario_diverges_where_the_guard_decides() {
     let folder = Folder::new();
     let file = scenario("museum/two-peer-leader-removal.jsonl");
     let ran = folder.ends(&["replay", &file], 1);
@@ -318,7 +318,7 @@ fn one_scope_verified_for_people_and_for_machines() {
 }
 
 #[test]
-fn an_interrupted_run_says_what_it_had_covered() {
+fn an_interrupted_run_reports_what_it_covered() {
     ["-INT", "-TERM"].into_iter().for_each(ended_by);
 }
 

@@ -48,7 +48,7 @@ fn a_byte_order_mark_is_passed_over() {
 }
 
 #[test]
-fn what_never_ends_is_given_up() {
+fn a_repetition_that_never_ends_is_reported() {
     let folder = Folder::new();
     for command in ["replay", "show", "heal", "check", "accept"] {
         let ran = folder.ends(&[command, "/dev/zero"], 2);
@@ -59,7 +59,7 @@ fn what_never_ends_is_given_up() {
 
 /// A closed pipe or a full disk ends no run with a panic.
 #[test]
-fn output_that_nobody_takes_is_no_panic() {
+fn a_closed_or_full_output_is_no_panic() {
     let folder = Folder::new();
     let file = scenario("transfer-leader.jsonl");
     let violated = ["check", "old_term_entries_smoke", "--without", "commit_own_term"];

@@ -28,7 +28,7 @@ fn check(more: &[&'static str]) -> Vec<&'static str> {
 }
 
 #[test]
-fn killed_in_the_middle_it_goes_on_to_the_same_counts() {
+fn a_killed_run_resumes_to_the_same_counts() {
     let folder = Folder::new();
     let uninterrupted = folder.ends(CHECK, 0).stdout;
     let journal = folder.path().join("killed.journal");
@@ -61,7 +61,7 @@ fn killed_in_the_middle_it_goes_on_to_the_same_counts() {
 }
 
 #[test]
-fn out_of_memory_it_says_what_it_covered_and_goes_on_with_more() {
+fn out_of_memory_it_reports_its_coverage_and_resumes_with_more() {
     let folder = Folder::new();
     let verify = ["verify", "--size", "smoke", "--scope", "two_voters_to_one", "--json"];
     let uninterrupted = folder.ends(&verify, 0).stdout;
@@ -123,7 +123,7 @@ fn on_a_small_disk(folder: &Folder, blocks: u32, arguments: &[&str]) -> Ran {
 /// It prints how much the journal holds, which is less than what was explored. The next run
 /// continues from exactly that.
 #[test]
-fn on_a_full_disk_it_says_from_how_much_another_goes_on() {
+fn on_a_full_disk_it_reports_how_much_can_be_resumed() {
     let folder = Folder::new();
     let lasting = check(&["--resume", "x.journal", "--checkpoint-every", "500"]);
     let ran = on_a_small_disk(&folder, 400, &lasting);
@@ -159,7 +159,7 @@ fn no_empty_folder_of_journals_is_left_behind() {
 
 /// If a scope cannot begin, the results of the scopes before it are still printed.
 #[test]
-fn what_was_found_before_a_journal_failed_is_printed() {
+fn findings_before_a_failed_journal_are_printed() {
     let folder = Folder::new();
     std::fs::create_dir(folder.path().join("journals")).expect("a folder");
     folder.write("journals/demoted_while_it_needs_a_snapshot_smoke.journal", "a shopping list");

@@ -86,7 +86,7 @@ fn an_answer_is_judged_by_the_model() {
 }
 
 #[test]
-fn what_cannot_be_learnt_is_said_in_a_sentence() {
+fn bad_input_of_learn_is_one_sentence() {
     let folder = Folder::new();
     folder.write("broken", "campaign(region:1,store:2)\nvote(region:1\n");
     folder.write("empty", "# nothing yet\n");

@@ -32,7 +32,7 @@ fn nothing_is_stated_and_nothing_judged() {
 
 /// Without a list of properties, all are checked.
 #[test]
-fn what_names_no_properties_is_judged_by_all() {
+fn a_file_without_properties_is_judged_by_all() {
     let folder = Folder::new();
     let header = HEADER.replace(r#""properties":PROPERTIES,"#, "");
     folder.write("t.jsonl", &format!("{header}\n{}\n", campaign("")));

@@ -167,7 +167,7 @@ fn what_a_guard_cites_names_the_guard() {
 }
 
 #[test]
-fn who_checks_an_incident_is_there() {
+fn checks_of_incidents_exist() {
     let named = those_who_notice();
     let page = page("incidents.md");
     let last =

@@ -56,7 +56,7 @@ fn every_row_of_the_page_can_be_so() {
 const FEW: u64 = 12_000;
 
 #[test]
-fn the_counts_of_the_small_standard_scopes_are_what_they_come_to() {
+fn the_counts_of_the_small_standard_scopes_are_right() {
     let (mut compared, mut wrong) = (0, Vec::new());
     for (scope, row) in rows(&page("results.md"), Size::Standard).expect("a table") {
         let Some([Some(states), Some(transitions), Some(depth), _]) = counts(&row) else { continue };

@@ -32,7 +32,7 @@ fn noticed_by(table: &str) -> Vec<&str> {
 }
 
 #[test]
-fn what_the_tables_name_is_there() {
+fn names_in_the_tables_exist() {
     let ((table, sampled), named) = (both_tables(), those_who_notice());
     let rows = noticed_by(&table);
     assert!(rows.len() > 50, "{} rows", rows.len());
@@ -62,7 +62,7 @@ fn the_states_of_the_sound_scopes_are_those_of_the_results() {
 }
 
 #[test]
-fn every_row_says_who_notices() {
+fn every_row_names_its_checks() {
     let table = table();
     let words = ["*raft-rs*", "*compared*"];
     let silent: Vec<&str> = noticed_by(&table)

@@ -1,5 +1,4 @@
-//! What an administrator types that is refused, in the words that they read,
-//! and the ways by which a peer is removed.
+//! Refused commands of an administrator, with their messages, and the ways to remove a peer.
 
 use rollcall_impl::pd::{AdminOperator, PdConfig, PdInput, PdOutput, PdRefusal, RegionReport};
 use rollcall_impl::{Child, Command, Derive, MemberRole, Sound, StoreId};
@@ -22,7 +21,7 @@ fn reason(pd: &mut Pd, operator: AdminOperator) -> PdRefusal {
 
 /// Seed 001, step 1: three commands, one answer.
 #[test]
-fn no_operator_can_be_built_for_a_region_that_nobody_leads() {
+fn no_operator_is_built_for_a_region_without_a_leader() {
     let mut pd = pd(6, &[1, 4, 5]).restart().unwrap();
     (1..=6).for_each(|store| store_heartbeat(&mut pd, store, EMPTY));
     for operator in [
@@ -45,7 +44,7 @@ fn targets_that_do_not_fit_are_refused_by_name() {
         assert_eq!(reason(&mut pd, AdminOperator::AddVoter { store }), why);
     }
     decommission(&mut pd, 4);
-    // An administrator may fill a store that is leaving.
+    // An administrator may add a peer on a store that is leaving.
     pd.step(add(peer(4))).unwrap();
     pd.step(PdInput::RemoveOperator { region: REGION }).unwrap();
     pd.step(PdInput::CheckStores).unwrap();
@@ -72,7 +71,7 @@ fn leadership_goes_to_another_voter_only() {
 }
 
 #[test]
-fn a_joint_region_can_only_be_led_elsewhere() {
+fn a_joint_region_only_allows_a_leader_transfer() {
     let mut pd = pd(4, &[1, 2, 3]);
     let mut joint = region(REGION, ("", ""), (3, 1), &[1, 2, 3]);
     joint.peers[2].role = MemberRole::DemotingVoter;
@@ -95,7 +94,7 @@ fn one_of_three_is_removed_directly_and_a_leader_hands_over_first() {
     assert_eq!(truth.voters(), [2, 3]);
 }
 
-/// Row 15, tikv#10595: removed directly, the one could take the other's quorum along.
+/// Row 15, tikv#10595: a direct removal could take the other's quorum with it.
 #[test]
 fn one_of_two_is_demoted_first() {
     let mut pd = pd(2, &[1, 2]);
@@ -118,10 +117,10 @@ fn a_live_voter_is_not_removed_from_a_majority_that_needs_it() {
     let behind = RegionReport { pending: vec![30], ..reported(known.clone(), 10, 6) };
     pd.step(PdInput::RegionHeartbeat(behind)).unwrap();
     assert_eq!(refused(&mut pd, remove(2)), PdRefusal::MajorityLost);
-    // The dead one may go: nothing gets worse.
+    // A down peer may be removed: the majority does not get worse.
     pd.step(remove(3)).unwrap();
     pd.step(PdInput::RemoveOperator { region: REGION }).unwrap();
-    // It answers again, but its disk was declared gone (row 44).
+    // It answers again, but its disk was declared destroyed (row 44).
     report(&mut pd, known, 1);
     pd.step(PdInput::Decommission { store: 3, force: true }).unwrap();
     assert_eq!(refused(&mut pd, remove(2)), PdRefusal::MajorityLost);
@@ -129,9 +128,9 @@ fn a_live_voter_is_not_removed_from_a_majority_that_needs_it() {
 }
 
 #[test]
-fn a_leader_that_nobody_can_follow_is_not_removed() {
+fn a_leader_without_a_transferee_is_not_removed() {
     let mut pd = pd(4, &[1, 2, 3]);
-    // The leader says that they live, and they sent no heartbeat for a while.
+    // The leader reports that they are up, but they sent no heartbeat for a while.
     wait(&mut pd, 3, &[1, 4]);
     assert_eq!(reason(&mut pd, AdminOperator::RemovePeer { store: 1 }), PdRefusal::NoNewLeader);
     store_heartbeat(&mut pd, 2, EMPTY);
@@ -149,7 +148,7 @@ fn split_keys_lie_inside_and_ascend() {
 }
 
 #[test]
-fn ids_of_a_split_are_for_a_region_that_is_not_behind() {
+fn split_ids_are_refused_to_a_stale_region() {
     let mut pd = pd(3, &[1, 2, 3]);
     let now = region(REGION, ("", ""), (4, 4), &[1, 2]);
     report(&mut pd, now.clone(), 1);
@@ -162,7 +161,7 @@ fn ids_of_a_split_are_for_a_region_that_is_not_behind() {
     let child = Child { key: key("m"), region: 1000, peers: vec![1001, 1002] };
     let (region, epoch, derive) = (REGION, now.epoch, Derive::Right);
     assert_eq!(outputs, [PdOutput::SplitIds { region, epoch, children: vec![child], derive }]);
-    // A range that PD has never seen.
+    // A range that no region in PD covers.
     let mut hole = Pd::open(Default::default(), Sound, Default::default()).unwrap();
     assert_eq!(refused(&mut hole, ask(now, vec![key("m")])), PdRefusal::RegionNotFound);
 }

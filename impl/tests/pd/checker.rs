@@ -1,5 +1,5 @@
-//! The patrol: what it mends, in which order, by which steps, and where it
-//! finds nobody to take a peer.
+//! The patrol: what it repairs, in which order and by which steps, and where it finds no target
+//! store.
 
 use rollcall_impl::pd::{
     AdminOperator, OperatorEnd, PdConfig, PdInput, PdOutput, PdRefusal, Purpose, RegionReport, StaleOperator,
@@ -16,8 +16,8 @@ fn change(kind: ChangeKind, peer: u64, store: StoreId) -> Change {
     Change { kind, peer, store }
 }
 
-/// The commands by which the voter on `from` is replaced by peer 1000 on `to`;
-/// leadership moves before the joint change if `transferee` is given.
+/// The commands that replace the voter on `from` by peer 1000 on `to`. With `transferee`,
+/// leadership moves before the joint change.
 fn move_by_joint(from: StoreId, to: StoreId, transferee: Option<StoreId>) -> Vec<Command> {
     let mut commands = vec![Command::ChangePeer(change(ChangeKind::AddLearner, 1000, to))];
     commands.extend(transferee.map(|to| Command::TransferLeader { to }));
@@ -83,7 +83,7 @@ fn a_leader_on_a_leaving_store_hands_over_before_the_joint_change() {
     assert_eq!(truth.leader, 2);
 }
 
-/// Row 38: one operator a region, one peer after the other.
+/// Row 38: one operator for each region, one peer after another.
 #[test]
 fn two_stores_of_one_region_leave_one_after_the_other() {
     let mut pd = pd(5, &[1, 2, 3]);
@@ -102,7 +102,7 @@ fn two_stores_of_one_region_leave_one_after_the_other() {
     assert_eq!((state(&pd, 1), state(&pd, 2)), (StoreState::Tombstone, StoreState::Tombstone));
 }
 
-/// pd#1923: with one replica nobody else can lead before the joint change.
+/// pd#1923: with one replica no other peer can lead before the joint change.
 #[test]
 fn an_only_voter_hands_over_to_its_successor_inside_the_joint_configuration() {
     let mut pd = pd_with(PdConfig { max_replicas: 1, ..PdConfig::DEFAULT }, 2, &[1]);
@@ -115,7 +115,7 @@ fn an_only_voter_hands_over_to_its_successor_inside_the_joint_configuration() {
     assert_eq!((truth.voters(), truth.leader), (vec![2], 2));
 }
 
-/// Row 39: three stores, three replicas, one leaves all the same.
+/// Row 39: three stores, three replicas, and one store is leaving.
 #[test]
 fn without_a_fourth_store_there_is_no_legal_target() {
     let mut pd = pd(3, &[1, 2, 3]);
@@ -128,7 +128,7 @@ fn without_a_fourth_store_there_is_no_legal_target() {
     schedule(&mut pd);
 }
 
-/// Row 40: full means low-space-ratio, of capacity and not of what is used.
+/// Row 40: `low-space-ratio` is a share of the capacity, not of the used space.
 #[test]
 fn a_target_needs_space() {
     let mut pd = pd(4, &[1, 2, 3]);
@@ -140,7 +140,7 @@ fn a_target_needs_space() {
     assert_eq!(with(100, 80), None);
     assert_eq!(with(100, 81), Some(Unfit::LowSpace));
     assert_eq!(with(100, 200), Some(Unfit::LowSpace));
-    // A store that does not say is not full, nor a new one with gigabytes left.
+    // A store that does not report its space is not full. Neither is a new one with gigabytes left.
     assert_eq!((with(0, 0), with(1 << 40, (1 << 40) - (9 << 30))), (None, None));
     assert_eq!(with(1 << 40, (1 << 40) - (7 << 30)), Some(Unfit::LowSpace));
     assert_eq!(with(1 << 40, (1 << 40) - (8 << 30)), Some(Unfit::LowSpace), "eight are not more than eight");
@@ -164,10 +164,10 @@ fn a_target_is_connected_and_has_the_fewest_regions() {
     assert_eq!(command(&schedule(&mut pd)), Some(to_five));
 }
 
-/// PD `replaceUnexpectedRulePeer`: without a target no operator is made, not even for
-/// the leader. Seed 003: TiUP adds the scheduler that evicts leaders.
+/// PD `replaceUnexpectedRulePeer`: without a target no operator is made, not even for the leader.
+/// In seed 003, TiUP adds the scheduler that evicts leaders.
 #[test]
-fn where_no_peer_can_move_leadership_leaves_by_hand() {
+fn without_a_target_leadership_leaves_by_hand() {
     let mut pd = pd(3, &[1, 2, 3]);
     pd.step(PdInput::Decommission { store: 1, force: true }).unwrap();
     assert_eq!(why_not(&mut pd), PdRefusal::NoTarget);
@@ -181,7 +181,7 @@ fn where_no_peer_can_move_leadership_leaves_by_hand() {
     assert_eq!(why_not(&mut pd), PdRefusal::NoTarget);
 }
 
-/// Row 41, seed 001: region 434317 on stores 1, 4 and 5, led by nobody.
+/// Row 41, seed 001: region 434317 on stores 1, 4 and 5 without a leader.
 #[test]
 fn a_region_without_a_leader_is_left_alone_and_keeps_its_store_from_leaving() {
     let mut pd = pd(6, &[1, 4, 5]);
@@ -205,7 +205,7 @@ fn a_missing_voter_is_made_up_by_way_of_a_learner() {
 }
 
 #[test]
-fn a_learner_left_over_fills_a_missing_place_or_goes() {
+fn a_leftover_learner_fills_an_empty_place_or_is_removed() {
     let mut short = pd(4, &[1, 2]);
     let region = with_learner(&short, 3);
     report(&mut short, region, 1);
@@ -225,7 +225,7 @@ fn a_learner_left_over_fills_a_missing_place_or_goes() {
     assert_eq!((truth.voters(), truth.region.peers.len()), (vec![1, 2, 3], 3));
 }
 
-/// Row 51: learners on stores that PD has forgotten go as soon as somebody leads.
+/// Row 51: learners on stores without a record go as soon as the region has a leader.
 #[test]
 fn learners_on_forgotten_stores_are_orphans() {
     let mut pd = pd(3, &[1, 2, 3]);
@@ -236,10 +236,10 @@ fn learners_on_forgotten_stores_are_orphans() {
     assert_eq!(Truth::of(&pd).settle(&mut pd, outputs), [Command::ChangePeer(gone)]);
 }
 
-/// PD `placement/fit.go newFitWorker`: by health and id; whose store leaves is asked
-/// later, and so store 3 is left by a second operator.
+/// PD `placement/fit.go newFitWorker` sorts by health and id. Leaving stores are handled later, so
+/// a second operator moves the peer off store 3.
 #[test]
-fn of_too_many_voters_the_one_with_the_highest_id_goes() {
+fn of_too_many_voters_the_highest_id_is_removed() {
     let mut pd = pd(4, &[2, 1, 3, 4]);
     pd.step(PdInput::Decommission { store: 3, force: true }).unwrap();
     let outputs = schedule(&mut pd);
@@ -253,7 +253,7 @@ fn of_too_many_voters_the_one_with_the_highest_id_goes() {
     assert_eq!(truth.voters(), [2, 1, 4]);
 }
 
-/// A leader whose follower on store 3 does not answer, on a store that is Down.
+/// A leader whose follower on store 3 does not answer; that store is Down.
 fn with_dead_follower(mut pd: Pd, alive: &[StoreId], learner: Option<StoreId>) -> Pd {
     wait(&mut pd, 181, alive);
     let known = pd.region(REGION).unwrap().region.clone();
@@ -270,15 +270,15 @@ fn a_voter_is_down_only_if_leader_and_store_heartbeats_agree() {
     assert_eq!(purpose(&outputs), Purpose::ReplaceDownPeer);
     assert_eq!(Truth::of(&pd).settle(&mut pd, outputs), move_by_joint(3, 4, None));
 
-    // The leader misses it, but its store lives.
+    // The leader reports it as down, but its store sends heartbeats.
     let mut alive = with_dead_follower(crate::cluster::pd(4, &[1, 2, 3]), &[1, 2, 3, 4], None);
     assert!(nothing_to_do(&mut alive));
 }
 
-/// pd#6559: two voters, one that is down and a healthy learner, and no other
-/// store: PD once neither removed the learner nor used it.
+/// pd#6559: two voters, one of them down, a healthy learner, and no other store. PD once neither
+/// removed the learner nor used it.
 #[test]
-fn a_dead_voter_gives_way_to_a_learner_that_is_there() {
+fn a_learner_replaces_a_down_voter() {
     let mut pd = with_dead_follower(pd(4, &[1, 2, 3]), &[1, 2, 4], Some(4));
     let outputs = schedule(&mut pd);
     assert_eq!(purpose(&outputs), Purpose::ReplaceDownPeerWithOrphan);
@@ -298,7 +298,7 @@ fn an_orphan_stays_while_a_voter_is_behind() {
     assert_eq!(purpose(&schedule(&mut pd)), Purpose::RemoveOrphanPeer);
 }
 
-/// tikv#17602: a region is left joint, and nobody has an operator for it.
+/// tikv#17602: a region stays joint, and has no operator.
 #[test]
 fn a_region_left_joint_is_led_out() {
     let mut pd = pd(4, &[1, 2, 3]);
@@ -316,8 +316,8 @@ fn a_region_left_joint_is_led_out() {
     assert_eq!(purpose(&schedule(&mut pd)), Purpose::RemoveOrphanPeer);
 }
 
-/// Row 45: a voter on a store that PD does not know fits no rule (PD
-/// `MatchLabelConstraints`); another takes the place, and it goes.
+/// Row 45: a voter on a store that PD does not know fits no rule (PD `MatchLabelConstraints`).
+/// Another takes its place, and it is removed.
 #[test]
 fn a_voter_on_an_unknown_store_is_replaced() {
     let mut pd = pd(4, &[1, 2, 3]);
@@ -332,7 +332,7 @@ fn a_voter_on_an_unknown_store_is_replaced() {
     assert_eq!(truth.voters(), [1, 2, 3]);
 }
 
-/// Row 47: the move is half way when the store is taken back; it goes on.
+/// Row 47: half way through the move the store is taken back. The move continues.
 #[test]
 fn a_cancelled_decommission_does_not_stop_the_operator() {
     let mut pd = pd(4, &[1, 2, 3]);
@@ -344,7 +344,7 @@ fn a_cancelled_decommission_does_not_stop_the_operator() {
     assert_eq!((truth.voters(), state(&pd, 3)), (vec![1, 2, 4], StoreState::Up));
 }
 
-/// PD `store.go IsLowSpace`: with as many regions as that, only the share counts.
+/// PD `store.go IsLowSpace`: with at least that many regions, only the share counts.
 #[test]
 fn a_store_with_many_regions_is_no_new_one() {
     let config = PdConfig { initial_regions: 1, ..PdConfig::DEFAULT };
@@ -358,9 +358,9 @@ fn a_store_with_many_regions_is_no_new_one() {
     assert_eq!((unfit(4), unfit(5)), (Some(Unfit::LowSpace), None));
 }
 
-/// The time of the first is up, and the second begins in the same step.
+/// The first operator times out, and the second begins in the same step.
 #[test]
-fn who_waits_begins_when_the_time_of_another_is_up() {
+fn a_waiting_operator_begins_when_another_times_out() {
     let config = PdConfig { schedule_limit: 1, operator_expiry: 1000, ..PdConfig::DEFAULT };
     let mut pd = pd_with(config, 4, &[1, 2, 3]);
     report(&mut pd, region(REGION, ("", "m"), (1, 2), &[1, 2, 3]), 1);
@@ -375,7 +375,7 @@ fn who_waits_begins_when_the_time_of_another_is_up() {
     assert!(command(&outputs).is_some() && pd.operator(2).unwrap().started_at == Some(allowed + 1));
 }
 
-/// Row 49: of more operators than the limit the last waits, and expires.
+/// Row 49: of more operators than the limit, the last waits and expires.
 #[test]
 fn operators_beyond_the_limit_wait_for_their_turn() {
     let mut pd = pd_with(PdConfig { schedule_limit: 1, ..PdConfig::DEFAULT }, 4, &[1, 2, 3]);
@@ -387,9 +387,9 @@ fn operators_beyond_the_limit_wait_for_their_turn() {
     assert_eq!(command(&pd.step(second.clone()).unwrap()), None);
     assert_eq!(pd.operator(2).unwrap().started_at, None);
     assert_eq!(refused(&mut pd, second.clone()), PdRefusal::OperatorExists);
-    // `operator remove` knows of none that waits.
+    // `operator remove` does not find a waiting operator.
     assert_eq!(refused(&mut pd, PdInput::RemoveOperator { region: 2 }), PdRefusal::OperatorNotFound);
-    // Somebody has changed the members meanwhile: its turn is its end.
+    // The members have changed meanwhile: the operator ends when its turn comes.
     let mut outrun = pd.clone();
     report(&mut outrun, region(2, ("m", ""), (2, 2), &[1, 2, 3, 4]), 1);
     let outputs = outrun.step(PdInput::RemoveOperator { region: REGION }).unwrap();

@@ -1,5 +1,5 @@
-//! A cluster as a placement driver meets it: regions that obey at once. What a
-//! real store makes of an order is not the matter here.
+//! A cluster for tests of the placement driver: regions carry out every order at once. What a real
+//! store does with an order is tested elsewhere.
 
 use std::sync::Arc;
 
@@ -14,16 +14,16 @@ use rollcall_impl::{
 
 pub(crate) type Pd<G = Sound> = PlacementDriver<PdMemoryEngine, G>;
 
-/// The region that most tests are about.
+/// The region of most tests.
 pub(crate) const REGION: RegionId = 1;
-/// Room enough.
+/// A store with enough space.
 pub(crate) const EMPTY: StoreStats = StoreStats { capacity: 100, used: 10 };
 
 pub(crate) fn key(text: &str) -> Key {
     Arc::from(text.as_bytes())
 }
 
-/// A region of voters, peer 10 on store 1, 20 on 2 and so on.
+/// A region of voters: peer 10 on store 1, peer 20 on store 2 and so on.
 pub(crate) fn region(id: RegionId, range: (&str, &str), epoch: (u64, u64), stores: &[StoreId]) -> Region {
     let member = |store: &StoreId| Member { id: store * 10, store: *store, role: MemberRole::Voter };
     Region {
@@ -35,8 +35,7 @@ pub(crate) fn region(id: RegionId, range: (&str, &str), epoch: (u64, u64), store
     }
 }
 
-/// PD with so many connected stores, and one region with
-/// voters on some of them, led by the first.
+/// PD with `stores` connected stores, and one region with voters on some of them, led by the first.
 pub(crate) fn pd(stores: u64, voters: &[StoreId]) -> Pd {
     pd_with(PdConfig::DEFAULT, stores, voters)
 }
@@ -58,7 +57,7 @@ pub(crate) fn store_heartbeat<G: Guards>(pd: &mut Pd<G>, store: StoreId, stats: 
     assert_eq!(pd.step(PdInput::StoreHeartbeat { store, stats, report: None }).unwrap(), []);
 }
 
-/// So much time passes; who is named goes on reporting.
+/// Time passes; only the stores in `alive` send heartbeats.
 pub(crate) fn wait<G: Guards>(pd: &mut Pd<G>, ticks: u64, alive: &[StoreId]) -> Vec<PdOutput> {
     let mut outputs = Vec::new();
     for _ in 0..ticks {
@@ -68,19 +67,19 @@ pub(crate) fn wait<G: Guards>(pd: &mut Pd<G>, ticks: u64, alive: &[StoreId]) -> 
     outputs
 }
 
-/// The peer on `leader` reports the region.
+/// The peer on `leader` sends a region heartbeat.
 pub(crate) fn report<G: Guards>(pd: &mut Pd<G>, region: Region, leader: StoreId) -> Vec<PdOutput> {
     let leader = region.member_on(leader).expect("leads").id;
     pd.step(PdInput::RegionHeartbeat(reported(region, leader, 6))).unwrap()
 }
 
-/// What that member would report of the region while every peer is well.
+/// That member's report while every peer is healthy.
 pub(crate) fn reported(region: Region, leader: PeerId, term: u64) -> RegionReport {
     let leader = *region.member(leader).expect("leads");
     RegionReport::new(region, leader, term)
 }
 
-/// A refused input: the reason. Nothing may have changed.
+/// The reason of a refused input. Nothing may have changed.
 pub(crate) fn refused<G: Guards + std::fmt::Debug>(pd: &mut Pd<G>, input: PdInput) -> PdRefusal {
     let before = format!("{pd:?}");
     let error = pd.step(input.clone()).expect_err("is refused");
@@ -104,7 +103,7 @@ pub(crate) fn dispatched(outputs: &[PdOutput]) -> Option<&Dispatch> {
     })
 }
 
-/// The command that is sent, if one is.
+/// The ordered command, if there is one.
 pub(crate) fn command(outputs: &[PdOutput]) -> Option<Command> {
     dispatched(outputs).map(|dispatch| match &dispatch.order {
         Order::Propose(command) => command.clone(),
@@ -112,7 +111,7 @@ pub(crate) fn command(outputs: &[PdOutput]) -> Option<Command> {
     })
 }
 
-/// The region as it truly is, and who leads it.
+/// The region as it really is, and its leader.
 pub(crate) struct Truth {
     pub(crate) region: Region,
     pub(crate) leader: StoreId,
@@ -174,7 +173,7 @@ impl Truth {
         self.region.epoch.conf_ver += 1;
     }
 
-    /// Obeys and reports until nothing more is ordered; the commands in order.
+    /// Carries out orders and reports until nothing more is ordered; returns the commands in order.
     pub(crate) fn settle<G: Guards>(&mut self, pd: &mut Pd<G>, mut outputs: Vec<PdOutput>) -> Vec<Command> {
         let mut commands = Vec::new();
         while let Some(dispatch) = dispatched(&outputs) {

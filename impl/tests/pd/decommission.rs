@@ -1,5 +1,4 @@
-//! A store leaves, with real stores underneath: from Up to Tombstone, and what
-//! is on the disks at the end.
+//! A store leaves, with real stores: from Up to Tombstone, and what is on the disks at the end.
 
 use rollcall_impl::pd::{AdminOperator, PdConfig, PdInput, PdRefusal, StoreState};
 use rollcall_impl::{Input, StoreId};
@@ -46,7 +45,7 @@ fn two_stores_of_one_region_leave() {
 }
 
 #[test]
-fn a_split_in_the_middle_of_a_move_keeps_nobody_behind() {
+fn a_split_in_the_middle_of_a_move_leaves_no_peer_behind() {
     let mut real = Real::new(PdConfig::DEFAULT, 4, &[1, 2, 3]);
     leave(&mut real, 1);
     real.tell(PdInput::Schedule { region: REGION }).unwrap();
@@ -91,22 +90,20 @@ fn a_pd_that_restarts_again_and_again_finishes_all_the_same() {
     rounds_until_tombstone(&mut real, 3);
 }
 
-/// Row 48: the process stops while the store is Offline; the move needs the
-/// others only.
+/// Row 48: the process stops while the store is Offline. The move needs only the other stores.
 #[test]
 fn a_store_that_stops_while_it_leaves_is_replaced() {
     let mut real = Real::new(PdConfig::DEFAULT, 4, &[1, 2, 3]);
     leave(&mut real, 3);
     let gone = real.stores.remove(&3).unwrap();
     rounds_until_tombstone(&mut real, 3);
-    // What the process had on disk is still there: no message reached it.
+    // The process's disk is unchanged: no message reached it.
     assert!(gone.peer(REGION).is_some());
 }
 
-/// The epoch is all that an order carries. One that was sent and held back
-/// while its operator timed out and its target left is still for the region's
-/// epoch, and the leader does it: a peer on a store that is Tombstone. The
-/// report of it brings the patrol back.
+/// An order carries only an epoch. This one is held back while its operator times out and its
+/// target leaves. The region still has that epoch, so the leader carries the order out, and adds a
+/// peer on a Tombstone store. The patrol repairs that after the next report.
 #[test]
 fn an_order_that_was_held_back_can_put_a_peer_on_a_tombstone() {
     let mut real = Real::new(PdConfig::DEFAULT, 5, &[1, 2, 3]);
@@ -127,9 +124,8 @@ fn an_order_that_was_held_back_can_put_a_peer_on_a_tombstone() {
     assert_eq!((real.pd.region_count(4), real.live(4)), (0, vec![]));
 }
 
-/// PD counts what was reported. A peer that was added and not yet reported does
-/// not keep its store from being buried; PD is saved by time alone, here there
-/// is none.
+/// PD counts reported peers. A peer that was added and not yet reported does not prevent its store
+/// from being buried. In PD only timing prevents this; this test has no time.
 #[test]
 fn a_store_can_be_buried_before_its_new_peer_is_reported() {
     let mut real = Real::new(PdConfig::DEFAULT, 5, &[1, 2, 3]);
@@ -139,8 +135,8 @@ fn a_store_can_be_buried_before_its_new_peer_is_reported() {
     leave(&mut real, 4);
     real.tell(PdInput::CheckStores).unwrap();
     assert_eq!(real.listed_tombstones(), [4]);
-    // The report comes; the operator goes on and promotes the peer, and then
-    // the patrol moves it away.
+    // The report arrives. The operator continues and promotes the peer, and then the patrol moves
+    // it away.
     (0..6).for_each(|_| real.round());
     assert_eq!((real.pd.region_count(4), real.live(4)), (0, vec![]));
 }

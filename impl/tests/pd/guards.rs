@@ -1,6 +1,5 @@
-//! The placement driver's guards over records, reports and operators: each
-//! holds in the sound PD and does harm once it is dropped. Those over what
-//! is planned are in `guards_of_plans.rs`.
+//! The placement driver's guards over records, reports and operators: each holds in the sound PD,
+//! and dropping it does harm. Guards over plans are in `guards_of_plans.rs`.
 
 use std::collections::BTreeSet;
 
@@ -18,12 +17,12 @@ use crate::cluster::{
 };
 use crate::recovery::{begun, peer, reports};
 
-/// PD with so many stores, and a region on the first three.
+/// PD with `stores` stores, and a region on the first three.
 pub(crate) fn pd<G: Guards>(guards: G, stores: u64) -> Pd<G> {
     pd_of(guards, Default::default(), stores, &[1, 2, 3])
 }
 
-/// What comes of an input: its outputs, or the reason why not.
+/// The outputs of an input, or the reason why it is refused.
 pub(crate) fn step<G: Guards>(pd: &mut Pd<G>, input: PdInput) -> Result<Vec<PdOutput>, PdRefusal> {
     pd.step(input).map_err(|error| error.refusal().expect("is refused, and did not fail"))
 }
@@ -42,7 +41,7 @@ fn every_guard_of_the_pd_has_a_test_of_its_name() {
     assert_eq!(missing, [""; 0]);
 }
 
-/// Row 42, pd#9333: after a restart no region has a size until it is reported.
+/// Row 42, pd#9333: after a restart no region has a size before it is reported.
 #[test]
 fn buried_by_count() {
     fn after_a_restart(guards: impl Guards) -> StoreState {
@@ -58,7 +57,7 @@ fn buried_by_count() {
     assert_eq!(after_a_restart(Dropped(Guard::BuriedByCount)), StoreState::Tombstone);
 }
 
-/// Row 35, tikv#3868: a stale peer reports the whole key space as it was.
+/// Row 35, tikv#3868: a stale peer reports the whole key space as it used to be.
 #[test]
 fn stale_report_refused() {
     fn regions_after_a_report_of_long_ago(guards: impl Guards) -> Vec<u64> {
@@ -72,7 +71,7 @@ fn stale_report_refused() {
     assert_eq!(regions_after_a_report_of_long_ago(Dropped(Guard::StaleReportRefused)), [REGION]);
 }
 
-/// Leadership moves and nothing else: PD goes on telling the one that led.
+/// Only leadership moves: without the guard PD keeps sending orders to the previous leader.
 #[test]
 fn leader_change_believed() {
     fn believed_leader(guards: impl Guards) -> Option<u64> {
@@ -86,8 +85,8 @@ fn leader_change_believed() {
     assert_eq!(believed_leader(Dropped(Guard::LeaderChangeBelieved)), Some(10));
 }
 
-/// Row 38: the patrol comes by while a move is half done, and begins another:
-/// the learner of the first is a peer that nobody asked for.
+/// Row 38: the patrol checks the region in the middle of a move and begins another, because the
+/// first one's learner is a peer that no rule asks for.
 #[test]
 fn one_operator_a_region() {
     fn second_operator<G: Guards>(guards: G) -> Result<Purpose, PdRefusal> {
@@ -106,7 +105,7 @@ fn one_operator_a_region() {
     assert_eq!(unsound, Ok(Purpose::RemoveOrphanPeer), "it takes away what the first had added");
 }
 
-/// pd#1714: the learner that the operator added is taken for another's.
+/// pd#1714: the learner that the operator added counts as another's change.
 #[test]
 fn own_changes_counted() {
     fn after_its_first_step(guards: impl Guards) -> Option<OperatorEnd> {
@@ -140,8 +139,8 @@ fn tombstone_absorbs() {
     assert_eq!(state_after_cancel(Dropped(Guard::TombstoneAbsorbs)), StoreState::Up);
 }
 
-/// Row 45: a store with a voter is declared Tombstone; PD learns it no more, and
-/// its record cannot be removed either.
+/// Row 45: a store with a voter is set to Tombstone. PD cannot learn of the voter any more, and
+/// cannot remove the store's record either.
 #[test]
 fn tombstone_by_patrol_alone() {
     fn after_declaring<G: Guards>(guards: G) -> (Result<usize, PdRefusal>, StoreState, usize) {
@@ -158,7 +157,7 @@ fn tombstone_by_patrol_alone() {
     assert_eq!(step(&mut pd, PdInput::RemoveTombstone { store: 3 }), Err(PdRefusal::StoreHasRegions));
 }
 
-/// Row 39: the third of three leaves, and its region never does.
+/// Row 39: the third of three stores leaves, and its region can never move.
 #[test]
 fn enough_stores_left() {
     fn may_leave(guards: impl Guards) -> Result<PdRefusal, PdRefusal> {
@@ -170,8 +169,8 @@ fn enough_stores_left() {
     assert_eq!(may_leave(Dropped(Guard::EnoughStoresLeft)), Ok(PdRefusal::NoTarget));
 }
 
-/// A guard says nothing of an administrator's operator over a patrol's, and of
-/// a split that is ordered twice it says all.
+/// The guard is about an administrator's operator over a patrol's; for two equal split orders it
+/// decides everything.
 #[test]
 fn without_the_guard_an_operator_gives_way_to_one_of_a_lower_priority() {
     let mut pd = pd(Dropped(Guard::OneOperatorARegion), 4);
@@ -186,8 +185,7 @@ fn without_the_guard_an_operator_gives_way_to_one_of_a_lower_priority() {
     assert_eq!((change.kind, change.store), (ChangeKind::AddLearner, 4));
 }
 
-/// Row 36: the order goes to a leader that is none any more, and nobody else
-/// may be given one meanwhile.
+/// Row 36: the order goes to a former leader, and the region can get no other operator meanwhile.
 #[test]
 fn operators_time_out() {
     fn after_a_long_time<G: Guards>(guards: G) -> Result<(), PdRefusal> {
@@ -208,7 +206,7 @@ fn operators_time_out() {
     assert!(pd.operator(REGION).is_some());
 }
 
-/// Row 49, pd#3820: a transfer by hand is under way, and the limit is one.
+/// Row 49, pd#3820: an administrator's transfer is running, and the limit is one.
 #[test]
 fn limit_counts_own_kind() {
     fn second<G: Guards>(guards: G) -> Result<bool, PdRefusal> {
@@ -225,7 +223,7 @@ fn limit_counts_own_kind() {
     assert_eq!(second(Dropped(Guard::LimitCountsOwnKind)), Err(PdRefusal::ScheduleLimit));
 }
 
-/// Row 44: the disk is gone, and somebody takes the store back.
+/// Row 44: the disk is destroyed, and the store is taken back.
 #[test]
 fn destroyed_stays_gone() {
     fn taken_back<G: Guards>(guards: G, how: PdInput) -> (Result<usize, PdRefusal>, bool) {
@@ -242,8 +240,8 @@ fn destroyed_stays_gone() {
     }
 }
 
-/// pd#3664: the record of a store that has peers is thrown away, and the patrol
-/// finds no store to replace: the peer has no place, and stays until another is there.
+/// pd#3664: the record of a store with peers is removed. The patrol finds no store to replace, so
+/// the peer gets no place and stays until another store exists.
 #[test]
 fn record_kept_while_listed() {
     fn patrol_after_removal<G: Guards>(guards: G) -> (Result<(), PdRefusal>, Result<Purpose, PdRefusal>) {
@@ -266,8 +264,8 @@ fn record_kept_while_listed() {
     assert_eq!(patrol_after_removal(without), (Ok(()), Ok(Purpose::AddMissingPeer)));
 }
 
-/// tikv#12627: the source of a merge is led in a term of its own before the target has
-/// committed it.
+/// tikv#12627: a forced leader of a merge's source, in a new term, before the target has committed
+/// the merge.
 #[test]
 fn force_target_first() {
     fn first_led(guards: impl Guards) -> Vec<RegionId> {
@@ -283,8 +281,8 @@ fn force_target_first() {
     assert_eq!(first_led(Dropped(Guard::ForceTargetFirst)), [7, 8]);
 }
 
-/// PD `generateDemoteFailedVoterPlan`, by its code: the source is destroyed on a store whose
-/// target has yet to take it in.
+/// PD `generateDemoteFailedVoterPlan`, by its code: the source is destroyed on a store whose target
+/// still has to merge it.
 #[test]
 fn force_spares_sources() {
     fn destroyed(guards: impl Guards) -> Option<Vec<RegionId>> {
@@ -301,7 +299,8 @@ fn force_spares_sources() {
     assert_eq!(destroyed(Dropped(Guard::ForceSparesSources)), Some(vec![8]));
 }
 
-/// PD `TestJointState`: of two with the same log the lower store is being demoted.
+/// PD `TestJointState`: of two peers with the same log, the one on the lower store is a demoting
+/// voter.
 #[test]
 fn demoting_voter_ranks_last() {
     let left = |store, role| {
@@ -311,20 +310,20 @@ fn demoting_voter_ranks_last() {
     let both = [left(1, MemberRole::DemotingVoter), left(2, MemberRole::IncomingVoter)];
     assert_eq!(force_leader(&both, Sound), Some(2));
     assert_eq!(force_leader(&both, Dropped(Guard::DemotingVoterRanksLast)), Some(1));
-    // A learner leads where nobody else is left, or where its log is the better one.
+    // A learner leads if no voter remains, or if its log is better.
     let learner = left(3, MemberRole::Learner);
     assert_eq!(force_leader(&[learner], Sound), Some(3));
     assert_eq!(force_leader(&[left(4, MemberRole::Voter), learner], Sound), Some(4));
     let ahead = Standing { last: Position { index: 10, term: 6 }, ..learner };
     assert_eq!(force_leader(&[left(4, MemberRole::Voter), ahead], Sound), Some(3));
-    // A voter with a newer entry in the place of what is committed grants nobody.
+    // A voter with a newer entry in place of a committed one grants no vote.
     let newer = Position { index: 9, term: 7 };
     let newer = Standing { last: newer, has_committed: false, ..left(4, MemberRole::Voter) };
     assert_eq!(force_leader(&[newer, learner], Sound), None);
     assert_eq!(force_leader(&[newer, learner], Dropped(Guard::ForceKeepsWhatIsCommitted)), Some(4));
 }
 
-/// What PD knew from the stores that are lost is newer than what the others report.
+/// PD's records from the lost stores are newer than what the others report.
 #[test]
 fn recovery_drops_regions() {
     fn after_a_recovery(guards: impl Guards) -> Result<(), PdRefusal> {
@@ -339,7 +338,7 @@ fn recovery_drops_regions() {
     assert_eq!(after_a_recovery(Dropped(Guard::RecoveryDropsRegions)), Err(PdRefusal::RegionStale));
 }
 
-/// Of keys from `m` on nobody who is left has a region.
+/// No remaining store has a region for the keys from `m` on.
 #[test]
 fn recovery_fills_holes() {
     fn after_a_report(guards: impl Guards) -> (Option<RecoveryStage>, Option<usize>) {
@@ -354,7 +353,7 @@ fn recovery_fills_holes() {
     assert_eq!(after_a_report(Dropped(Guard::RecoveryFillsHoles)), none);
 }
 
-/// A recovery that is given up half way has changed regions all the same.
+/// A recovery that fails half way has changed regions all the same.
 #[test]
 fn recovery_drops_regions_first() {
     fn after_one_that_failed(guards: impl Guards) -> (usize, bool) {

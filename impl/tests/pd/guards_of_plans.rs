@@ -1,5 +1,5 @@
-//! The placement driver's guards over what is planned for a region: each holds
-//! in the sound PD and does harm once it is dropped.
+//! The placement driver's guards over the plan for a region: each holds in the sound PD, and
+//! dropping it does harm.
 
 use rollcall_impl::pd::{AdminOperator, PdConfig, PdInput, PdRefusal, Purpose, RegionReport, StoreState};
 use rollcall_impl::{ChangeKind, Command, Dropped, Guard, Guards, Member, MemberRole, Sound, StoreId};
@@ -10,7 +10,7 @@ use crate::cluster::{
 use crate::guards::{admin, pd, step};
 use crate::real::Real;
 
-/// The region as it is known, and a learner on one more store.
+/// The region with a learner on one more store.
 fn with_learner<G: Guards>(pd: &Pd<G>, store: StoreId) -> rollcall_impl::Region {
     let mut region = pd.region(REGION).unwrap().region.clone();
     region.peers.push(Member { id: store * 10, store, role: MemberRole::Learner });
@@ -18,7 +18,7 @@ fn with_learner<G: Guards>(pd: &Pd<G>, store: StoreId) -> rollcall_impl::Region 
     region
 }
 
-/// Row 46: of three voters one does not answer, and another is to be removed.
+/// Row 46: one of three voters does not answer, and another is to be removed.
 #[test]
 fn removal_keeps_majority() {
     fn removal(guards: impl Guards) -> Result<Option<Command>, PdRefusal> {
@@ -34,7 +34,7 @@ fn removal_keeps_majority() {
     assert!(matches!(unsound, Some(Command::ChangePeer(_))), "the living are one of two: {unsound:?}");
 }
 
-/// Row 15 by PD, pd#4411, tikv#10595.
+/// Row 15 in PD: pd#4411, tikv#10595.
 #[test]
 fn plan_demotes_first() {
     fn first_order(guards: impl Guards) -> Option<Command> {
@@ -46,8 +46,7 @@ fn plan_demotes_first() {
     assert!(matches!(unsound, Some(Command::ChangePeer(_))), "{unsound:?}");
 }
 
-/// The region between two configurations: peer 40 comes in for peer 30, or for
-/// the leader.
+/// A joint region: peer 40 replaces peer 30, or the leader.
 fn joint<G: Guards>(pd: &Pd<G>, demoted: usize) -> rollcall_impl::Region {
     let mut region = with_learner(pd, 4);
     region.peers[3].role = MemberRole::IncomingVoter;
@@ -56,7 +55,7 @@ fn joint<G: Guards>(pd: &Pd<G>, demoted: usize) -> rollcall_impl::Region {
     region
 }
 
-/// etcd#12136, pd#2952: who was to end the joint configuration is gone.
+/// etcd#12136, pd#2952: the operator that should leave the joint configuration is gone.
 #[test]
 fn joint_ended_by_patrol() {
     fn looked_after(guards: impl Guards) -> Result<Purpose, PdRefusal> {
@@ -70,7 +69,7 @@ fn joint_ended_by_patrol() {
     assert_eq!(looked_after(Dropped(Guard::JointEndedByPatrol)), Err(PdRefusal::JointState));
 }
 
-/// pd#3499: the leader that the joint configuration demotes may not end it.
+/// pd#3499: a leader that the joint configuration demotes may not leave it.
 #[test]
 fn joint_hands_over_first() {
     fn first_order(guards: impl Guards) -> Option<Command> {
@@ -83,7 +82,7 @@ fn joint_hands_over_first() {
     assert_eq!(first_order(Dropped(Guard::JointHandsOverFirst)), Some(Command::LeaveJoint));
 }
 
-/// Row 51: a learner left over keeps its store from leaving for ever.
+/// Row 51: a leftover learner keeps its store from leaving for ever.
 #[test]
 fn orphans_leave() {
     fn leaves(guards: impl Guards) -> Result<Purpose, PdRefusal> {
@@ -98,7 +97,7 @@ fn orphans_leave() {
     assert_eq!(leaves(Dropped(Guard::OrphansLeave)), Err(PdRefusal::NothingToDo));
 }
 
-/// Two voters of three, and a learner that waits for its snapshot: another is added.
+/// Two voters of three, and a learner that needs its snapshot: another learner is added.
 #[test]
 fn pending_learner_counts() {
     fn made(guards: impl Guards) -> Result<Purpose, PdRefusal> {
@@ -112,8 +111,8 @@ fn pending_learner_counts() {
     assert_eq!(made(Dropped(Guard::PendingLearnerCounts)), Ok(Purpose::AddMissingPeer));
 }
 
-/// Two voters of three, a learner in the third place on a store that leaves, and
-/// another on the last store.
+/// Two voters of three, a learner in the third place on a leaving store, and another on the last
+/// store.
 #[test]
 fn promotion_needs_no_target() {
     fn made(guards: impl Guards) -> Result<Purpose, PdRefusal> {
@@ -130,7 +129,7 @@ fn promotion_needs_no_target() {
     assert_eq!(made(Dropped(Guard::PromotionNeedsNoTarget)), Err(PdRefusal::NoTarget));
 }
 
-/// pd#6559: two voters, one that is down, a healthy learner, and no other store.
+/// pd#6559: two voters, one of them down, a healthy learner, and no other store.
 #[test]
 fn orphan_may_fill() {
     fn mends(guards: impl Guards) -> Result<Purpose, PdRefusal> {
@@ -163,19 +162,18 @@ fn target_connected() {
     }
     assert_eq!(target(Sound), Err(PdRefusal::NoTarget));
     assert_eq!(target(Dropped(Guard::TargetConnected)), Ok(Some(4)));
-    // It looks at the space all the same.
+    // Its space is checked all the same.
     let mut pd = pd(Dropped(Guard::TargetConnected), 4);
     decommission(&mut pd, 3);
     store_heartbeat(&mut pd, 4, rollcall_impl::pd::StoreStats { used: 100, ..EMPTY });
     assert_eq!(step(&mut pd, PdInput::Schedule { region: REGION }), Err(PdRefusal::NoTarget));
 }
 
-/// pd#1923 and its like: the leader enters a joint configuration that demotes
-/// it, may not end it, and the operator is given up there.
+/// pd#1923 and similar: the leader enters a joint configuration that demotes it and may not leave
+/// it. The operator times out.
 #[test]
 fn leader_hands_over_first() {
-    /// One operator moves the leader's peer away: is the region left joint, and
-    /// who votes.
+    /// One operator moves the leader's peer: whether the region stays joint, and the voters.
     fn after_one_operator<G: Guards>(guards: G, voters: &[StoreId]) -> (bool, Vec<StoreId>) {
         let config = PdConfig { max_replicas: voters.len(), ..PdConfig::DEFAULT };
         let mut real = Real::under(guards, config, 4, voters);
@@ -198,7 +196,7 @@ fn leader_hands_over_first() {
     }
 }
 
-/// pd#1923: with one replica there is nobody to hand over to.
+/// pd#1923: with one replica there is no transferee.
 #[test]
 fn lone_leader_moves() {
     fn plan<G: Guards>(guards: G) -> Result<usize, PdRefusal> {
@@ -212,7 +210,7 @@ fn lone_leader_moves() {
     assert_eq!(plan(Dropped(Guard::LoneLeaderMoves)), Err(PdRefusal::NoNewLeader));
 }
 
-/// Row 48: two voters must move, one of them answers.
+/// Row 48: two voters must move, and one of them answers.
 #[test]
 fn replacement_joins_first() {
     fn first_order<G: Guards>(guards: G) -> Option<ChangeKind> {
@@ -232,7 +230,7 @@ fn replacement_joins_first() {
     assert_eq!(first_order(Dropped(Guard::ReplacementJoinsFirst)), Some(ChangeKind::Remove));
 }
 
-/// Row 40, pd#3444: 15 of 100 GiB are free, and the region is the first.
+/// Row 40, pd#3444: 15 of 100 GiB are free, and the region is the store's first.
 #[test]
 fn small_store_may_fill() {
     fn target<G: Guards>(guards: G) -> Result<(), PdRefusal> {
@@ -249,8 +247,7 @@ fn small_store_may_fill() {
     assert_eq!(target(Dropped(Guard::SmallStoreMayFill)), Err(PdRefusal::NoTarget));
 }
 
-/// With one replica the new peer is the only one that can take over, and does
-/// so inside the joint configuration.
+/// With one replica only the new peer can take over leadership, inside the joint configuration.
 #[test]
 fn the_store_of_an_only_voter_leaves() {
     let mut real = Real::new(PdConfig { max_replicas: 1, ..PdConfig::DEFAULT }, 2, &[1]);

@@ -1,4 +1,4 @@
-//! The placement driver from outside: what it believes, orders and refuses.
+//! The placement driver from outside: its records, orders and refusals.
 
 mod admin;
 mod checker;

@@ -22,7 +22,7 @@ fn known(pd: &mut Pd, region: Region, leader: StoreId, pending: &[u64]) -> Known
     pd.region(REGION).unwrap().clone()
 }
 
-/// Voters on 1 and 2, and on 3 and 4 what is asked for.
+/// Voters on stores 1 and 2, and the given roles on 3 and 4.
 fn members(old: Option<MemberRole>, new: Option<MemberRole>) -> Region {
     let mut region = region(REGION, ("", ""), (9, 1), &[1, 2]);
     let seats = [(OLD, old), (NEW, new)];
@@ -45,10 +45,10 @@ fn add(region: u64, operator: AdminOperator) -> PdInput {
     PdInput::AddOperator { region, operator }
 }
 
-/// The life of a member from learner to voter, through a joint configuration,
-/// against every step that has to do with it: (done, conf_ver).
+/// A member from learner to voter, through a joint configuration. For each related step: (done,
+/// conf_ver delta).
 #[test]
-fn each_step_knows_when_it_is_done_and_what_it_has_raised() {
+fn each_step_is_done_and_counted_at_the_right_time() {
     use MemberRole::{DemotingVoter, IncomingVoter, Learner, Voter};
     let joint = |of: fn(Vec<Seat>, Vec<Seat>) -> OperatorStep| of(vec![NEW], vec![OLD]);
     let steps = [
@@ -63,7 +63,7 @@ fn each_step_knows_when_it_is_done_and_what_it_has_raised() {
         // old, new, then per step done and raised.
         (Some(Voter), None, [(false, 0), (false, 0), (false, 0), (false, 0), (false, 0), (false, 0)]),
         (Some(Voter), Some(Learner), [(true, 1), (false, 0), (false, 0), (false, 0), (false, 0), (false, 0)]),
-        // Somebody else has demoted it: half of a joint step is nothing of it.
+        // Another operator has demoted it: half of a joint step does not count.
         (
             Some(Learner),
             Some(Learner),
@@ -124,8 +124,7 @@ fn steps_notice_that_they_make_no_sense_any_more() {
     assert_eq!(check(&transfer, None, Some(Voter), 1), Ok(()));
 }
 
-/// pd#1714: at no point of a whole move may the operator take its own changes
-/// for somebody else's.
+/// pd#1714: at no point of a move may the operator treat its own changes as another's.
 #[test]
 fn an_operator_accounts_for_all_that_it_does() {
     let mut pd = pd(4, &[1, 2, 3]);
@@ -146,11 +145,11 @@ fn an_operator_accounts_for_all_that_it_does() {
 }
 
 #[test]
-fn somebody_elses_change_cancels_the_operator() {
+fn another_change_cancels_the_operator() {
     let mut pd = pd(5, &[1, 2, 3]);
     decommission(&mut pd, 3);
     schedule(&mut pd);
-    // Nothing of it was done, and yet the conf_ver rose.
+    // None of its steps was done, but the conf_ver rose.
     let mut other = pd.region(REGION).unwrap().region.clone();
     other.peers.push(Member { id: 50, store: 5, role: MemberRole::Learner });
     other.epoch.conf_ver += 1;
@@ -160,7 +159,7 @@ fn somebody_elses_change_cancels_the_operator() {
 }
 
 #[test]
-fn a_split_does_not_cancel_a_move_and_its_epoch_goes_with_the_next_order() {
+fn a_split_does_not_cancel_a_move_and_the_next_order_has_its_epoch() {
     let mut pd = pd(4, &[1, 2, 3]);
     decommission(&mut pd, 3);
     schedule(&mut pd);
@@ -176,7 +175,7 @@ fn an_operator_times_out_after_the_sum_of_its_steps() {
     let allowed = pd.operator(REGION).unwrap().time_allowed;
     assert_eq!(allowed, 60 + 3 * 6 + 3 * 6 + 6);
     assert_eq!(ended(&wait(&mut pd, allowed, &[1, 2, 3])), None);
-    // Its target is Disconnected: no new operator would choose it, this one stays.
+    // Its target is Disconnected. No new operator would choose it, but this one stays.
     let same = pd.region(REGION).unwrap().region.clone();
     assert!(dispatched(&report(&mut pd, same, 1)).is_some());
     assert_eq!(ended(&wait(&mut pd, 1, &[1, 2, 3])), Some(OperatorEnd::Timeout));
@@ -207,7 +206,7 @@ fn a_target_that_is_down_is_found_at_the_next_heartbeat() {
 }
 
 #[test]
-fn an_administrators_operator_takes_the_place_of_a_checkers_and_not_the_reverse() {
+fn an_administrators_operator_replaces_a_checkers_and_not_the_reverse() {
     let mut pd = pd(5, &[1, 2, 3]);
     decommission(&mut pd, 3);
     schedule(&mut pd);
@@ -224,16 +223,16 @@ fn an_administrators_operator_takes_the_place_of_a_checkers_and_not_the_reverse(
     assert_eq!(refused(&mut pd, PdInput::RemoveOperator { region: REGION }), PdRefusal::OperatorNotFound);
 }
 
-/// Row 36, seed 000: the operator goes to a leader that leads no more, again
-/// and again, blocks every other, and times out.
+/// Row 36, seed 000: the order goes to a former leader again and again, the operator blocks every
+/// other, and times out.
 #[test]
-fn an_operator_for_a_phantom_leader_goes_nowhere_until_it_times_out() {
+fn an_operator_for_a_former_leader_waits_until_it_times_out() {
     let mut pd = pd(8, &[5, 7, 8]);
     report(&mut pd, region(REGION, ("", ""), (44, 176), &[5, 7, 8]), 7);
     let outputs = pd.step(add(REGION, AdminOperator::RemovePeer { store: 7 })).unwrap();
     let to_phantom = dispatched(&outputs).unwrap().clone();
     assert_eq!((to_phantom.to.store, to_phantom.epoch.version), (7, 176));
-    // The real leader, on store 5, is behind and not believed.
+    // PD refuses the report of the real leader, on store 5, because it lags behind.
     let behind = reported(region(REGION, ("", "m"), (44, 174), &[5, 7, 8]), 50, 9);
     assert_eq!(refused(&mut pd, PdInput::RegionHeartbeat(behind)), PdRefusal::RegionStale);
     let pushed = pd.step(PdInput::Push { region: REGION }).unwrap();
@@ -252,7 +251,7 @@ fn an_operator_for_a_phantom_leader_goes_nowhere_until_it_times_out() {
 }
 
 #[test]
-fn a_displaced_region_takes_its_operator_with_it() {
+fn a_displaced_regions_operator_ends() {
     let mut pd = pd(4, &[1, 2, 3]);
     decommission(&mut pd, 3);
     schedule(&mut pd);

@@ -1,6 +1,6 @@
-//! Which peer that no rule asks for leaves, and when; what a learner that is there is
-//! good for. The cases of PD's `rule_checker_test.go` with one rule, written anew; what
-//! they lack is asked of every branch of `fixOrphanPeers`.
+//! Which orphan is removed and when, and what an existing learner may be used for. These are the
+//! cases of PD's `rule_checker_test.go` with one rule, and one test for each branch of
+//! `fixOrphanPeers` that those do not cover.
 
 use rollcall_impl::pd::{PdConfig, PdInput, PdRefusal, Purpose, RegionReport, StoreState};
 use rollcall_impl::{Change, ChangeKind, Command, Member, MemberRole, Region, StoreId};
@@ -10,7 +10,7 @@ use crate::cluster::{
     store_heartbeat, wait,
 };
 
-/// Three voters, and learners on some more of six stores; store 1 leads.
+/// Three voters, and learners on others of six stores. Store 1 leads.
 fn with_learners(learners: &[StoreId]) -> (Pd, Region) {
     let mut pd = pd(6, &[1, 2, 3]);
     let mut region = region(REGION, ("", ""), (9, 1), &[1, 2, 3]);
@@ -20,21 +20,21 @@ fn with_learners(learners: &[StoreId]) -> (Pd, Region) {
     (pd, region)
 }
 
-/// The leader reports these peers as down and those as pending, by their stores.
+/// The leader reports the peers on these stores as down, and on those as pending.
 fn unwell(pd: &mut Pd, region: &Region, down: &[StoreId], pending: &[StoreId]) {
     let ids = |stores: &[StoreId]| stores.iter().map(|store| store * 10).collect();
     let report = RegionReport { down: ids(down), pending: ids(pending), ..reported(region.clone(), 10, 6) };
     pd.step(PdInput::RegionHeartbeat(report)).unwrap();
 }
 
-/// All stores but these send heartbeats, for as long as makes these Disconnected.
+/// All stores but these send heartbeats, until these are Disconnected.
 fn silent(pd: &mut Pd, stores: &[StoreId]) {
     let known = pd.stores().map(|info| info.record.id);
     let received: Vec<StoreId> = known.filter(|store| !stores.contains(store)).collect();
     wait(pd, 3, &received);
 }
 
-/// What the patrol makes, and whose peer it removes first, or demotes before it removes it.
+/// The patrol's operator, and the store of the peer that it removes first (or demotes before).
 fn made(pd: &Pd) -> Result<(&'static str, Option<StoreId>), PdRefusal> {
     let mut pd = pd.clone();
     let outputs = match pd.step(PdInput::Schedule { region: REGION }) {
@@ -52,7 +52,7 @@ fn made(pd: &Pd) -> Result<(&'static str, Option<StoreId>), PdRefusal> {
     Ok((pd.operator(REGION).unwrap().purpose.name(), removed))
 }
 
-/// `TestFixToManyOrphanPeers`: a voter is down, its store is connected.
+/// `TestFixToManyOrphanPeers`: a voter is down, and its store is connected.
 #[test]
 fn of_several_healthy_orphans_one_stays_while_a_voter_is_down() {
     let (mut pd, region) = with_learners(&[4, 5, 6]);
@@ -67,7 +67,7 @@ fn of_several_healthy_orphans_one_stays_while_a_voter_is_down() {
     assert_eq!(made(&pd), Ok(("remove-orphan-peer", Some(4))));
 }
 
-/// The same, its second case: the healthy come first, and behind them the sick by id.
+/// The same, second case: healthy orphans come first, then unhealthy ones by id.
 #[test]
 fn of_several_orphans_the_sick_go_while_a_voter_is_down() {
     let (mut pd, region) = with_learners(&[4, 5, 6]);
@@ -80,7 +80,7 @@ fn of_several_orphans_the_sick_go_while_a_voter_is_down() {
     assert_eq!(made(&one), Err(PdRefusal::NothingToDo), "a single one is kept");
 }
 
-/// `TestSkipFixOrphanPeerIfSelectedPeerIsPendingOrDown`, and behind it.
+/// `TestSkipFixOrphanPeerIfSelectedPeerIsPendingOrDown`, and one step more.
 #[test]
 fn a_fourth_voter_stays_until_three_are_well() {
     let mut pd = pd(4, &[1, 2, 3, 4]);
@@ -93,9 +93,9 @@ fn a_fourth_voter_stays_until_three_are_well() {
     assert_eq!(made(&pd), Ok(("remove-orphan-peer", Some(4))));
 }
 
-/// `TestPriorityFitHealthPeers`: who is not well has no place while a fourth is.
+/// `TestPriorityFitHealthPeers`: an unhealthy voter gets no place beside a fourth voter.
 #[test]
-fn of_four_voters_the_one_that_is_not_well_goes() {
+fn of_four_voters_the_unhealthy_one_is_removed() {
     let mut pd = pd(4, &[1, 2, 3, 4]);
     let region = pd.region(REGION).unwrap().region.clone();
     for (down, pending) in [(&[3][..], &[][..]), (&[], &[3])] {
@@ -104,10 +104,10 @@ fn of_four_voters_the_one_that_is_not_well_goes() {
     }
 }
 
-/// A healthy learner takes the place of a voter that PD gets no heartbeat from, though
-/// its leader has not missed it yet, and of none that the leader alone misses.
+/// A healthy learner replaces a voter whose store is disconnected, even before the leader reports
+/// it as down. It does not replace one that only the leader reports.
 #[test]
-fn an_orphan_takes_the_place_of_who_is_silent_and_not_of_who_is_only_missed() {
+fn an_orphan_replaces_a_voter_on_a_disconnected_store_only() {
     let (mut pd, region) = with_learners(&[4]);
     unwell(&mut pd, &region, &[3], &[]);
     assert_eq!(made(&pd), Err(PdRefusal::NothingToDo));
@@ -121,8 +121,7 @@ fn an_orphan_takes_the_place_of_who_is_silent_and_not_of_who_is_only_missed() {
     assert_eq!(made(&pd), Err(PdRefusal::NothingToDo), "its own store is silent");
 }
 
-/// PD asks about the first place that is not healthy: behind one that waits for its
-/// snapshot nobody is looked for.
+/// PD checks only the first place that is not healthy: behind a pending voter it looks no further.
 #[test]
 fn a_voter_that_waits_keeps_an_orphan_from_another_s_place() {
     let (mut pd, region) = with_learners(&[4]);
@@ -131,8 +130,8 @@ fn a_voter_that_waits_keeps_an_orphan_from_another_s_place() {
     assert_eq!(made(&pd), Err(PdRefusal::NothingToDo));
 }
 
-/// pd#7249, tikv#15799 (`TestFixOrphanPeerWithDisconnectedStoreAndRuleChanged`): of
-/// five replicas three are wanted, and two stores are silent, whoever leads.
+/// pd#7249, tikv#15799 (`TestFixOrphanPeerWithDisconnectedStoreAndRuleChanged`): three of five
+/// replicas are wanted, and two stores are disconnected, whoever leads.
 #[test]
 fn of_five_replicas_the_silent_two_go() {
     for leader in 1..=5_u64 {
@@ -157,7 +156,7 @@ fn of_five_replicas_the_silent_two_go() {
     }
 }
 
-/// `TestPriorityFixOrphanPeer`: the learner goes before the voter is replaced.
+/// `TestPriorityFixOrphanPeer`: the learner is removed before the voter is replaced.
 #[test]
 fn an_orphan_goes_before_a_voter_on_a_leaving_store_is_replaced() {
     let (mut pd, region) = with_learners(&[4]);
@@ -167,8 +166,8 @@ fn an_orphan_goes_before_a_voter_on_a_leaving_store_is_replaced() {
     assert_eq!(made(&pd), Ok(("replace-rule-offline-peer", None)), "store 2 leaves and is behind");
 }
 
-/// `TestPromoteLearner`, `TestCheckRegion`: a learner that holds a place is waited for
-/// and promoted; on a store that leaves another replaces it.
+/// `TestPromoteLearner`, `TestCheckRegion`: a learner that has a place is waited for and promoted.
+/// On a leaving store another replaces it.
 #[test]
 fn a_learner_that_holds_a_place_is_waited_for() {
     let mut pd = pd(4, &[1, 2]);
@@ -197,14 +196,14 @@ fn a_learner_that_holds_a_place_is_waited_for() {
     assert_eq!(state(&pd, 3), StoreState::Tombstone);
 }
 
-/// No place is free: a second learner beside the first that waits is one too many.
+/// No place is empty: a second learner beside a pending one is an orphan.
 #[test]
 fn two_learners_for_one_place() {
     let mut pd = pd(4, &[1, 2]);
     let mut region = pd.region(REGION).unwrap().region.clone();
     region.peers.extend([3, 4].map(|store| Member { id: store * 10, store, role: MemberRole::Learner }));
     region.epoch.conf_ver += 2;
-    // The well one has the place, whatever its id.
+    // The healthy one has the place, whatever its id.
     unwell(&mut pd, &region, &[], &[3]);
     let mut promoted = pd.clone();
     assert_eq!(
@@ -215,9 +214,9 @@ fn two_learners_for_one_place() {
     assert_eq!(made(&pd), Err(PdRefusal::NothingToDo));
 }
 
-/// A voter on a silent store, and a fourth voter that is well.
+/// A voter on a disconnected store, and a healthy fourth voter.
 #[test]
-fn beside_a_fourth_voter_who_is_silent_goes() {
+fn a_voter_on_a_disconnected_store_is_removed_beside_a_fourth() {
     let mut pd = pd(5, &[1, 2, 3, 4]);
     store_heartbeat(&mut pd, 5, EMPTY);
     silent(&mut pd, &[2]);

@@ -1,5 +1,5 @@
-//! The placement driver over real stores: what it orders is proposed, and what
-//! is reported is what a leader has applied. Time passes in rounds.
+//! The placement driver over real stores: its orders are proposed, and its reports are what a
+//! leader has applied. Time passes in rounds.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -22,7 +22,7 @@ pub(crate) struct Real<G: Guards = Sound> {
 }
 
 impl Real {
-    /// So many stores, and one region with voters on some, led by the first.
+    /// `count` stores, and one region with voters on some of them, led by the first.
     pub(crate) fn new(config: PdConfig, count: u64, voters: &[StoreId]) -> Real {
         Real::under(Sound, config, count, voters)
     }
@@ -53,7 +53,7 @@ impl<G: Guards> Real<G> {
         real
     }
 
-    /// One step of a store; what it sends is queued, what it asks PD is asked.
+    /// One step of a store: its messages are queued, and its requests go to PD.
     pub(crate) fn step(&mut self, store: StoreId, input: Input) -> Result<(), Refusal> {
         let outputs = match self.stores.get_mut(&store).unwrap().step(input) {
             Ok(outputs) => outputs,
@@ -77,8 +77,8 @@ impl<G: Guards> Real<G> {
         }
     }
 
-    /// One step of the placement driver; its orders are carried out at once,
-    /// as far as the store agrees.
+    /// One step of the placement driver. Its orders are carried out at once, if the store accepts
+    /// them.
     pub(crate) fn tell(&mut self, input: PdInput) -> Result<Vec<PdOutput>, PdRefusal> {
         let outputs = match self.pd.step(input) {
             Ok(outputs) => outputs,
@@ -102,13 +102,13 @@ impl<G: Guards> Real<G> {
         self.step(to.store, input)
     }
 
-    /// The regions of which a live peer is on the store.
+    /// The regions with a live peer on the store.
     pub(crate) fn live(&self, store: StoreId) -> Vec<RegionId> {
         let regions = self.stores[&store].regions();
         regions.filter(|region| self.stores[&store].peer(*region).is_some()).collect()
     }
 
-    /// Delivers, applies and lets leaders beat until little is left to do.
+    /// Delivers, applies and sends heartbeats until little is left to do.
     pub(crate) fn settle(&mut self) {
         for _ in 0..6 {
             while let Some(message) = self.sent.pop_front() {
@@ -128,8 +128,7 @@ impl<G: Guards> Real<G> {
         }
     }
 
-    /// Every leader gives up on what it sent and nobody answered, snapshots
-    /// too: otherwise raft-rs waits for them for ever.
+    /// Every leader gives up waiting for lost messages and snapshots; raft-rs would wait for ever.
     pub(crate) fn give_up_on_lost_messages(&mut self) {
         for store in self.stores.keys().copied().collect::<Vec<_>>() {
             for region in self.live(store) {
@@ -152,7 +151,7 @@ impl<G: Guards> Real<G> {
         }
     }
 
-    /// What a peer that takes itself for the leader would report.
+    /// The report of a peer that believes itself the leader.
     pub(crate) fn report_of(&self, store: StoreId, region: RegionId) -> Option<RegionReport> {
         let peer = self.stores[&store].peer(region).filter(|peer| peer.role() == StateRole::Leader)?;
         Some(RegionReport::of(peer, Vec::new()))
@@ -168,7 +167,7 @@ impl<G: Guards> Real<G> {
         }
     }
 
-    /// Everything that can happen by itself, once.
+    /// Every step that needs no administrator, once.
     pub(crate) fn round(&mut self) {
         self.store_heartbeats();
         self.settle();
@@ -181,7 +180,7 @@ impl<G: Guards> Real<G> {
         let _ = self.tell(PdInput::CheckStores);
     }
 
-    /// The stores that each region lists, as the newest of its leaders has it.
+    /// The stores that each region lists, by its newest leader.
     fn listed(&self) -> BTreeMap<RegionId, Vec<StoreId>> {
         let mut newest: BTreeMap<RegionId, (u64, Vec<StoreId>)> = BTreeMap::new();
         for store in self.stores.keys() {
@@ -196,7 +195,7 @@ impl<G: Guards> Real<G> {
         newest.into_iter().map(|(region, (_, listed))| (region, listed)).collect()
     }
 
-    /// The stores that PD calls Tombstone and a region still lists.
+    /// Tombstone stores that a region still lists.
     pub(crate) fn listed_tombstones(&self) -> Vec<StoreId> {
         let tombstone = |store: &StoreId| {
             let info = self.pd.store(*store);
@@ -205,7 +204,7 @@ impl<G: Guards> Real<G> {
         self.listed().into_values().flatten().filter(tombstone).collect()
     }
 
-    /// Peers that are no members any more and do not know it.
+    /// Peers that are no longer members and do not know it.
     pub(crate) fn left_behind(&self) -> Vec<(StoreId, RegionId)> {
         let listed = self.listed();
         let all = self.stores.keys().flat_map(|store| self.live(*store).into_iter().map(|id| (*store, id)));

@@ -1,4 +1,4 @@
-//! An unsafe recovery as PD carries it through: what is reported, and what is planned.
+//! PD's side of an unsafe recovery: reports and plans.
 
 use rollcall_impl::pd::{
     AdminOperator, OperatorEnd, PdConfig, PdEngine, PdInput, PdOutput, PdRefusal, Recovery, RecoveryStage,
@@ -10,8 +10,7 @@ use rollcall_impl::{
 
 use crate::cluster::{EMPTY, Pd, REGION, key, pd, pd_of, refused, region, report};
 
-/// What the peer of the region on a store reports: its log ends in that term, and all but
-/// the last entry is known to be committed.
+/// The report of the region's peer on a store. All entries but the last are known to be committed.
 pub(crate) fn peer(region: &Region, store: StoreId, last: (u64, u64)) -> PeerReport {
     let (index, term) = last;
     let discarded = Position { index: 5, term: 5 };
@@ -34,7 +33,7 @@ fn taking(sources: &[RegionId], report: PeerReport) -> PeerReport {
     PeerReport { sources: sources.iter().copied().collect(), ..report }
 }
 
-/// Voters on all stores, of which some are silent and given up.
+/// Voters on all stores; those in `gone` are disconnected and declared failed.
 pub(crate) fn begun<G: Guards>(guards: G, stores: u64, gone: &[StoreId]) -> Pd<G> {
     let voters: Vec<StoreId> = (1..=stores).collect();
     let mut pd = pd_of(guards, PdConfig::DEFAULT, stores, &voters);
@@ -53,8 +52,8 @@ fn gives_up(stores: &[StoreId]) -> PdInput {
     PdInput::RemoveFailedStores { stores: stores.iter().copied().collect() }
 }
 
-/// The store says that it lives and has done its part of the step: which stage that comes
-/// to, and the plan that it is answered with.
+/// The store's heartbeat reports that it has carried out the step's plan. Returns the new stage and
+/// the next plan.
 fn lives<G: Guards>(
     pd: &mut Pd<G>,
     store: StoreId,
@@ -91,7 +90,7 @@ fn plan<G: Guards>(pd: &Pd<G>, store: StoreId) -> &RecoveryPlan {
     plan
 }
 
-/// Whom the store is to make leaders of.
+/// The regions whose leaders the store must force.
 fn forced<G: Guards>(pd: &Pd<G>, store: StoreId) -> Vec<RegionId> {
     plan(pd, store).force_leaders.as_ref().expect("forces some").regions.keys().copied().collect()
 }
@@ -101,20 +100,20 @@ fn whole(conf_ver: u64, version: u64, stores: &[StoreId]) -> Region {
 }
 
 #[test]
-fn a_command_that_makes_no_sense_is_refused_and_buries_nobody() {
+fn an_invalid_recovery_command_is_refused_and_buries_no_store() {
     let mut pd = pd(4, &[1, 2, 3]);
     silent(&mut pd, &[3]);
     assert_eq!(refused(&mut pd, gives_up(&[])), PdRefusal::NoStoreSpecified);
     assert_eq!(refused(&mut pd, gives_up(&[3, 9])), PdRefusal::StoreNotFound);
     assert_eq!(refused(&mut pd, gives_up(&[2, 3])), PdRefusal::StoreConnected);
     assert_eq!(refused(&mut pd, PdInput::RecoveryTimeout), PdRefusal::NoRecovery);
-    // One that is leaving and destroyed is no longer asked either.
+    // A leaving store that is physically destroyed is not asked for a report either.
     pd.step(PdInput::Decommission { store: 4, force: true }).unwrap();
     pd.step(gives_up(&[3])).unwrap();
     assert_eq!(under_way(&pd).reports.keys().copied().collect::<Vec<_>>(), [1, 2]);
     assert_eq!((under_way(&pd).began, pd.recovery_step()), (1, 2));
     assert_eq!(refused(&mut pd, gives_up(&[])), PdRefusal::RecoveryRunning);
-    // The patrol pauses and nobody splits; what leaders report is believed.
+    // The patrol pauses and splits are refused; region heartbeats are accepted.
     assert_eq!(refused(&mut pd, PdInput::Schedule { region: REGION }), PdRefusal::RecoveryRunning);
     let ask =
         PdInput::AskSplit { region: whole(1, 1, &[1, 2, 3]), keys: vec![key("m")], derive: Derive::Left };
@@ -123,8 +122,8 @@ fn a_command_that_makes_no_sense_is_refused_and_buries_nobody() {
     assert_eq!(pd.region(REGION).and_then(|known| known.leader), Some(20));
 }
 
-/// The best peer that is left is to lead, and a store without a task is ordered to keep
-/// its forced leaders.
+/// The best remaining peer is to lead. A store without a task gets a plan that keeps its forced
+/// leaders.
 #[test]
 fn a_region_is_led_demoted_and_let_go() {
     let mut pd = begun(Sound, 5, &[3, 4, 5]);
@@ -147,7 +146,7 @@ fn a_region_is_led_demoted_and_let_go() {
     assert_eq!(stage, Some(RecoveryStage::DemoteFailedVoter));
     assert_eq!(plan(&pd, 1).demotes, [(REGION, vec![30, 40, 50])].into());
     assert_eq!(under_way(&pd).plans.len(), 1);
-    // What is reported between is dropped at the end as well.
+    // Regions that were reported meanwhile are dropped at the end as well.
     assert_eq!((pd.regions().count(), pd.relearns()), (0, true));
     report(&mut pd, region.clone(), 1);
     assert_eq!((pd.regions().count(), pd.relearns()), (1, false));
@@ -158,7 +157,7 @@ fn a_region_is_led_demoted_and_let_go() {
     assert_eq!((pd.regions().count(), pd.relearns(), pd.recovery_step()), (0, true, 5));
 }
 
-/// What PD drops it says, and the operator of a region goes with it.
+/// PD reports the regions that it drops, and their operators end.
 #[test]
 fn dropped_regions_take_their_operators_with_them() {
     let mut pd = pd(3, &[1, 2, 3]);
@@ -178,9 +177,9 @@ fn dropped_regions_take_their_operators_with_them() {
     assert_eq!((pd.operators().count(), pd.regions().count()), (0, 0));
 }
 
-/// At the end only remaining forced leaders get an order: to step down.
+/// At the end only remaining forced leaders get a plan: to step down.
 #[test]
-fn who_leads_by_force_to_no_purpose_steps_down() {
+fn unneeded_forced_leaders_step_down() {
     let mut pd = begun(Sound, 5, &[5]);
     let region = whole(1, 1, &[1, 2, 3, 4, 5]);
     for store in 2..=4 {
@@ -206,21 +205,21 @@ fn a_report_of_another_step_is_none() {
         assert_eq!((stage, plan.map(|plan| plan.step)), (None, Some(2)));
     }
     assert_eq!(under_way(&pd).reports[&1], None);
-    // Of two of this one the later counts.
+    // Of two reports of this store the later counts.
     reports(&mut pd, 1, vec![peer(&region, 1, (8, 7))]);
     reports(&mut pd, 1, vec![peer(&region, 1, (9, 7))]);
     assert_eq!(under_way(&pd).reports[&1].as_ref().map(|peers| peers[0].last().index), Some(9));
-    // Who joined since is not waited for.
+    // PD does not wait for a store that joined later.
     pd.step(PdInput::AddStore { store: 9 }).unwrap();
     assert_eq!(lives(&mut pd, 9, None), (None, None));
     let stage = reports(&mut pd, 2, vec![]);
     assert_eq!((stage, pd.regions().count()), (Some(RecoveryStage::Finished), 1), "nothing was done");
 }
 
-/// tikv#12627: the target may have committed the merge; its source waits until that is
-/// known. That one replica alone says so is enough.
+/// tikv#12627: the target may have committed the merge, and its source waits until that is known.
+/// One replica's report is enough.
 #[test]
-fn a_merge_that_may_be_committed_goes_first() {
+fn a_possibly_committed_merge_is_forced_first() {
     let target = region(7, ("", "m"), (3, 4), &[1, 2, 3, 4]);
     let source = region(8, ("m", ""), (3, 4), &[1, 2, 3, 4]);
     let left = |store| vec![peer(&target, store, (8, 7)), peer(&source, store, (8, 7))];
@@ -230,7 +229,7 @@ fn a_merge_that_may_be_committed_goes_first() {
     let stage = reports(&mut pd, 2, behind(2));
     assert_eq!(stage, Some(RecoveryStage::ForceLeaderForCommitMerge));
     assert_eq!((forced(&pd, 1), forced(&pd, 2)), (vec![7], vec![]));
-    // The target leads, and knows that it is committed; the source's turn has come.
+    // The target leads and knows that the merge is committed. Now the source can be led.
     let led = vec![by_force(peer(&target, 1, (9, 8))), peer(&source, 1, (8, 7))];
     reports(&mut pd, 1, led);
     assert_eq!(reports(&mut pd, 2, left(2)), Some(RecoveryStage::ForceLeader));
@@ -242,10 +241,10 @@ fn a_merge_that_may_be_committed_goes_first() {
     assert_eq!(forced(&careless, 1), [7, 8]);
 }
 
-/// A learner has what is committed, and a voter a newer entry in its place: nobody can lead
-/// the target. It is left, with the source; the others go on.
+/// A learner has the committed entry, and a voter has a newer one in its place: no peer can lead
+/// the target. Target and source are left; the others continue.
 #[test]
-fn what_nobody_can_lead_is_left_with_what_it_would_take_in() {
+fn a_region_without_an_electable_peer_is_left_with_its_sources() {
     let mut target = region(7, ("", "f"), (3, 4), &[1, 2, 3, 4]);
     target.peers[0].role = MemberRole::Learner;
     let source = region(8, ("f", "m"), (3, 4), &[1, 2, 3, 4]);
@@ -261,7 +260,7 @@ fn what_nobody_can_lead_is_left_with_what_it_would_take_in() {
     let stage = reports(&mut pd, 2, std::iter::once(newer.clone()).chain(beside(2)).collect());
     assert_eq!(stage, Some(RecoveryStage::ForceLeader));
     assert_eq!((forced(&pd, 1), forced(&pd, 2)), (vec![9], vec![]));
-    // Once the other is done nothing is left that could be.
+    // Once the other region is done, nothing more can be done.
     let mut led = |led: PeerReport, done: Region| {
         reports(&mut pd, 1, vec![knows.clone(), peer(&source, 1, (8, 7)), led]);
         let rest = [peer(&source, 2, (8, 7)), peer(&done, 2, (8, 7))];
@@ -272,10 +271,10 @@ fn what_nobody_can_lead_is_left_with_what_it_would_take_in() {
     assert_eq!(led(peer(&done, 1, (9, 8)), done.clone()), Some(RecoveryStage::Finished));
 }
 
-/// PD `getFailedPeers`: who is a majority once the joint configuration is over demotes
-/// nobody. Failed learners go with the others.
+/// PD `getFailedPeers`: if the remaining voters are a majority after the joint configuration, none
+/// is demoted. Failed learners are removed with the others.
 #[test]
-fn whom_a_leader_is_to_be_rid_of() {
+fn failed_members_of_a_joint_region() {
     let demoted = |roles: &[(usize, MemberRole)]| {
         let mut pd = begun(Sound, 5, &[4, 5]);
         let mut region = whole(5, 1, &[1, 2, 3, 4, 5]);
@@ -290,7 +289,7 @@ fn whom_a_leader_is_to_be_rid_of() {
     use MemberRole::{DemotingVoter, IncomingVoter, Learner};
     let demotes = |failed: &[u64]| (RecoveryStage::DemoteFailedVoter, Some(failed.to_vec()));
     assert_eq!(demoted(&[]), (RecoveryStage::ExitForceLeader, None), "three of five are left");
-    // The outgoing half has lost its majority, the incoming one not.
+    // The outgoing half has lost its majority, and the incoming half has not.
     let outgoing = [(1, IncomingVoter), (2, IncomingVoter), (3, DemotingVoter), (4, DemotingVoter)];
     assert_eq!(demoted(&outgoing), demotes(&[]));
     let incoming = [(1, DemotingVoter), (2, DemotingVoter), (3, IncomingVoter), (4, IncomingVoter)];
@@ -298,10 +297,10 @@ fn whom_a_leader_is_to_be_rid_of() {
     assert_eq!(demoted(&[(1, Learner), (2, Learner), (4, Learner)]), demotes(&[40, 50]));
 }
 
-/// One who should be there and is not goes with the lost; who is there goes on, though it
-/// knows nothing yet.
+/// A member that its store does not report is removed with the failed ones. A reported one stays,
+/// even uninitialised.
 #[test]
-fn a_leader_is_rid_of_who_is_not_where_it_should_be() {
+fn a_forced_leader_removes_unreported_members() {
     let demoted = |on_2: Option<PeerReport>| {
         let mut pd = begun(Sound, 5, &[3, 4, 5]);
         reports(&mut pd, 1, vec![by_force(peer(&whole(1, 1, &[1, 2, 3, 4, 5]), 1, (8, 7)))]);
@@ -314,7 +313,7 @@ fn a_leader_is_rid_of_who_is_not_where_it_should_be() {
     assert_eq!(demoted(Some(empty(REGION))), [30, 40, 50]);
 }
 
-/// Store 1 has not come to the merge by which the region went: it needs the peer for that.
+/// Store 1 has not applied the merge that destroyed the region, and needs the peer for it.
 #[test]
 fn a_peer_that_may_be_taken_in_stays() {
     let source = region(8, ("m", ""), (2, 3), &[1, 2, 3, 4]);
@@ -331,8 +330,8 @@ fn a_peer_that_may_be_taken_in_stays() {
     assert_eq!(displaced(&merged), Some([8].into()), "it is past that");
 }
 
-/// Of regions that overlap the newest counts: an older one's peer goes, if its region cannot
-/// go on by itself, and so does one that knows no region.
+/// Among overlapping regions the newest counts. A peer of an older one is destroyed if its region
+/// cannot continue by itself, and so is an uninitialised peer.
 #[test]
 fn a_peer_whose_range_others_have_taken_is_destroyed() {
     let mut pd = begun(Sound, 5, &[3, 4, 5]);
@@ -348,10 +347,10 @@ fn a_peer_whose_range_others_have_taken_is_destroyed() {
     assert!(plan(&pd, 1).force_leaders.is_none());
 }
 
-/// A region that nobody led when leaders were forced, split off since, say: it is looked
-/// once more before anything is made anew.
+/// A region may have had no leader when leaders were forced, for example because it was split off
+/// later. It is checked again before regions are created.
 #[test]
-fn what_has_come_since_is_led_as_well() {
+fn a_region_split_off_since_is_led_as_well() {
     let mut pd = begun(Sound, 3, &[2, 3]);
     let (left, right) = (region(7, ("", "m"), (1, 2), &[1, 2, 3]), region(8, ("m", ""), (1, 2), &[1, 2, 3]));
     reports(&mut pd, 1, vec![peer(&left, 1, (8, 7))]);
@@ -360,14 +359,14 @@ fn what_has_come_since_is_led_as_well() {
     let done = region(7, ("", "m"), (3, 2), &[1]);
     let stage = reports(&mut pd, 1, vec![peer(&done, 1, (11, 8)), peer(&right, 1, (8, 7))]);
     assert_eq!((stage, forced(&pd, 1)), (Some(RecoveryStage::ForceLeader), vec![8]));
-    // A region that got no leader gets the order again, as long as PD waits.
+    // A region without a leader gets its plan again as long as PD waits.
     let stage = reports(&mut pd, 1, vec![peer(&done, 1, (11, 8)), peer(&right, 1, (8, 7))]);
     assert_eq!((stage, pd.recovery_step()), (Some(RecoveryStage::ForceLeader), 6));
 }
 
-/// The parts of the key space that nobody has, each beside its neighbour.
+/// The holes in the key space, each with its neighbour's store.
 #[test]
-fn holes_are_filled_and_ids_given_in_order() {
+fn holes_are_filled_with_ids_in_order() {
     let mut pd = begun(Sound, 5, &[3, 4, 5]);
     let next = pd.next_id();
     let (first, second) = (region(7, ("b", "d"), (1, 2), &[1]), region(8, ("f", "h"), (1, 2), &[2]));
@@ -388,7 +387,7 @@ fn holes_are_filled_and_ids_given_in_order() {
     let rest = all.into_iter().chain([peer(&second, 2, (8, 7))]).collect();
     assert_eq!(reports(&mut pd, 2, rest), Some(RecoveryStage::Finished));
 
-    // Where nobody has anything the first store has it all.
+    // If no region exists, the first store gets the whole key space.
     let mut pd = begun(Sound, 3, &[1]);
     reports(&mut pd, 2, vec![]);
     assert_eq!(reports(&mut pd, 3, vec![]), Some(RecoveryStage::CreateEmptyRegion));
@@ -396,14 +395,14 @@ fn holes_are_filled_and_ids_given_in_order() {
     assert_eq!((creates.len(), creates[0].start.len(), creates[0].end.len()), (1, 0, 0));
 }
 
-/// A peer that is older than its neighbours reaches into the hole: whose the keys are PD
-/// cannot know, and gives up. The ids are gone.
+/// A peer that is older than its neighbours reaches into the hole. PD cannot know who owns those
+/// keys, and the recovery fails. The ids are used up.
 #[test]
 fn a_hole_that_a_peer_reaches_into_ends_the_recovery() {
     let mut pd = begun(Sound, 5, &[3, 4, 5]);
     let next = pd.next_id();
     let newest = region(7, ("", "m"), (1, 9), &[1, 2]);
-    // Electable, so nobody destroys it.
+    // It can elect a leader, so it is not destroyed.
     let older = region(8, ("f", ""), (1, 2), &[1, 2, 3]);
     let left = |store| [&newest, &older].map(|region| peer(region, store, (8, 7))).into();
     reports(&mut pd, 1, left(1));
@@ -418,9 +417,9 @@ fn a_hole_that_a_peer_reaches_into_ends_the_recovery() {
     assert_eq!((pd.recovery(), pd.regions().count(), pd.relearns()), (None, 1, false));
 }
 
-/// It takes too long: leaders by force are to step down, and are waited for once more.
+/// A timeout: forced leaders must step down, and PD waits for the reports once more.
 #[test]
-fn what_takes_too_long_is_given_up() {
+fn a_recovery_that_takes_too_long_fails() {
     let mut pd = begun(Sound, 3, &[2, 3]);
     let region = whole(1, 1, &[1, 2, 3]);
     reports(&mut pd, 1, vec![peer(&region, 1, (8, 7))]);
@@ -430,18 +429,18 @@ fn what_takes_too_long_is_given_up() {
     };
     assert_eq!(stage(pd.step(PdInput::RecoveryTimeout).unwrap()), RecoveryStage::ExitForceLeader);
     assert_eq!(pd.recovery_step(), 4);
-    // A forced leader that has done its part gets the order again.
+    // A forced leader that has done its part gets the plan again.
     let led = || vec![by_force(peer(&region, 1, (9, 8)))];
     assert_eq!(reports(&mut pd, 1, led()), Some(RecoveryStage::ExitForceLeader));
     assert_eq!(plan(&pd, 1), &RecoveryPlan { step: 5, ..RecoveryPlan::default() });
     assert_eq!(stage(pd.step(PdInput::RecoveryTimeout).unwrap()), RecoveryStage::Failed);
     assert_eq!((pd.recovery(), pd.recovery_step()), (None, 6));
-    // Another may begin, and goes on from there.
+    // Another recovery may begin, and continues the count of steps.
     pd.step(gives_up(&[2, 3])).unwrap();
     assert_eq!((under_way(&pd).began, pd.recovery_step()), (7, 8));
 }
 
-/// A new PD knows nothing of it, and does not take the old one's reports for its own.
+/// A new PD has no recovery, and ignores the reports of the old one.
 #[test]
 fn a_restart_forgets_the_recovery_and_keeps_the_step() {
     let mut pd = begun(Sound, 3, &[2, 3]);

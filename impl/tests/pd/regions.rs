@@ -1,4 +1,4 @@
-//! Which reports are believed.
+//! Which region heartbeats PD accepts.
 
 use rollcall_impl::pd::{PdInput, PdOutput, PdRefusal, RegionReport};
 use rollcall_impl::{Epoch, Member, MemberRole, Region};
@@ -25,17 +25,17 @@ fn the_same_region_is_stale_by_term_version_or_conf_ver() {
     assert_eq!(refused(&mut pd, stale((5, 3), 5)), PdRefusal::RegionStale);
     assert_eq!(refused(&mut pd, stale((5, 2), 9)), PdRefusal::RegionStale);
     assert_eq!(refused(&mut pd, stale((4, 3), 9)), PdRefusal::RegionStale);
-    // One component ahead does not outweigh the other behind.
+    // One higher part of the epoch does not make up for the other.
     assert_eq!(refused(&mut pd, stale((4, 7), 9)), PdRefusal::RegionStale);
-    // Equal is not behind, and a leader that names no term is not judged by it.
+    // Equal is not stale, and a leader without a term is not compared by term.
     assert_eq!(pd.step(stale((5, 3), 6)).unwrap(), []);
     assert_eq!(pd.step(stale((5, 3), 0)).unwrap(), []);
 }
 
-/// Row 35, seed 000: the target of a merge is led by a replica that has not
-/// applied it. PD goes on to believe in the leader of before.
+/// Row 35, seed 000: a replica that has not applied the merge leads its target. PD keeps the
+/// previous leader.
 #[test]
-fn a_leader_that_is_behind_in_applying_is_a_phantom_for_pd() {
+fn pd_refuses_a_leader_that_lags_in_applying() {
     let mut pd = pd(8, &[5, 7, 8]);
     report(&mut pd, region(REGION, ("a", "z"), (44, 176), &[5, 7, 8]), 7);
     let behind = region(REGION, ("a", "m"), (44, 174), &[5, 7, 8]);
@@ -46,10 +46,11 @@ fn a_leader_that_is_behind_in_applying_is_a_phantom_for_pd() {
 #[test]
 fn an_overlap_with_a_newer_version_is_stale_and_with_an_older_displaces_it() {
     let mut pd = halves();
-    // A region of before the split, under its own id and under another.
+    // A region from before the split, under its own id and under another.
     assert_eq!(refused(&mut pd, heartbeat(region(3, ("", ""), (9, 2), &[1, 2]), 9)), PdRefusal::RegionStale);
     assert_eq!(refused(&mut pd, heartbeat(region(3, ("x", "y"), (9, 2), &[1]), 9)), PdRefusal::RegionStale);
-    // Beside it at an older version is no overlap; equal versions displace.
+    // An adjacent region may have an older version. Overlapping regions with equal versions are
+    // displaced.
     let merged = region(REGION, ("", ""), (5, 4), &[1, 2, 3]);
     assert_eq!(report(&mut pd, merged, 1), [PdOutput::RegionDisplaced { region: 2 }]);
     assert!(pd.region(2).is_none());
@@ -63,13 +64,13 @@ fn an_overlap_with_a_newer_version_is_stale_and_with_an_older_displaces_it() {
 #[test]
 fn a_recreated_region_is_believed_unless_it_is_the_bootstrap_region() {
     let mut pd = halves();
-    // tikv#3868: one stale peer reports the whole key space once more.
+    // tikv#3868: a stale peer reports the whole key space once more.
     let bootstrap = region(9, ("", ""), (1, 1), &[1]);
     assert_eq!(refused(&mut pd, heartbeat(bootstrap, 99)), PdRefusal::RegionStale);
     let recreated = region(9, ("m", ""), (1, 1), &[4]);
     assert_eq!(report(&mut pd, recreated.clone(), 4), [PdOutput::RegionDisplaced { region: 2 }]);
     assert_eq!(pd.region(9).unwrap().region.epoch, Epoch { conf_ver: 1, version: 1 });
-    // Under an id that is known at a higher epoch it is believed as well.
+    // Under an id that is known at a higher epoch it is accepted as well.
     let mut same_id = recreated;
     (same_id.id, same_id.start, same_id.end) = (REGION, key(""), key("m"));
     report(&mut pd, same_id, 4);
@@ -89,8 +90,8 @@ fn regions_are_found_by_key_and_by_store() {
     assert_eq!((on(1), on(3), on(4), on(9)), (vec![1, 2], vec![1], vec![2], vec![]));
 }
 
-/// PD asks for the store and not for the peer: a leader that went on after its
-/// own removal is believed, and for every plan nobody leads.
+/// PD checks the store and not the peer. It accepts a leader that kept leading after its own
+/// removal, and for every plan the region has no leader.
 #[test]
 fn a_leader_that_is_no_member_is_believed_and_leads_nothing() {
     let mut pd = halves();

@@ -1,4 +1,4 @@
-//! What a restart brings back, and what it does not.
+//! What a restart restores, and what it does not.
 
 use rollcall_impl::pd::{
     AdminOperator, PdConfig, PdEngine, PdError, PdInput, PdMemoryEngine, PdOutput, PdPersisted, PdRefusal,
@@ -28,11 +28,11 @@ fn stores_and_regions_come_back_and_leaders_operators_and_counters_do_not() {
     assert_eq!((known.leader, known.term, known.region.epoch.version), (None, 0, 2));
     assert!(pd.operators().next().is_none());
     assert_eq!((pd.now(), pd.state_name(1), pd.state_name(3)), (0, Some("Disconnected"), Some("Offline")));
-    // The number of regions is counted from what was loaded.
+    // The region count comes from the loaded regions.
     assert_eq!((pd.region_count(3), pd.region_count(4)), (2, 0));
 }
 
-/// Row 42: after a restart the region is in the tree, led by nobody, of size 0.
+/// Row 42: after a restart the region is known, without a leader and with size 0.
 #[test]
 fn a_leaving_store_is_not_buried_over_a_region_that_was_only_loaded() {
     let mut pd = pd(4, &[1, 2, 3]);
@@ -48,13 +48,13 @@ fn a_move_goes_on_after_a_restart_from_where_the_region_stands() {
     decommission(&mut pd, 3);
     let mut truth = Truth::of(&pd);
     let outputs = schedule(&mut pd);
-    // The learner is there; then PD loses its plan.
+    // The learner exists; then PD loses its plan.
     truth.obey(crate::cluster::dispatched(&outputs).unwrap());
     report(&mut pd, truth.region.clone(), 1);
     let mut pd = pd.restart().unwrap();
     (1..=4).for_each(|store| store_heartbeat(&mut pd, store, EMPTY));
     assert_eq!(report(&mut pd, truth.region.clone(), 1), []);
-    // PD takes the learner for an orphan, and begins anew when it is gone.
+    // PD treats the learner as an orphan, removes it, and begins again.
     for voters in [vec![1, 2, 3], vec![1, 2, 4]] {
         let outputs = schedule(&mut pd);
         truth.settle(&mut pd, outputs);
@@ -77,7 +77,7 @@ fn a_tombstone_that_was_thrown_away_does_not_come_back() {
 }
 
 #[test]
-fn no_id_is_given_out_twice_though_what_was_reserved_is_lost() {
+fn no_id_is_allotted_twice_although_the_reserve_is_lost() {
     let config = PdConfig { id_step: 5, ..PdConfig::DEFAULT };
     let mut pd = pd_with(config, 4, &[1, 2, 3]);
     let mut ids = Vec::new();
@@ -97,7 +97,7 @@ fn no_id_is_given_out_twice_though_what_was_reserved_is_lost() {
 }
 
 #[test]
-fn ids_that_are_reserved_one_by_one_are_all_given_out() {
+fn ids_reserved_one_by_one_are_all_allotted() {
     let config = PdConfig { id_step: 1, ..PdConfig::DEFAULT };
     let mut pd = pd_with(config, 4, &[1, 2, 3]);
     for next in [1000, 1004, 1008] {
@@ -119,7 +119,7 @@ fn a_cluster_of_many_regions_begins() {
 }
 
 #[test]
-fn a_refused_operator_takes_no_id() {
+fn a_refused_operator_uses_no_id() {
     let mut pd = pd(4, &[1, 2, 3]);
     let add = |store| PdInput::AddOperator { region: REGION, operator: AdminOperator::AddPeer { store } };
     pd.step(add(4)).unwrap();
@@ -141,7 +141,7 @@ fn a_cluster_begins_once() {
 }
 
 #[test]
-fn what_is_not_synced_is_read_and_can_be_lost() {
+fn unsynced_writes_can_be_read_and_lost() {
     let mut engine = PdMemoryEngine::new();
     engine.write(vec![PdWrite::IdLimit(7)]).unwrap();
     engine.sync().unwrap();
@@ -151,7 +151,7 @@ fn what_is_not_synced_is_read_and_can_be_lost() {
     assert_eq!(engine.load().unwrap(), PdPersisted { id_limit: 7, ..PdPersisted::default() });
 }
 
-/// A disk that takes nothing.
+/// A disk that fails every write.
 #[derive(Debug)]
 struct Broken;
 
@@ -177,9 +177,9 @@ fn a_disk_that_fails_is_an_error_and_no_refusal() {
     assert!(error.to_string().contains("restart it from its engine"), "{error}");
 }
 
-/// After a recovery by force what PD knew of regions is newer for ever than what the others
-/// report. It is dropped, on the disk too; and as long as PD does not know every key
-/// nobody is taken for empty, through a restart as well.
+/// After an unsafe recovery, PD's old records are newer than any report of the remaining stores.
+/// They are dropped, on the disk too. Until PD knows every key again, no store counts as empty,
+/// even after a restart.
 #[test]
 fn regions_are_dropped_and_no_store_is_buried_before_their_next_heartbeat() {
     let mut pd = pd(3, &[1, 2, 3]);
@@ -198,7 +198,7 @@ fn regions_are_dropped_and_no_store_is_buried_before_their_next_heartbeat() {
     assert_eq!(refused(&mut pd, PdInput::RemoveTombstone { store: 2 }), PdRefusal::StoreHasRegions);
     let mut pd = pd.restart().unwrap();
     assert_eq!((pd.regions().count(), pd.relearns()), (0, true));
-    // Store 1 does not know the split.
+    // Store 1 has not applied the split.
     report(&mut pd, region(REGION, ("", "m"), (3, 1), &[1]), 1);
     assert!(pd.relearns(), "nothing is known from m on");
     assert_eq!(refused(&mut pd, PdInput::CheckStores), PdRefusal::NothingToBury);
@@ -206,7 +206,7 @@ fn regions_are_dropped_and_no_store_is_buried_before_their_next_heartbeat() {
     assert!(!pd.relearns());
     let why = "region 1 has a peer there";
     assert_eq!(refused(&mut pd, PdInput::CheckStores), PdRefusal::NothingToBury, "{why}");
-    // Heartbeats of a store that was given up are ignored.
+    // Heartbeats of a failed store are ignored.
     let given_up = reported(region(2, ("m", ""), (9, 9), &[2]), 20, 9);
     assert_eq!(refused(&mut pd, PdInput::RegionHeartbeat(given_up)), PdRefusal::StoreRemoved);
 }

@@ -1,4 +1,4 @@
-//! A store's life: who may change, and what people read when it may not.
+//! The life cycle of a store: allowed changes, and the messages of refused ones.
 
 use rollcall_impl::Sound;
 use rollcall_impl::pd::{Liveness, NodeState, PdConfig, PdInput, PdRefusal, StoreState, StoreStats};
@@ -39,7 +39,7 @@ fn of_two_stores_the_second_may_leave_while_enough_are_up() {
     decommission(&mut pd, 2);
     let third = PdInput::Decommission { store: 3, force: false };
     assert_eq!(refused(&mut pd, third), PdRefusal::StoresNotEnough);
-    // A store on its way out can still be declared destroyed.
+    // A leaving store can still be declared destroyed.
     pd.step(PdInput::Decommission { store: 2, force: true }).unwrap();
     assert!(pd.store(2).unwrap().record.physically_destroyed);
 }
@@ -68,7 +68,7 @@ fn a_decommission_is_cancelled_until_the_store_is_tombstone() {
 fn a_leaving_store_is_buried_by_the_number_of_regions_not_by_their_size() {
     let mut pd = pd(4, &[1, 2, 3]);
     decommission(&mut pd, 3);
-    // Nobody said how big the region is: pd#9333 would bury the store.
+    // The region's size was never reported: pd#9333 would bury the store.
     assert_eq!((pd.region(REGION).unwrap().approximate_size, pd.region_count(3)), (0, 1));
     assert_eq!(refused(&mut pd, PdInput::CheckStores), PdRefusal::NothingToBury);
     report(&mut pd, region(REGION, ("", ""), (3, 1), &[1, 2, 4]), 1);
@@ -128,7 +128,7 @@ fn one_store_can_be_silent_while_no_time_passes() {
     assert_eq!(refused(&mut pd, silent(3)), PdRefusal::AlreadyDown);
     store_heartbeat(&mut pd, 3, EMPTY);
     assert_eq!(pd.state_name(3), Some("Up"));
-    // It is silent from its last heartbeat on, and time goes on for it as well.
+    // It is silent since its last heartbeat, and time passes for it as well.
     wait(&mut pd, 1, &[]);
     pd.step(silent(3)).unwrap();
     assert_eq!((pd.state_name(3), pd.state_name(1)), (Some("Disconnected"), Some("Up")));
@@ -136,7 +136,7 @@ fn one_store_can_be_silent_while_no_time_passes() {
     assert_eq!(pd.state_name(3), Some("Disconnected"));
     wait(&mut pd, 1, &[1, 2, 4]);
     assert_eq!(pd.state_name(3), Some("Down"));
-    // One that was not reported since PD started is Disconnected already.
+    // A store without a heartbeat since PD started is Disconnected already.
     let mut pd = pd.restart().unwrap();
     pd.step(silent(3)).unwrap();
     assert_eq!((pd.state_name(3), pd.state_name(2)), (Some("Down"), Some("Disconnected")));
@@ -146,7 +146,7 @@ fn one_store_can_be_silent_while_no_time_passes() {
 }
 
 #[test]
-fn nobody_declares_a_store_tombstone() {
+fn a_store_cannot_be_set_to_tombstone_by_hand() {
     let mut pd = pd(5, &[1, 2, 3]);
     let declare = |store| PdInput::SetTombstone { store };
     assert_eq!(refused(&mut pd, declare(9)), PdRefusal::StateNotAllowed, "whoever is named");
@@ -169,7 +169,7 @@ fn a_new_store_is_not_trusted_before_its_first_heartbeat() {
 }
 
 #[test]
-fn a_store_nobody_knows_is_refused_everywhere() {
+fn an_unknown_store_is_refused_everywhere() {
     let mut pd = pd(3, &[1, 2, 3]);
     let stats = StoreStats { capacity: 1, used: 0 };
     for input in [

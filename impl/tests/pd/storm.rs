@@ -1,9 +1,8 @@
-//! Stores, PD and administrator in any order: what must hold whatever
-//! happens. Messages between stores are delivered in order or not at all;
-//! region heartbeats and orders may come late. Leaves out crashes of stores. A
-//! learner that missed its own removal stays where it is, and here nobody tells
-//! it (TiKV asks after ten minutes, `MsgCheckStalePeer`): rarely one keeps its
-//! range from a new peer and so a store from leaving.
+//! Stores, PD and administrator in any order, with invariants. Messages between stores are
+//! delivered in order or lost; region heartbeats and orders may come late. Left out: crashes of
+//! stores. A learner that missed its own removal stays (TiKV asks after ten minutes,
+//! `MsgCheckStalePeer`): rarely it keeps a new peer out of its range and so keeps a store from
+//! leaving.
 
 use std::collections::BTreeSet;
 
@@ -47,7 +46,7 @@ impl Storm {
         regions[self.dice.roll(regions.len() as u64) as usize]
     }
 
-    /// Tells PD; some of its orders are held back.
+    /// One step of PD; some of its orders are held back.
     fn tell(&mut self, input: PdInput) {
         for output in self.real.pd.step(input).unwrap_or_default() {
             let PdOutput::Dispatch(dispatch) = output else { continue };
@@ -114,7 +113,7 @@ impl Storm {
         }
     }
 
-    /// Tombstone is for good, and no two regions that PD believes in overlap.
+    /// Tombstone is final, and no two regions in PD overlap.
     fn check(&mut self) {
         for info in self.real.pd.stores() {
             let (store, tombstone) = (info.record.id, info.record.state == StoreState::Tombstone);
@@ -130,8 +129,8 @@ impl Storm {
         }
     }
 
-    /// What PD says of stores and regions is on its disk before it says it, and nothing
-    /// else is: a machine that fails takes none of it back.
+    /// PD's view of stores and regions is on its disk before its outputs leave: a power failure
+    /// undoes none of it.
     fn check_disk(&self) {
         let mut disk = self.real.pd.engine().clone();
         disk.lose_unsynced();
@@ -142,8 +141,8 @@ impl Storm {
         assert_eq!(kept.regions.into_values().collect::<Vec<_>>(), regions);
     }
 
-    /// PD knows somebody for every key. A child that is reported before its
-    /// parent makes a hole until that reports too (row 32).
+    /// PD has a region for every key. A child that is reported before its parent leaves a hole
+    /// until the parent reports, too (row 32).
     fn is_covered(&self) -> bool {
         let mut at = key("");
         while let Some(known) = self.real.pd.region_by_key(&at) {
@@ -168,11 +167,10 @@ fn storm(seed: u64) -> Storm {
     storm
 }
 
-/// Members take turns in asking for votes until one leads in the highest term
-/// of all. Without `check_quorum` a leader gets no message from a voter that went
-/// ahead of it and knows nobody whom it leads.
+/// Members campaign in turn until one leads in the highest term. Without `check_quorum`, a leader
+/// with a stale term gets no response from a voter with a higher one.
 fn elect(real: &mut Real) {
-    // PD may not know a region that nobody leads.
+    // PD may not know a region without a leader.
     let regions: BTreeSet<RegionId> = (1..=STORES).flat_map(|store| real.live(store)).collect();
     for region in regions {
         for turn in 0..200 {
@@ -187,15 +185,15 @@ fn elect(real: &mut Real) {
     }
 }
 
-/// After the storm, while nothing is late or lost, every store that is leaving
-/// leaves, and every region has three voters on stores that are Up.
+/// After the storm nothing is late or lost: every leaving store leaves, and every region has three
+/// voters on stores that are Up.
 fn calm(storm: &mut Storm) -> bool {
     for _ in 0..60 {
         storm.real.give_up_on_lost_messages();
         storm.real.round();
         storm.check();
         elect(&mut storm.real);
-        // What PD has ordered and nobody could do is given up in the end.
+        // Orders that no store can carry out time out.
         if storm.dice.roll(6) == 0 {
             let region = storm.any_region();
             storm.tell(PdInput::OperatorTimeout { region });

@@ -1,4 +1,4 @@
-//! Running stores that reach each other by function calls.
+//! Running stores that exchange messages by function calls.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use rollcall_impl::{
     Refusal, Region, RegionId, Sound, StateRole, Store, StoreId,
 };
 
-/// The region that these tests begin with.
+/// The region of these tests.
 pub(crate) const REGION: RegionId = 1;
 
 /// Text as a key or value.
@@ -30,7 +30,7 @@ pub(crate) fn voters(stores: &[StoreId]) -> Region {
     Region { epoch: Epoch { conf_ver: 1, version: 1 }, peers, ..Region::unknown(REGION) }
 }
 
-/// Why a request has no end that the store knows.
+/// Why a request has no result that the store knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unanswered {
     Refused(Refusal),
@@ -39,11 +39,11 @@ pub(crate) enum Unanswered {
 
 type Answer = Result<End, Unanswered>;
 
-/// Everybody that a store hears of, and who waits for an answer.
+/// Delivers messages between stores, and results to clients.
 #[derive(Default)]
 pub(crate) struct Network {
     stores: RwLock<BTreeMap<StoreId, Handle<Sound, Post>>>,
-    /// Whom they asked, and where the answer goes.
+    /// The asked store, and the channel for the result.
     waiting: Mutex<BTreeMap<u64, (StoreId, mpsc::Sender<Answer>)>>,
     failures: Mutex<Vec<String>>,
     requests: AtomicU64,
@@ -59,7 +59,7 @@ impl Network {
     }
 }
 
-/// One store's end of the network.
+/// One store's connection to the network.
 pub(crate) struct Post {
     of: StoreId,
     network: Arc<Network>,
@@ -101,7 +101,7 @@ impl Surroundings for Post {
 
     fn failed(&self, error: &Error) {
         self.network.failures.lock().unwrap().push(error.to_string());
-        // Of a request that it has taken, nobody knows what becomes.
+        // The results of accepted requests are unknown.
         let mut waiting = self.network.waiting.lock().unwrap();
         for (_, (_, asked)) in waiting.extract_if(.., |_, (store, _)| *store == self.of) {
             let _ = asked.send(Err(Unanswered::Stopped));
@@ -127,7 +127,7 @@ impl<E: Engine + Send + 'static> Cluster<E> {
         let network = Arc::new(Network::default());
         let start = |of: StoreId| {
             let mut engine = engine(of);
-            // Long enough that a heartbeat comes first, and no two candidates at once.
+            // Long enough for a heartbeat to come first, and for one candidate at a time.
             let config = Config {
                 early_appends: true,
                 election_tick: 100,
@@ -155,13 +155,13 @@ impl<E: Engine + Send + 'static> Cluster<E> {
         &self.stores[&id]
     }
 
-    /// Returns once that store leads the region, which the others must let it.
+    /// Waits until that store leads the region. The others must let it win.
     pub(crate) fn elect(&self, id: StoreId, region: RegionId) {
         assert_eq!(self.elect_one_of(&[id], region), id);
     }
 
-    /// Returns once one of these stores leads the region. Whose log is behind is refused, so
-    /// they try in turn.
+    /// Waits until one of these stores leads the region. They campaign in turn, because one whose
+    /// log lags behind is rejected.
     pub(crate) fn elect_one_of(&self, stores: &[StoreId], region: RegionId) -> StoreId {
         let role = |store: &Store<Sound>| store.peer(region).map(|peer| peer.role());
         for id in stores.iter().cycle().take(1000) {
@@ -176,7 +176,7 @@ impl<E: Engine + Send + 'static> Cluster<E> {
         panic!("none of {stores:?} comes to lead region {region}")
     }
 
-    /// Asks, and waits for the end.
+    /// Sends a request and waits for its result.
     pub(crate) fn ask(&self, id: StoreId, region: RegionId, command: Command) -> Answer {
         let (say, received) = mpsc::channel();
         let request = self.network.requests.fetch_add(1, Ordering::Relaxed);
@@ -187,7 +187,7 @@ impl<E: Engine + Send + 'static> Cluster<E> {
         }
     }
 
-    /// A clock: time passes for all whenever nobody has been answered for a while, until `is_over`.
+    /// A clock: ticks for all stores whenever no request was answered for a while, until `is_over`.
     pub(crate) fn tick_until(&self, is_over: &AtomicBool) {
         while !is_over.load(Ordering::Relaxed) {
             let answers = self.network.answers.load(Ordering::Relaxed);
@@ -198,12 +198,12 @@ impl<E: Engine + Send + 'static> Cluster<E> {
         }
     }
 
-    /// What stores have failed with.
+    /// The failures of stores.
     pub(crate) fn failures(&self) -> Vec<String> {
         self.network.failures.lock().unwrap().clone()
     }
 
-    /// Stops all of them; their disks.
+    /// Stops all stores and returns their disks.
     pub(crate) fn stop(self) -> BTreeMap<StoreId, E> {
         self.network.stores.write().unwrap().clear();
         let stop = |(id, store): (StoreId, RunningStore<Sound, Post, E>)| (id, store.stop().unwrap());

@@ -15,7 +15,7 @@ use rollcall_impl::{
 use cluster::{Cluster, REGION, bytes, put, voters};
 
 #[test]
-fn whoever_puts_is_answered_and_finds_it_again() {
+fn acknowledged_writes_are_read_again() {
     let cluster = Cluster::start(3, |_| MemoryEngine::new());
     cluster.elect(1, REGION);
     std::thread::scope(|scope| {
@@ -35,7 +35,7 @@ fn whoever_puts_is_answered_and_finds_it_again() {
     assert_eq!(data.len(), 200);
 }
 
-/// One store on a file: what it acknowledged is there when the file is opened again.
+/// One store on a file: everything acknowledged is there when the file is opened again.
 #[test]
 fn a_store_on_a_file_comes_back() {
     let folder = tempfile::tempdir().unwrap();
@@ -51,7 +51,7 @@ fn a_store_on_a_file_comes_back() {
     assert_eq!(store.peer(REGION).unwrap().data().get(&bytes("a")), Some(&bytes("a")));
 }
 
-/// A disk that fails at its n-th sync.
+/// A disk whose n-th sync fails.
 struct Failing {
     engine: MemoryEngine,
     syncs_left: usize,
@@ -77,8 +77,8 @@ impl Engine for Failing {
     }
 }
 
-/// The leader's disk fails: it acknowledges nothing more, the others elect one of them, and all
-/// that was acknowledged is there.
+/// The leader's disk fails: it acknowledges nothing more, another store is elected, and everything
+/// acknowledged is there.
 #[test]
 fn a_leader_whose_disk_fails_acknowledges_nothing() {
     for syncs_left in [3, 4, 5, 8, 13, 21] {
@@ -107,7 +107,7 @@ fn a_leader_whose_disk_fails_acknowledges_nothing() {
     }
 }
 
-/// Says whatever comes of requests.
+/// Reports the results of requests.
 struct Reports(mpsc::Sender<String>);
 
 impl Surroundings for Reports {
@@ -141,19 +141,20 @@ fn alone(threads: Threads) -> (RunningStore<Sound, Reports, MemoryEngine>, mpsc:
 }
 
 #[test]
-fn who_asks_for_too_much_is_told_to_wait() {
+fn requests_beyond_the_limits_are_refused() {
     let (store, _told) = alone(Threads { workers: NonZeroUsize::MIN, mailbox: 3, ..Threads::default() });
     let request = |id| Input::Request { id, region: REGION, command: put("a"), epoch: None };
-    // While somebody looks nothing is stepped: the worker holds at most what it has taken.
+    // While the test reads the store, no step is taken: the worker holds at most one batch of
+    // inputs.
     let full = store.look(|_| (0..1000).find_map(|id| store.request(request(id)).err()));
     assert!(matches!(full.as_deref(), Some(Unsent::Full(Input::Request { .. }))));
-    // Messages and ticks are not counted.
+    // Messages and ticks do not count against the limit.
     store.send(Input::Tick { region: REGION }).unwrap();
     store.stop().unwrap();
 }
 
 #[test]
-fn a_refusal_is_told_and_the_store_goes_on() {
+fn a_refusal_is_reported_and_the_store_continues() {
     let (store, received) = alone(Threads::default());
     let handle = store.handle();
     let request = |region, command| Input::Request { id: 1, region, command, epoch: None };
@@ -164,7 +165,7 @@ fn a_refusal_is_told_and_the_store_goes_on() {
     store.send(Input::Campaign { region: REGION }).unwrap();
     store.request(request(REGION, Command::Delete { key: bytes("a") })).unwrap();
     assert_eq!(received.recv().unwrap(), "1 ended");
-    // A mailbox without a peer goes; that of the region stays.
+    // A mailbox without a peer is removed; the region's mailbox stays.
     assert_eq!(store.mailboxes(), 1);
     store.stop().unwrap();
     let unsent = handle.send(Input::Tick { region: REGION }).expect_err("it has stopped");

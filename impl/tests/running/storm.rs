@@ -13,11 +13,11 @@ use rollcall_impl::{
 use crate::cluster::{Cluster, REGION, bytes, put};
 
 const STORES: [StoreId; 3] = [1, 2, 3];
-/// So often somebody looks again before the test fails: a wake-up was lost, or an answer.
+/// The number of checks before the test fails: a wake-up or a result was lost.
 const PATIENCE: u64 = 10_000_000;
 
 impl Cluster<MemoryEngine> {
-    /// The store that leads the region of the key, and the region.
+    /// The store that leads the key's region, and the region.
     fn find(&self, key: &Key) -> Option<(StoreId, RegionId)> {
         STORES.into_iter().find_map(|id| {
             self.store(id).look(|store| {
@@ -32,7 +32,7 @@ impl Cluster<MemoryEngine> {
         })
     }
 
-    /// The same, when the election that is under way has ended.
+    /// The same, after a running election.
     fn find_for_sure(&self, key: &Key) -> (StoreId, RegionId) {
         for _ in 0..PATIENCE {
             if let Some(found) = self.find(key) {
@@ -43,7 +43,7 @@ impl Cluster<MemoryEngine> {
         panic!("nobody leads {key:?}");
     }
 
-    /// Puts until it is acknowledged: once to the log or more.
+    /// Writes until it is acknowledged. The log may have the write more than once.
     fn put_for_sure(&self, key: &str) {
         for _ in 0..PATIENCE {
             if let Some((store, region)) = self.find(&bytes(key))
@@ -66,8 +66,8 @@ impl Drop for Stop<'_> {
     }
 }
 
-/// Three writers, and somebody who splits, removes and adds a member and moves the leader. All
-/// that was acknowledged is on the disk of whoever leads its region in the end.
+/// Three writers, and one thread that splits, removes and adds a member, and transfers leadership.
+/// Everything acknowledged is on the disk of the final leader of its region.
 #[test]
 fn splits_and_changes_under_load_lose_nothing() {
     let cluster = Cluster::start(3, |_| MemoryEngine::new());
@@ -77,7 +77,7 @@ fn splits_and_changes_under_load_lose_nothing() {
     let mut leaders = BTreeMap::new();
     thread::scope(|scope| {
         scope.spawn(|| cluster.tick_until(&is_stopped));
-        // However this ends, the clock does.
+        // The clock stops however this test ends.
         let _stop = Stop(&is_stopped);
         let mut writers = vec![];
         for writer in ["b", "m", "y"] {

@@ -1,6 +1,6 @@
-//! TinyKV's `TestBasicConfChange3B` on the store itself, message by message:
-//! raft-rs's own probing, no simulator hooks. Five stores; everything that is
-//! sent is delivered until nothing is; then every admin entry is applied.
+//! TinyKV's `TestBasicConfChange3B` on the store itself, message by message, with raft-rs's own
+//! probing and no simulator hooks. On five stores all messages are delivered; then every admin
+//! entry is applied.
 
 use crate::cluster::{Cluster, REGION, bytes};
 use rollcall_impl::{Change, ChangeKind, Command, PeerState, Sound, StoreId};
@@ -35,14 +35,14 @@ fn basic_conf_change() {
     assert_eq!(cluster.peer(5).leader(), 1);
 
     for id in [2, 3, 4] {
-        // Of four voters, too, one is demoted first: our own rule.
+        // One of four voters is demoted first: our own rule.
         if id == 3 {
             demote(&mut cluster, id, id);
         }
         change(&mut cluster, Remove, id, id);
         assert!(cluster.stores[&id].tombstone(REGION).is_some(), "peer {id} is destroyed");
     }
-    // Of two voters one is demoted first: our own rule.
+    // One of two voters is demoted first: our own rule.
     demote(&mut cluster, 5, 5);
     change(&mut cluster, Remove, 5, 5);
     put(&mut cluster, "k1");

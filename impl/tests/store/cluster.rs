@@ -10,17 +10,17 @@ use rollcall_impl::{
     SyncedStore,
 };
 
-/// The region that these tests begin with.
+/// The first region of these tests.
 pub(crate) const REGION: u64 = 1;
 /// The region that is split off it.
 pub(crate) const CHILD: u64 = 2;
 
-/// Stores, and what is under way between them, in order.
+/// Stores, and the messages in flight, in order.
 pub(crate) struct Cluster<G: Guards, E: Engine = MemoryEngine> {
     pub(crate) guards: G,
     pub(crate) stores: BTreeMap<StoreId, SyncedStore<G, E>>,
     pub(crate) sent: VecDeque<Message>,
-    /// How proposals ended, as (id, end), in order.
+    /// The results of proposals as (id, end), in order.
     pub(crate) ends: Vec<(u64, End)>,
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn bytes(text: &str) -> Key {
     Arc::from(text.as_bytes())
 }
 
-/// A region with voters on those stores, peer ids as store ids.
+/// A region with voters on those stores; peer ids equal store ids.
 pub(crate) fn region(voters: &[StoreId]) -> Region {
     let peers = voters.iter().map(|id| Member { id: *id, store: *id, role: MemberRole::Voter }).collect();
     Region { epoch: Epoch { conf_ver: 1, version: 1 }, peers, ..Region::unknown(REGION) }
@@ -63,7 +63,7 @@ impl<G: Guards> Cluster<G> {
         Self::on(guards, count, voters, |_| MemoryEngine::new())
     }
 
-    /// The store's process ends and comes back.
+    /// Stops and restarts the store's process.
     pub(crate) fn restart(&mut self, guards: G, store: StoreId) {
         let disk = self.stores.remove(&store).unwrap().into_engine();
         self.stores.insert(store, SyncedStore::open(store, Config::SIMULATOR, guards, disk).unwrap());
@@ -71,7 +71,7 @@ impl<G: Guards> Cluster<G> {
 }
 
 impl<G: Guards, E: Engine> Cluster<G, E> {
-    /// The same on these engines.
+    /// The same on the given engines.
     pub(crate) fn on(guards: G, count: u64, voters: &[StoreId], engine: impl Fn(StoreId) -> E) -> Self {
         let stores = (1..=count).map(|id| {
             let mut store = SyncedStore::open(id, Config::SIMULATOR, guards, engine(id)).unwrap();
@@ -83,12 +83,12 @@ impl<G: Guards, E: Engine> Cluster<G, E> {
         Self { guards, stores: stores.collect(), sent: VecDeque::new(), ends: Vec::new() }
     }
 
-    /// One step; what the store sends is queued.
+    /// One step; its messages are queued.
     pub(crate) fn step(&mut self, store: StoreId, input: Input) -> Result<(), Refusal> {
         self.outputs(store, input).map(drop)
     }
 
-    /// One step and all that came of it; what the store sends is queued too.
+    /// One step and its outputs; its messages are queued, too.
     pub(crate) fn outputs(&mut self, store: StoreId, input: Input) -> Result<Vec<Output>, Refusal> {
         match self.stores.get_mut(&store).unwrap().step(input) {
             Ok(outputs) => {
@@ -111,14 +111,14 @@ impl<G: Guards, E: Engine> Cluster<G, E> {
         }));
     }
 
-    /// Delivers what is under way, and what comes of it, until nothing is.
+    /// Delivers messages until none is in flight.
     pub(crate) fn deliver(&mut self) {
         while let Some(message) = self.sent.pop_front() {
             let _ = self.step(message.to.store, Input::Message(message));
         }
     }
 
-    /// Store 1 leads, holds a value, and a split of three is committed everywhere.
+    /// Store 1 leads and has a value; a split is committed on all three stores.
     pub(crate) fn commit_a_split(&mut self) {
         self.elect(1);
         self.propose(1, put("t")).unwrap();
@@ -137,7 +137,7 @@ impl<G: Guards, E: Engine> Cluster<G, E> {
         }
     }
 
-    /// Delivers messages of this type, and what they bring of it; all others wait.
+    /// Delivers messages of this type and those that they cause; all others wait.
     pub(crate) fn deliver_first(&mut self, kind: MessageType) {
         while let Some(at) = self.sent.iter().position(|message| message.raft_type() == Some(kind)) {
             let message = self.sent.remove(at).expect("just seen");
@@ -151,7 +151,7 @@ impl<G: Guards, E: Engine> Cluster<G, E> {
         while self.step(store, Input::Apply { region: REGION }).is_ok() {}
     }
 
-    /// Delivers, applies and lets the leader beat until nothing is left to do.
+    /// Delivers, applies and sends the leader's heartbeats until nothing is left to do.
     pub(crate) fn settle(&mut self, leader: StoreId) {
         for _ in 0..10 {
             self.deliver();
@@ -161,7 +161,7 @@ impl<G: Guards, E: Engine> Cluster<G, E> {
         }
     }
 
-    /// Something happens, and all that comes of it, and `store` receives nothing.
+    /// Runs `happens` and everything that follows while `store` receives nothing.
     pub(crate) fn cut_off(&mut self, store: StoreId, happens: impl FnOnce(&mut Self)) {
         happens(self);
         for _ in 0..4 {
@@ -175,7 +175,7 @@ impl<G: Guards, E: Engine> Cluster<G, E> {
         }
     }
 
-    /// Makes a leader.
+    /// Elects the store's peer.
     pub(crate) fn elect(&mut self, store: StoreId) {
         self.step(store, Input::Campaign { region: REGION }).unwrap();
         self.deliver();
@@ -196,17 +196,17 @@ impl<G: Guards, E: Engine> Cluster<G, E> {
         self.stores[&store].peer(region).expect("a live peer")
     }
 
-    /// The keys that the peer of that region has on that store, in one word.
+    /// The keys of the region's peer on that store, as one string.
     pub(crate) fn keys(&self, store: StoreId, region: RegionId) -> String {
         self.of(store, region).data().keys().map(|key| String::from_utf8_lossy(key)).collect()
     }
 
-    /// The range index of that store, written `[start,end)=region`.
+    /// The range index of that store, as `[start,end)=region`.
     pub(crate) fn ranges(&self, store: StoreId) -> String {
         words_of(self.stores[&store].ranges())
     }
 
-    /// The ranges of snapshots that wait on that store, in the same words.
+    /// The ranges of pending snapshots on that store, in the same form.
     pub(crate) fn pending_ranges(&self, store: StoreId) -> String {
         words_of(self.stores[&store].pending_ranges())
     }

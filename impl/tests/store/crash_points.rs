@@ -1,11 +1,11 @@
-//! Every write and every sync of a run is a place to crash.
+//! Every write and every sync of a run is a crash point.
 //!
-//! A storm (elections, appends, conf changes, snapshots, splits, merges) runs on recording
-//! engines. What each store wrote goes to redb on a disk that keeps every operation. For **every**
-//! operation of that disk the machine fails behind it: of what was not synced since, nothing
-//! survives, or all of it, or drawn parts of it, writes torn. The file that is left
-//! must open, and hold exactly the batches up to one that was written, with all that was synced.
-//! Nobody was told more than that. From what it holds the store opens, and says the same again.
+//! A storm (elections, appends, conf changes, snapshots, splits, merges) runs on recording engines.
+//! What each store wrote is replayed to redb on a disk that records every operation. After
+//! **every** operation of that disk the machine fails: of the unsynced writes nothing survives, or
+//! all, or drawn parts with torn writes. The remaining file must open, and hold exactly the batches
+//! up to some written one, including all synced ones. No output may have claimed more than that.
+//! The store opens from it and has the same state.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -19,16 +19,16 @@ use rollcall_impl::{
 
 use crate::storm::{Random, Storm, Volatile};
 
-/// What a store asked of its engine.
+/// A call of a store to its engine.
 #[derive(Clone)]
 enum Call {
     Write(Vec<Write>),
     Sync,
-    /// The machine failed, and the store was opened again.
+    /// A power failure and a restart of the store.
     Crash,
 }
 
-/// An engine in memory that remembers all calls.
+/// An engine in memory that records all calls.
 struct Recording {
     engine: MemoryEngine,
     calls: Rc<RefCell<Vec<Call>>>,
@@ -61,7 +61,7 @@ impl Volatile for Recording {
     }
 }
 
-/// What happens to a disk.
+/// An operation on a disk.
 #[derive(Clone, Debug)]
 enum Operation {
     Write(u64, Arc<[u8]>),
@@ -86,7 +86,7 @@ impl Operation {
     }
 }
 
-/// A disk in memory that remembers every operation.
+/// A disk in memory that records every operation.
 #[derive(Clone, Debug, Default)]
 struct Disk(Arc<Mutex<Recorded>>);
 
@@ -141,7 +141,7 @@ impl StorageBackend for Disk {
     }
 }
 
-/// What a store kept, region by region.
+/// What a store persisted, region by region.
 type Kept = Vec<Persisted>;
 
 fn kept(engine: &impl Engine) -> Kept {
@@ -152,22 +152,22 @@ fn kept(engine: &impl Engine) -> Kept {
         .collect()
 }
 
-/// A run on redb: every operation of its disk, and what the store keeps behind each batch.
+/// A run on redb: every operation of its disk, and the store's state after each batch.
 struct Run {
     operations: Vec<Operation>,
-    /// Behind so many batches; the first is an empty store.
+    /// The state after each number of batches; the first is an empty store.
     kept: Vec<Kept>,
-    /// Where the machine may fail.
+    /// The crash points.
     points: Vec<Point>,
 }
 
-/// Behind so many operations.
+/// The crash happens after this many operations.
 #[derive(Clone, Copy)]
 struct Point {
     behind: usize,
-    /// How many batches are surely there: somebody may have been told.
+    /// How many batches must be there, because an output may have left.
     surely: usize,
-    /// How many may be there.
+    /// How many batches may be there.
     perhaps: usize,
 }
 
@@ -178,7 +178,7 @@ impl Run {
         let mut plain = MemoryEngine::new();
         let mut run = Run { operations: vec![], kept: vec![vec![]], points: vec![] };
         let (mut written, mut synced) = (0, 0);
-        // While the tables are made nothing is promised.
+        // While the tables are created, nothing must survive.
         let first = 1..=disk.lock().operations.len();
         run.points.extend(first.map(|behind| Point { behind, surely: 0, perhaps: 0 }));
         for call in calls {
@@ -195,7 +195,7 @@ impl Run {
                     plain.sync().expect("memory");
                 }
                 Call::Crash => {
-                    // What was not synced is as if nobody had written it.
+                    // What was not synced counts as never written.
                     assert_eq!(synced, written, "this storm persists each step at once");
                 }
             }
@@ -203,7 +203,7 @@ impl Run {
             let point = |behind| Point { behind, surely: synced, perhaps: written };
             run.points.extend((before + 1..=now).map(point));
             if matches!(call, Call::Sync) {
-                // The call has returned, whatever the disk was asked for.
+                // The call has returned, so its batch is durable.
                 synced = written;
                 run.points.push(Point { behind: now, surely: synced, perhaps: written });
             }
@@ -212,8 +212,8 @@ impl Run {
         run
     }
 
-    /// All that the disk may hold if the machine fails behind so many operations: nothing
-    /// of what was not synced, all of it, and twice a part that is drawn.
+    /// The contents that the disk may have after a crash behind this many operations: without the
+    /// unsynced writes, with all of them, and twice with a drawn part.
     fn left(
         &self,
         behind: usize,
@@ -230,13 +230,13 @@ impl Run {
             let mut bytes = synced.to_vec();
             let mut order: Vec<_> = unsynced.iter().collect();
             for operation in &mut order {
-                // Some blocks of a write arrive, from its beginning on.
+                // A write may arrive in part, from its beginning on.
                 let most = match (choice, random.below(4)) {
                     (0, _) | (_, 0 | 1) => usize::MAX,
                     (_, 2) => 0,
                     _ => 512 * random.below(9) as usize,
                 };
-                // The length of a file is changed before what is written behind its old end.
+                // The length of a file changes before what is written beyond its old end.
                 let is_length = matches!(operation, Operation::SetLen(_));
                 operation.take(&mut bytes, if is_length { usize::MAX } else { most });
             }
@@ -246,7 +246,7 @@ impl Run {
     }
 }
 
-/// How many crash points there were, how many files were opened.
+/// The numbers of crash points and of opened files.
 #[derive(Default)]
 struct Tried {
     points: usize,
@@ -273,7 +273,7 @@ fn every_crash_point(id: StoreId, calls: &[Call], seed: u64, tried: &mut Tried) 
                 || format!("store {id}, seed {seed}, crash behind operation {behind}, choice {choice}");
             let engine = match RedbEngine::open_on(Disk::holding(bytes)) {
                 Ok(engine) => engine,
-                // A file that was never whole is no store's file yet, and nobody was told anything.
+                // A file that was never complete is no store's file yet, and no output has left.
                 Err(_) if surely == 0 && perhaps == 0 => continue,
                 Err(error) => panic!("{}: {error}", what()),
             };

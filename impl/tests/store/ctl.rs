@@ -81,7 +81,7 @@ fn by_force_nothing_is_asked_and_the_peer_stays_away() {
 }
 
 #[test]
-fn what_was_never_there_or_never_initialised_is_not_found() {
+fn a_missing_or_uninitialised_peer_is_not_found() {
     assert_eq!(refusal(Sound, &mut MemoryEngine::new(), None), Some(Refusal::RegionNotFound));
     let mut store = open(MemoryEngine::new());
     let known = region(4, &[1, 2, 3]);

@@ -1,4 +1,4 @@
-//! Election timeouts come from whoever drives the store, and from nowhere else.
+//! Election timeouts come only from the caller.
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{Config, Input, MemoryEngine, Output, Sound, StateRole, SyncedStore};
@@ -19,7 +19,7 @@ fn voter(config: Config) -> SyncedStore {
     store
 }
 
-/// How many ticks pass until the peer asks for votes.
+/// How many ticks pass before the peer campaigns.
 fn ticks(store: &mut SyncedStore) -> usize {
     let asks = |output: &Output| match output {
         Output::Message(message) => message.raft_type() == Some(MessageType::MsgRequestVote),
@@ -42,7 +42,7 @@ fn each_term_has_the_timeout_that_was_handed_in() {
         counted.push(ticks(&mut store));
     }
     assert_eq!(counted, [12, 17, 11]);
-    // A copy has what the original has.
+    // A copy has the original's timeout.
     let mut copy = store.clone();
     assert_eq!((ticks(&mut store), ticks(&mut copy)), (30, 30));
     assert!(store.draw_election_tick(9).is_err(), "shorter than the shortest");
@@ -56,7 +56,7 @@ fn a_peer_that_does_not_redraw_keeps_its_own() {
 }
 
 #[test]
-fn who_steps_down_draws_again() {
+fn a_leader_that_steps_down_draws_a_new_timeout() {
     let mut store = voter(DRAWN);
     store.draw_election_tick(25).unwrap();
     assert_eq!(ticks(&mut store), 12);

@@ -1,5 +1,5 @@
-//! What every engine keeps to: what was not synced is read and can be lost, a batch is kept
-//! whole or not at all, and what is there is what was written. One suite, for each engine.
+//! What every engine must do: unsynced writes can be read and lost, a batch is written completely
+//! or not at all, and reads return what was written. One suite for all engines.
 
 use std::cell::Cell;
 
@@ -17,12 +17,12 @@ use crate::storm::Random;
 pub(crate) trait Disk: Sized {
     type Engine: Engine;
 
-    /// An empty one.
+    /// An empty disk.
     fn new() -> Self;
 
     fn engine(&mut self) -> &mut Self::Engine;
 
-    /// The disk as the end of the process leaves it.
+    /// The disk after the process was killed.
     fn crashed(&self) -> Self;
 }
 
@@ -65,7 +65,7 @@ impl Disk for OnFile {
         &mut self.engine
     }
 
-    /// The file is copied while it is open, as a process that is killed leaves it.
+    /// The file is copied while it is open, as after a kill.
     fn crashed(&self) -> Self {
         self.copies.set(self.copies.get() + 1);
         let folder = TempDir::new().unwrap();
@@ -76,7 +76,7 @@ impl Disk for OnFile {
     }
 }
 
-/// Each of these is a test of each engine.
+/// Makes each of these a test of each engine.
 macro_rules! on_each_engine {
     ($($name:ident),+ $(,)?) => {
         mod memory {
@@ -89,7 +89,7 @@ macro_rules! on_each_engine {
 }
 
 on_each_engine! {
-    what_is_not_synced_is_read_and_can_be_lost,
+    unsynced_writes_can_be_read_and_lost,
     a_commit_index_that_was_raised_is_lost_until_something_is_synced,
     an_append_replaces_what_is_behind_its_first_entry,
     truncating_discards_entries_and_clearing_all_but_the_record,
@@ -117,7 +117,7 @@ fn terms(disk: &mut impl Disk) -> Vec<(u64, u64)> {
     load(disk, REGION).entries.iter().map(|entry| (entry.index, entry.term)).collect()
 }
 
-fn what_is_not_synced_is_read_and_can_be_lost<D: Disk>() {
+fn unsynced_writes_can_be_read_and_lost<D: Disk>() {
     let mut disk = begun::<D>();
     let hard_state = HardState { term: 7, vote: 1, commit: 6 };
     disk.engine().write(vec![Write::HardState(REGION, hard_state)]).unwrap();
@@ -130,7 +130,7 @@ fn what_is_not_synced_is_read_and_can_be_lost<D: Disk>() {
     assert_eq!(crashed.engine().load(2).unwrap(), None);
 }
 
-/// raft-rs does not ask for a sync of it (`Ready::must_sync`).
+/// raft-rs needs no sync for it (`Ready::must_sync`).
 fn a_commit_index_that_was_raised_is_lost_until_something_is_synced<D: Disk>() {
     let mut disk = begun::<D>();
     let hard_state = HardState { term: 7, vote: 1, commit: 6 };
@@ -228,7 +228,7 @@ fn drawn(random: &mut Random, region: RegionId, next: &mut u64) -> Write {
     }
 }
 
-/// Drawn batches leave both engines alike, and so does a crash after any of them.
+/// Drawn batches have the same result on both engines, and so has a crash after any of them.
 #[test]
 fn the_engines_keep_the_same() {
     let (mut memory, mut file) = (InMemory::new(), OnFile::new());

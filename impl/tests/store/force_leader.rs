@@ -1,4 +1,4 @@
-//! A peer that leads by force, by what is made up for voters that are gone.
+//! A forced leader, elected by simulated votes of failed voters.
 
 use rollcall_impl::eraftpb::{self, MessageType};
 use rollcall_impl::{
@@ -10,7 +10,7 @@ use rollcall_impl::{
 /// The stores of the other two voters.
 const LOST: [StoreId; 2] = [2, 3];
 
-/// An answer of peer 12 on store 2.
+/// A response of peer 12 on store 2.
 fn answer(kind: MessageType, term: u64, index: u64, reject: bool) -> Message {
     let mut raft = eraftpb::Message::default();
     raft.set_msg_type(kind);
@@ -21,7 +21,7 @@ fn answer(kind: MessageType, term: u64, index: u64, reject: bool) -> Message {
     Message { region: 7, from: member(12), to: member(11), epoch, range: KeyRange::whole(), payload }
 }
 
-/// Store 1 with peer 11; 12 and 13 are elsewhere.
+/// Store 1 with peer 11; peers 12 and 13 are on other stores.
 fn one_of_three<G: Guards>(guards: G) -> SyncedStore<G> {
     one_of(guards, &[1, 2, 3])
 }
@@ -37,7 +37,7 @@ fn one_of<G: Guards>(guards: G, voters: &[StoreId]) -> SyncedStore<G> {
     store
 }
 
-/// The peer is to lead without those stores, in a term above 9.
+/// Orders the peer to lead without those stores, in a term above 9.
 fn force<G: Guards>(store: &mut SyncedStore<G>, region: RegionId, failed: &[StoreId], committed: Position) {
     let regions = [(region, ForceLeader { above: 9, committed })].into();
     let forces = ForceLeaders { failed_stores: failed.iter().copied().collect(), regions };
@@ -49,7 +49,7 @@ fn force<G: Guards>(store: &mut SyncedStore<G>, region: RegionId, failed: &[Stor
 fn it_leads_commits_and_changes_the_members_alone() {
     let mut store = one_of_three(Sound);
     force(&mut store, 7, &LOST, INITIAL_POSITION);
-    // Nobody is left to be asked: what the others would have said is made up.
+    // No other voter remains: their responses are simulated.
     let peer = store.peer(7).expect("it lives");
     assert_eq!((peer.role(), peer.term(), peer.commit()), (StateRole::Leader, 10, 6));
     assert_eq!(*peer.failed_stores(), LOST.into());
@@ -64,15 +64,14 @@ fn it_leads_commits_and_changes_the_members_alone() {
     assert!(peer.failed_stores().is_empty());
     let voters = peer.region().peers.iter().filter(|member| member.role == MemberRole::Voter).count();
     assert_eq!((peer.region().epoch.conf_ver, voters), (5, 1));
-    // What it came to is on its disk.
+    // Its new state is on its disk.
     let mut store =
         SyncedStore::open(1, Config::SIMULATOR, Sound, store.into_engine()).expect("its own disk");
     store.step(Input::Campaign { region: 7 }).expect("the only voter");
     assert_eq!(store.peer(7).map(|peer| (peer.role(), peer.commit())), Some((StateRole::Leader, 9)));
 }
 
-/// Store 2 is left as well: nothing is made up before it has granted, and nothing is
-/// committed before it has the log.
+/// Store 2 remains as well: the election waits for its vote, and a commit waits for its log.
 #[test]
 fn a_voter_that_is_left_must_grant_and_have_the_log() {
     let mut store = one_of(Sound, &[1, 2, 3, 4]);
@@ -87,7 +86,7 @@ fn a_voter_that_is_left_must_grant_and_have_the_log() {
     assert_eq!(store.peer(7).map(|peer| peer.commit()), Some(6));
 }
 
-/// One that rejects, and it is a candidate as others are.
+/// After a rejection it is an ordinary candidate.
 #[test]
 fn a_voter_that_rejects_ends_it() {
     let mut store = one_of(Sound, &[1, 2, 3, 4]);
@@ -100,7 +99,7 @@ fn a_voter_that_rejects_ends_it() {
 }
 
 #[test]
-fn who_has_no_peer_leads_nothing() {
+fn a_region_without_a_peer_has_no_leader() {
     let mut store = one_of_three(Sound);
     force(&mut store, 8, &LOST, INITIAL_POSITION);
     assert_eq!(store.regions().collect::<Vec<_>>(), [7]);
@@ -109,8 +108,7 @@ fn who_has_no_peer_leads_nothing() {
     assert_eq!(store.peer(7).map(|peer| (peer.role(), peer.term())), Some((StateRole::Follower, 5)));
 }
 
-/// What it lacks is committed: of an entry beyond its log, and of another one in
-/// the place of its own.
+/// Committed entries that it lacks: one beyond its log, and another one in place of its own.
 #[test]
 fn force_keeps_what_is_committed() {
     let lacking = [Position { index: 6, term: 5 }, Position { term: 4, ..INITIAL_POSITION }];
@@ -123,7 +121,7 @@ fn force_keeps_what_is_committed() {
         force(&mut unsound, 7, &LOST, committed);
         assert_eq!(unsound.peer(7).map(|peer| peer.role()), Some(StateRole::Leader));
     }
-    // What it has discarded it had applied.
+    // It had applied what it has truncated.
     let mut store = one_of_three(Sound);
     force(&mut store, 7, &LOST, Position { index: 4, term: 4 });
     assert_eq!(store.peer(7).map(|peer| peer.role()), Some(StateRole::Leader));

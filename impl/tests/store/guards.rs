@@ -1,5 +1,5 @@
-//! Guards that only an implementation can show: each holds in the sound store
-//! and breaks without it. (The others are shown by the museum.)
+//! Guards that only an implementation can show: each holds in the sound store, and dropping it does
+//! harm. (The museum shows the others.)
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,8 +25,8 @@ fn names_are_unique_and_documented() {
     }
 }
 
-/// The leader's match of a follower that compacted beyond what the leader of a
-/// new term begins with.
+/// The leader's matched index of a follower that has truncated its log beyond the new leader's
+/// first probe.
 fn match_of_a_compacted_follower(guards: impl Guards) -> u64 {
     let mut cluster = Cluster::new(guards, 2, &[1, 2]);
     cluster.elect(1);
@@ -35,7 +35,7 @@ fn match_of_a_compacted_follower(guards: impl Guards) -> u64 {
     let index = cluster.peer(2).applied();
     cluster.propose(1, Command::CompactLog { index }).unwrap();
     cluster.deliver();
-    // Only the follower applies it; then the leader forgets what it knew.
+    // Only the follower applies it. Then the leader forgets its progress.
     let _ = cluster.step(1, Input::Tick { region: REGION });
     cluster.deliver();
     cluster.apply(2);
@@ -74,7 +74,7 @@ fn context_carried() {
     assert_eq!(members_after_adding_one(Dropped(Guard::ContextCarried)), (7, 1));
 }
 
-/// Row 14: a crash at any sync leaves region, data and applied index together.
+/// Row 14: after a crash at any sync, region, data and applied index agree.
 #[test]
 fn atomic_apply() {
     fn crashes_that_part_them(guards: impl Guards) -> usize {
@@ -101,7 +101,7 @@ fn atomic_apply() {
     assert_eq!(crashes_that_part_them(Dropped(Guard::AtomicApply)), 2);
 }
 
-/// Row 27: a log that was compacted and restarted, asked for what it lacks.
+/// Row 27: a truncated log after a restart, read below its first index.
 #[test]
 fn log_bounds_checked() {
     fn send_from_the_beginning(guards: impl Guards) -> Option<MessageType> {
@@ -123,8 +123,8 @@ fn log_bounds_checked() {
     assert!(catch_unwind(AssertUnwindSafe(unsound)).is_err(), "slice index out of range");
 }
 
-/// tikv#10533: an uninitialised peer 30 is destroyed on store 3; then a voter
-/// of long ago asks for the vote of peer 3, which was removed before.
+/// tikv#10533: an uninitialised peer 30 is destroyed on store 3. Then an old voter sends a vote
+/// request to peer 3, which was removed before.
 #[test]
 fn tombstone_lists_itself() {
     fn vote_of_long_ago(guards: impl Guards) -> Option<Refusal> {

@@ -1,5 +1,6 @@
-//! Stores whose batches reach the disk late: several steps are under way at once, what waits for
-//! the disk is held, and a crash drops what has not arrived there, and what waited for it.
+//! Stores whose batches reach the disk late. Several steps are unfinished at once, outputs that
+//! wait for the disk are held, and a crash loses what is not on the disk and the outputs that
+//! waited for it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -14,10 +15,10 @@ use crate::storm::Random;
 
 const EARLY: Config = Config { early_appends: true, ..Config::SIMULATOR };
 
-/// Which outputs leave before they may.
+/// Which outputs leave too early.
 type Leaks = fn(&Output) -> bool;
 
-/// A store, its disk, and what is on its way there.
+/// A store, its disk, and the batches on their way to it.
 struct Late {
     store: Store<Sound>,
     disk: MemoryEngine,
@@ -55,7 +56,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// What need not wait leaves at once.
+    /// Outputs that need not wait leave at once.
     fn take(&mut self, id: StoreId, mut effects: Effects) {
         self.sent.append(&mut effects.messages);
         let leaks = self.leaks;
@@ -64,7 +65,7 @@ impl Cluster {
         self.release(leaked);
         let late = self.stores.get_mut(&id).unwrap();
         late.under_way.push_back(effects);
-        // Where there is nothing to wait for, it leaves.
+        // An output without an unfinished batch before it leaves.
         while late.under_way.front().is_some_and(|first| first.batch.is_empty()) {
             let first = late.under_way.pop_front().expect("just seen");
             let out = first.after_persist;
@@ -78,7 +79,7 @@ impl Cluster {
         self.sent.extend(out.into_iter().filter_map(message));
     }
 
-    /// The oldest batch that is under way, and perhaps others with it, reaches the disk.
+    /// The oldest batch, and perhaps some after it, reach the disk.
     fn persist_some(&mut self, id: StoreId, most: usize) -> bool {
         let late = self.stores.get_mut(&id).unwrap();
         let (mut out, mut last) = (Vec::new(), None);
@@ -100,12 +101,12 @@ impl Cluster {
         true
     }
 
-    /// Everything that is under way reaches the disk.
+    /// All batches reach the disk.
     fn persist(&mut self, id: StoreId) {
         while self.persist_some(id, 1) {}
     }
 
-    /// What is under way is lost, and what waited for it.
+    /// Unfinished batches are lost, and so are the outputs that waited for them.
     fn crash(&mut self, id: StoreId) -> usize {
         let late = self.stores.get_mut(&id).unwrap();
         let lost = late.under_way.len();
@@ -114,7 +115,7 @@ impl Cluster {
         lost
     }
 
-    /// A message arrives, or is lost. The sender learns what became of a snapshot.
+    /// A message arrives, or is lost. The sender of a snapshot gets its status.
     fn deliver(&mut self, message: Message, arrives: bool) {
         let (from, to, region) = (message.from.store, message.to, message.region);
         let snapshot = message.raft().is_some_and(|raft| raft.has_snapshot());
@@ -124,7 +125,7 @@ impl Cluster {
         }
     }
 
-    /// Delivers what is for `to` now, and takes all else of what is under way away.
+    /// Delivers what is for `to`, and drops all other messages in flight.
     fn deliver_to(&mut self, to: StoreId) {
         for message in std::mem::take(&mut self.sent) {
             if message.to.store == to {
@@ -133,7 +134,7 @@ impl Cluster {
         }
     }
 
-    /// Delivers and persists until nothing is under way.
+    /// Delivers and persists until nothing is in flight.
     fn quiet(&mut self) {
         loop {
             let ids: Vec<_> = self.stores.keys().copied().collect();
@@ -180,7 +181,7 @@ fn request(id: u64, command: Command) -> Input {
     Input::Request { id, region: REGION, command, epoch: None }
 }
 
-/// A vote that is given before it is durable is given twice.
+/// A vote that leaves before it is durable can be given twice.
 #[test]
 fn a_vote_leaves_once_it_is_durable() {
     fn leaders_of_one_term(leaks: Leaks) -> usize {
@@ -205,8 +206,8 @@ fn a_vote_leaves_once_it_is_durable() {
     assert_eq!(leaders_of_one_term(|output| is_of(output, MessageType::MsgRequestVoteResponse)), 2);
 }
 
-/// An append that is acknowledged before it is durable makes a leader tell its client of
-/// what the next one does not know.
+/// If an append is acknowledged before it is durable, a leader may report a write that the next
+/// leader lacks.
 #[test]
 fn an_append_is_acknowledged_once_it_is_durable() {
     fn acknowledged_and_lost(leaks: Leaks) -> (bool, bool) {
@@ -220,7 +221,7 @@ fn an_append_is_acknowledged_once_it_is_durable() {
         let reported = cluster.ends == [(1, End::Applied { region: None })];
         cluster.crash(2);
         cluster.sent.clear();
-        // Store 1 is away from now on.
+        // Store 1 is partitioned from now on.
         cluster.step(3, Input::Campaign { region: REGION }).unwrap();
         cluster.persist(3);
         cluster.deliver_to(2);
@@ -256,9 +257,9 @@ fn a_leader_sends_early_and_counts_itself_once_it_is_durable() {
     }
 }
 
-/// What it took for persisted before it led has to be durable before it may send early.
+/// A new leader may send early once everything that it had treated as persisted is durable.
 #[test]
-fn who_has_just_begun_to_lead_waits() {
+fn a_new_leader_waits_for_its_disk() {
     let mut cluster = Cluster::new(EARLY, |_| false, 2, &[1]);
     cluster.step(1, Input::Campaign { region: REGION }).unwrap();
     assert_eq!(cluster.peer(1).role(), StateRole::Leader, "it is the only voter");
@@ -290,10 +291,10 @@ fn who_has_just_begun_to_lead_waits() {
     assert!(!cluster.sent.is_empty(), "from now on it does not wait");
 }
 
-/// The others acknowledge a change before the leader's own disk has it. Then it is due once that
-/// disk has it, though nothing is left to be written: the effects name the region.
+/// The others acknowledge a change before it is on the leader's own disk. It becomes due when it is
+/// on that disk, although nothing is left to write: the effects name the region.
 #[test]
-fn what_is_due_when_more_is_durable_is_named() {
+fn effects_name_a_region_that_becomes_due() {
     let mut cluster = Cluster::new(EARLY, |_| false, 3, &[1, 2, 3]);
     cluster.elect(1);
     cluster.quiet();
@@ -313,9 +314,9 @@ fn what_is_due_when_more_is_durable_is_named() {
     assert!(effects.regions().any(|region| region == REGION), "{effects:?}");
 }
 
-/// A leader that only beats has nothing to be told of later.
+/// A leader that only sends heartbeats has no Ready to report later.
 #[test]
-fn heartbeats_leave_nothing_behind() {
+fn heartbeats_leave_no_unfinished_ready() {
     let mut cluster = Cluster::new(EARLY, |_| false, 3, &[1, 2, 3]);
     cluster.elect(1);
     for _ in 0..100 {
@@ -328,7 +329,7 @@ fn heartbeats_leave_nothing_behind() {
     assert_eq!(effects.persisted, [REGION], "of its one batch");
 }
 
-/// Who leads which term, as their messages say.
+/// The leader of each term, by the messages.
 #[derive(Default)]
 struct Seen {
     leaders: BTreeMap<u64, u64>,
@@ -427,7 +428,7 @@ fn run(seed: u64, config: Config, leaks: Leaks) -> Count {
     count
 }
 
-/// Faults stop: whatever is under way arrives, somebody leads, and all have the same.
+/// Faults stop: all messages arrive, a leader is elected, and all peers have the same data.
 fn settle(cluster: &mut Cluster, seen: &mut Seen) {
     for round in 0..40 {
         cluster.quiet();
@@ -473,7 +474,7 @@ fn late_disks_lose_nothing_that_was_acknowledged() {
     assert!(all.reported > 0 && all.unknown > 0 && all.lost > 0 && all.crashes > 0 && all.deepest > 2);
 }
 
-/// The runs are not blind: with answers that do not wait some of them fail.
+/// The check can fail: if responses do not wait for the disk, some runs fail.
 #[test]
 fn late_disks_that_do_not_hold_answers_are_noticed() {
     let leaks: [Leaks; 2] = [

@@ -1,4 +1,4 @@
-//! Who creates a peer, who is refused by a tombstone, and what a crash keeps.
+//! Which messages create a peer, which a tombstone refuses, and what a crash keeps.
 
 use rollcall_impl::eraftpb::{self, MessageType};
 use rollcall_impl::{
@@ -31,8 +31,8 @@ pub(crate) fn empty_store<G: Guards>(guards: G) -> SyncedStore<G> {
     SyncedStore::open(3, Config::SIMULATOR, guards, MemoryEngine::new()).unwrap()
 }
 
-/// Store 3 with the tombstone of a peer 3 that received its removal at
-/// conf_ver 5; its region was {1, 2, 3} at conf_ver 4.
+/// Store 3 with the tombstone of a peer 3 that received its removal at conf_ver 5. Its region was
+/// {1, 2, 3} at conf_ver 4.
 fn with_tombstone() -> SyncedStore {
     let mut store = empty_store(Sound);
     let last = Region { epoch: Epoch { conf_ver: 4, version: 1 }, ..region(&[1, 2, 3]) };
@@ -79,7 +79,7 @@ fn only_initial_messages_create() {
 fn what_a_tombstone_refuses() {
     let heartbeat = |from, to, conf_ver| message(MessageType::MsgHeartbeat, from, to, conf_ver, 0);
     let refused = |from, to, conf_ver| refusal(&mut with_tombstone(), heartbeat(from, to, conf_ver));
-    // From before: refused, or answered with a removal message if the sender was not in the region any more.
+    // Stale: refused, or answered with a removal message if the sender is no longer a member.
     assert_eq!(refused(member(1, 1), 3, 3), Some(Refusal::StaleEpoch));
     assert_eq!(refused(member(1, 1), 30, 3), Some(Refusal::StaleEpoch));
     let mut store = with_tombstone();
@@ -90,7 +90,7 @@ fn what_a_tombstone_refuses() {
             if to.store == 9
     ));
     assert!(store.peer(REGION).is_none());
-    // From now: the tombstone still lists peer 3; a newer id is somebody else.
+    // Current: the tombstone still lists peer 3; a newer id is another peer.
     assert_eq!(refused(member(1, 1), 3, 4), Some(Refusal::Tombstone));
     assert_eq!(refused(member(1, 1), 2, 6), Some(Refusal::Tombstone));
     assert_eq!(refused(member(1, 1), 30, 4), None);
@@ -104,16 +104,16 @@ fn a_newer_peer_replaces_an_older_one() {
     assert_eq!(refusal(&mut store, vote(2, 1)), Some(Refusal::StalePeerId));
     assert_eq!(refusal(&mut store, vote(30, 2)), None);
     assert_eq!(store.peer(REGION).map(|peer| peer.id()), Some(30));
-    // The next is not let in, and peer 30 is gone all the same.
+    // The newer peer is not created, but peer 30 is destroyed all the same.
     let append = message(MessageType::MsgAppend, member(1, 1), 40, 2, 6);
     assert_eq!(refusal(&mut store, append), None);
     let tombstone = store.tombstone(REGION).expect("peer 30 was uninitialised");
     assert_eq!((tombstone.id, tombstone.region.member_on(3).map(|member| member.id)), (30, Some(30)));
 }
 
-/// `TV fsm/peer.rs handle_gc_peer_msg` asks for both.
+/// `TV fsm/peer.rs handle_gc_peer_msg` checks both.
 #[test]
-fn the_word_of_a_removal_is_for_one_peer_and_for_a_newer_epoch() {
+fn a_removal_message_needs_the_peers_id_and_a_newer_epoch() {
     for (peer, conf_ver, ends) in [(3, 5, true), (2, 5, false), (4, 5, false), (3, 4, false), (3, 3, false)] {
         let mut store = empty_store(Sound);
         let last = Region { epoch: Epoch { conf_ver: 4, version: 1 }, ..region(&[1, 2, 3]) };
@@ -133,8 +133,8 @@ fn the_word_of_a_removal_is_for_one_peer_and_for_a_newer_epoch() {
     }
 }
 
-/// A heartbeat to a peer's former self may carry a commit index that its empty
-/// log does not reach; raft-rs would panic.
+/// A heartbeat to a peer's predecessor may have a commit index beyond the new peer's empty log;
+/// raft-rs would panic.
 #[test]
 fn a_peer_added_again_receives_messages_for_its_former_self() {
     let mut store = empty_store(Sound);

@@ -1,8 +1,8 @@
-//! A machine fails between a step and the disk: at every step of a storm.
+//! A machine fails between a step and the disk, at every step of a storm.
 //!
-//! What the step changed was not written, and what it would have said was not said; all else
-//! goes on. From there the cluster recovers: members catch up, and whoever leads has every entry
-//! that any of them had applied.
+//! The step's batch is not written and its outputs do not leave; everything else continues. The
+//! cluster must heal from there: members catch up, and every leader has every entry that any peer
+//! had applied.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -25,7 +25,7 @@ impl Cluster<Sound> {
         }
     }
 
-    /// All regions of which a live peer is anywhere.
+    /// All regions with a live peer on any store.
     fn regions(&self) -> Vec<RegionId> {
         let all = self.stores.values().flat_map(|store| store.regions());
         let mut all: Vec<_> =
@@ -46,7 +46,8 @@ impl Cluster<Sound> {
         }
     }
 
-    /// Elects where nobody leads, delivers and applies, so often that whoever can catch up has.
+    /// Elects leaders where there are none, delivers and applies, often enough for every member to
+    /// catch up.
     fn recover(&mut self) {
         let ids: Vec<_> = self.stores.keys().copied().collect();
         for round in 0..12 {
@@ -71,7 +72,7 @@ impl Cluster<Sound> {
         }
     }
 
-    /// By region: how far any live peer has applied.
+    /// For each region, the highest applied index of any live peer.
     fn applied(&self) -> BTreeMap<RegionId, u64> {
         let mut applied = BTreeMap::new();
         for store in self.stores.values() {
@@ -86,7 +87,7 @@ impl Cluster<Sound> {
     }
 }
 
-/// What `store` has said since, by those messages.
+/// What `store` has sent since.
 fn unsaid(before: &[Message], after: &Cluster<Sound>, store: StoreId) -> Vec<Message> {
     let mut before = before.to_vec();
     let is_new = |message: &&Message| match before.iter().position(|known| known == *message) {
@@ -100,7 +101,7 @@ fn unsaid(before: &[Message], after: &Cluster<Sound>, store: StoreId) -> Vec<Mes
     new.into_iter().filter(|message| message.from.store == store).collect()
 }
 
-/// What is wrong with a cluster that has recovered, if anything is.
+/// What is wrong with a healed cluster, if anything.
 fn wrong(cluster: &Cluster<Sound>, applied: &BTreeMap<RegionId, u64>, led: &mut usize) -> Option<String> {
     let mut terms = BTreeMap::new();
     for (id, store) in &cluster.stores {
@@ -126,7 +127,7 @@ fn wrong(cluster: &Cluster<Sound>, applied: &BTreeMap<RegionId, u64>, led: &mut 
     None
 }
 
-/// How often a batch was lost, how many leaders there were afterwards, and what went wrong.
+/// The number of lost batches, the number of leaders afterwards, and what went wrong.
 #[derive(Default)]
 struct Found {
     lost: usize,
@@ -134,8 +135,7 @@ struct Found {
     wrong: Vec<String>,
 }
 
-/// Loses each batch of these storms in turn; what it would have said is dropped, or was said
-/// `too_early`.
+/// Loses each batch of these storms in turn. Its outputs are dropped, or left `too_early`.
 fn lose_every_batch(seeds: RangeInclusive<u64>, too_early: bool) -> Found {
     let mut found = Found::default();
     for seed in seeds {
@@ -159,7 +159,7 @@ fn lose_every_batch(seeds: RangeInclusive<u64>, too_early: bool) -> Found {
                 let opened = SyncedStore::open(*id, Config::SIMULATOR, Sound, disk).unwrap();
                 cluster.stores.insert(*id, opened);
                 let applied = cluster.applied();
-                // raft-rs panics where it meets what cannot be.
+                // raft-rs panics when it finds an impossible state.
                 let led = &mut found.led;
                 let judged = catch_unwind(AssertUnwindSafe(|| {
                     cluster.recover();
@@ -175,7 +175,7 @@ fn lose_every_batch(seeds: RangeInclusive<u64>, too_early: bool) -> Found {
 }
 
 #[test]
-fn a_batch_that_never_reaches_its_disk_was_never_told() {
+fn a_lost_batch_has_no_outputs() {
     let Found { lost, led, wrong } = lose_every_batch(1..=20, false);
     println!("{lost} batches lost, {led} leaders afterwards");
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -184,7 +184,7 @@ fn a_batch_that_never_reaches_its_disk_was_never_told() {
 
 /// The check can fail.
 #[test]
-fn a_batch_that_is_told_before_it_is_durable_is_missed() {
+fn outputs_before_their_batch_is_durable_are_noticed() {
     let found = lose_every_batch(1..=20, true);
     assert!(!found.wrong.is_empty(), "of {} batches none is missed", found.lost);
     println!("{} of {} are missed, the first: {}", found.wrong.len(), found.lost, found.wrong[0]);

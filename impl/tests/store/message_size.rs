@@ -1,13 +1,13 @@
-//! Row 50: a message that the transport does not take is lost, and sent again.
+//! Row 50: a message above the transport's limit is lost and sent again.
 
 use rollcall_impl::{Config, Dropped, Guard, Guards, Input, MemoryEngine, Sound, SyncedStore};
 
 use crate::cluster::{Cluster, REGION, bytes, region};
 
-/// What the transport takes.
+/// The transport's limit in bytes.
 const LIMIT: u64 = 500;
 
-/// Two stores of which the second has missed forty writes.
+/// Two stores; the second has missed forty writes.
 fn behind<G: Guards>(guards: G) -> Cluster<G> {
     let config = Config { max_message_size: LIMIT, ..Config::SIMULATOR };
     let mut cluster = Cluster::new(guards, 3, &[1, 2, 3]);
@@ -27,7 +27,7 @@ fn behind<G: Guards>(guards: G) -> Cluster<G> {
     cluster
 }
 
-/// Delivers over a transport with the limit; the longest message that was sent.
+/// Delivers with the transport's limit; returns the size of the longest message.
 fn longest_sent<G: Guards>(cluster: &mut Cluster<G>) -> u64 {
     let mut longest = 0;
     for _ in 0..20 {
@@ -48,13 +48,13 @@ fn message_size_bounded() {
     assert!(longest_sent(&mut sound) <= LIMIT);
     assert_eq!(sound.peer(2).last_index(), sound.peer(1).last_index());
 
-    // raft counts what the entries take, and the envelope comes on top.
+    // raft counts only the entries, and the envelope adds to that.
     let mut unsound = behind(Dropped(Guard::MessageSizeBounded));
     assert!(longest_sent(&mut unsound) > LIMIT);
     assert!(unsound.peer(2).last_index() < unsound.peer(1).last_index(), "it is sent again and again");
 }
 
-/// An entry beyond the limit is sent all the same: nothing shorter has it.
+/// An entry above the limit is sent all the same: no smaller message can contain it.
 #[test]
 fn one_entry_is_never_cut() {
     let mut cluster = behind(Sound);

@@ -5,8 +5,8 @@ use rollcall_impl::{Change, ChangeKind, Command, Input, Message, MessagePayload,
 
 use crate::cluster::{CHILD, Cluster, REGION, split};
 
-/// Three stores that know of a split; store 1 alone applied it, and its child
-/// asks the others for votes: those requests.
+/// Three stores with a committed split. Only store 1 has applied it; its child's vote requests to
+/// the others.
 fn one_ahead() -> (Cluster<Sound>, Vec<Message>) {
     let mut cluster = Cluster::new(Sound, 3, &[1, 2, 3]);
     cluster.commit_a_split();
@@ -50,7 +50,7 @@ fn a_first_vote_request_waits_and_is_answered_by_the_child() {
     assert!(cluster.stores[&3].pending_messages().is_empty());
     let born = cluster.of(3, CHILD);
     assert_eq!((born.term(), born.vote()), (6, 21));
-    // And it is durable with the split.
+    // The vote is durable together with the split.
     cluster.restart(Sound, 3);
     assert_eq!((cluster.of(3, CHILD).term(), cluster.of(3, CHILD).vote()), (6, 21));
     cluster.deliver();
@@ -96,10 +96,10 @@ fn any_other_message_is_refused() {
 }
 
 #[test]
-fn pending_messages_are_lost_in_a_crash_and_delivered_to_nobody_else() {
+fn pending_messages_are_lost_in_a_crash_and_delivered_to_no_other_peer() {
     let (mut cluster, requests) = one_ahead();
     let request = to_three(&requests, |_| {});
-    // One of another peer id, for a store that such a peer was meant to join.
+    // A request to another peer id, for a store on which that peer was to be added.
     let mut elder = request.clone();
     elder.to.id = 29;
     cluster.step(3, Input::Message(elder.clone())).unwrap();
@@ -116,7 +116,7 @@ fn pending_messages_are_lost_in_a_crash_and_delivered_to_nobody_else() {
 #[test]
 fn a_message_that_its_child_refuses_is_gone() {
     let (mut cluster, requests) = one_ahead();
-    // A sender that the child's region does not have, at an epoch of long ago.
+    // A sender that is not in the child's region, with an old epoch.
     let mut stray = to_three(&requests, |_| {});
     (stray.from.store, stray.epoch.version) = (9, 1);
     cluster.step(3, Input::Message(stray)).unwrap();
@@ -127,12 +127,12 @@ fn a_message_that_its_child_refuses_is_gone() {
     assert!(matches!(notice.payload, MessagePayload::GcPeer(_)) && notice.to.store == 9);
 }
 
-/// Both stores were late, and the one that leads by now campaigns itself.
+/// Both stores were late, and the one that leads now campaigns itself.
 #[test]
 fn a_leader_s_child_campaigns_and_ignores_pending_messages() {
     let (mut cluster, requests) = one_ahead();
     cluster.step(3, Input::Message(to_three(&requests, |_| {}))).unwrap();
-    // Store 1 is silent; store 3 leads before it applied the split.
+    // Store 1 is partitioned; store 3 leads before it applied the split.
     cluster.step(3, Input::Campaign { region: REGION }).unwrap();
     cluster.sent.retain(|message| message.to.store == 2);
     cluster.deliver_only(&[MessageType::MsgRequestVote, MessageType::MsgRequestVoteResponse]);
@@ -143,8 +143,8 @@ fn a_leader_s_child_campaigns_and_ignores_pending_messages() {
     assert!(cluster.stores[&3].pending_messages().is_empty());
 }
 
-/// Store 3 was added before the split and has only a snapshot from before it,
-/// so its range was free when the child of store 1 asked for its vote.
+/// Store 3 was added before the split and has only a snapshot from before it, so its range was free
+/// when it got the child's vote request from store 1.
 #[test]
 fn a_child_takes_the_place_and_the_vote_of_an_uninitialised_peer() {
     let mut cluster = Cluster::new(Sound, 3, &[1, 2]);

@@ -1,7 +1,7 @@
-//! The range of a snapshot that was received waits for it: as long as the snapshot
-//! waits, and not a step longer, or a later peer that needs the range waits for
-//! nobody. Follows `TV fsm/peer.rs on_ready_persist_snapshot, destroy_peer,
-//! on_ready_split_region`, which take the region out of `pending_snapshot_regions`.
+//! The range of a received snapshot is reserved exactly as long as the snapshot is pending.
+//! Otherwise a later peer that needs the range would wait for ever. Follows `TV fsm/peer.rs
+//! on_ready_persist_snapshot, destroy_peer, on_ready_split_region`, which remove the region from
+//! `pending_snapshot_regions`.
 
 use rollcall_impl::{
     Config, Dropped, Epoch, Guard, Input, KeyRange, MemoryEngine, Message, MessagePayload, PeerState,
@@ -11,7 +11,7 @@ use rollcall_impl::{
 use crate::cluster::{CHILD, REGION};
 use crate::ranges::{late_store, snapshot, uninitialised_child, whole_snapshot};
 
-/// Store 3 has received a snapshot of region 7, and region 8 is there without one.
+/// Store 3 has received a snapshot of region 7, and has a peer of region 8 without one.
 fn received() -> (SyncedStore, Message, Message) {
     let mut store = SyncedStore::open(3, Config::SIMULATOR, Sound, MemoryEngine::new()).unwrap();
     let [beat, snapshot] = whole_snapshot(7, 73);
@@ -32,7 +32,7 @@ fn refusal(store: &mut SyncedStore, message: &Message) -> Option<Refusal> {
     store.step(Input::Message(message.clone())).err().map(|error| error.refusal().unwrap())
 }
 
-/// Another store says that the peer of region 7 was removed.
+/// Another store reports that the peer of region 7 was removed.
 fn remove(store: &mut SyncedStore, beat: &Message) {
     let membership = Region { epoch: Epoch { conf_ver: 9, version: 1 }, ..Region::unknown(7) };
     let payload = MessagePayload::GcPeer(Box::new(membership.clone()));
@@ -40,7 +40,7 @@ fn remove(store: &mut SyncedStore, beat: &Message) {
     assert!(store.tombstone(7).is_some());
 }
 
-/// The other region's snapshot is taken and applied.
+/// The other region's snapshot is received and applied.
 fn takes(store: &mut SyncedStore, other: &Message) {
     assert_eq!(refusal(store, other), None);
     assert_eq!(pending(store), [8]);
@@ -55,24 +55,24 @@ fn a_range_is_free_once_its_snapshot_was_applied_and_the_peer_is_gone() {
     let (mut store, beat, other) = received();
     store.step(Input::ApplySnapshot { region: 7 }).unwrap();
     assert_eq!(pending(&store), []);
-    // Now the index has it.
+    // Now the range index has it.
     assert_eq!(refusal(&mut store, &other), Some(Refusal::SnapshotOverlap));
     remove(&mut store, &beat);
     takes(&mut store, &other);
 }
 
 #[test]
-fn a_range_is_free_once_who_waited_for_its_snapshot_is_destroyed() {
+fn destruction_frees_the_range_of_a_pending_snapshot() {
     let (mut store, beat, other) = received();
     remove(&mut store, &beat);
     assert_eq!(pending(&store), []);
     takes(&mut store, &other);
 }
 
-/// A message for a newer peer of the region ends who waited; the newer one has
-/// received nothing yet.
+/// A message for a newer peer of the region destroys the peer with the pending snapshot. The newer
+/// peer has received none yet.
 #[test]
-fn a_range_is_free_once_who_waited_for_its_snapshot_is_replaced() {
+fn replacement_frees_the_range_of_a_pending_snapshot() {
     let (mut store, beat, other) = received();
     let mut newer = beat.clone();
     newer.to.id = 75;
@@ -85,22 +85,22 @@ fn a_range_is_free_once_who_waited_for_its_snapshot_is_replaced() {
     takes(&mut store, &other);
 }
 
-/// A sound store takes no snapshot of a child while the parent has its range, so who
-/// gives way to a split waits for none. Without that guard it may, and the range
-/// that waited goes with it.
+/// A sound store takes no snapshot of a child while the parent has its range, so a peer that a
+/// split replaces has no pending snapshot. Without that guard it may have one, and its reserved
+/// range goes with it.
 #[test]
-fn a_range_is_free_once_who_waited_for_its_snapshot_gives_way_to_a_split() {
+fn a_split_frees_the_range_of_a_replaced_peers_snapshot() {
     let mut cluster = late_store(Dropped(Guard::SnapshotChecksOverlap));
     uninitialised_child(&mut cluster);
     let of_child = snapshot(&mut cluster, CHILD);
     cluster.step(3, Input::Message(of_child)).unwrap();
     assert_eq!(cluster.pending_ranges(3), "[m,)=2");
-    // The parent there learns of the split, which brings the child.
+    // The parent there applies the split, which creates the child.
     cluster.settle(1);
     assert_eq!((cluster.ranges(3), cluster.pending_ranges(3)), ("[,m)=1 [m,)=2".into(), String::new()));
 }
 
-/// A range that begins or ends where another waits is free.
+/// A range that only touches a reserved one is free.
 #[test]
 fn a_neighbour_of_a_range_that_waits() {
     let mut cluster = late_store(Sound);

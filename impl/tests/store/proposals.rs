@@ -1,4 +1,4 @@
-//! Each end that a proposal can come to, reported once.
+//! Each possible result of a proposal, reported once.
 
 use rollcall_impl::{AppendLimit, ChangeKind, Command, End, Epoch, Input, Message, Refusal, Sound, StoreId};
 
@@ -8,8 +8,8 @@ fn request(id: u64, command: Command) -> Input {
     Input::Request { id, region: REGION, command, epoch: None }
 }
 
-/// Store 1 leads, and what it is asked as number 7 reaches nobody; store 2 leads then, and
-/// store 1 does not know it.
+/// Store 1 leads, and its proposal number 7 reaches no other store. Then store 2 leads, and store 1
+/// does not know it.
 fn deposed() -> Cluster<Sound> {
     let mut cluster = Cluster::new(Sound, 3, &[1, 2, 3]);
     cluster.elect(1);
@@ -26,7 +26,7 @@ fn receive(cluster: &mut Cluster<Sound>, store: StoreId, message: Message) {
 }
 
 #[test]
-fn what_takes_effect_completes_with_its_result() {
+fn an_applied_proposal_completes_with_its_result() {
     let mut cluster = Cluster::new(Sound, 2, &[1]);
     cluster.elect(1);
     cluster.step(1, request(1, put("a"))).unwrap();
@@ -46,7 +46,7 @@ fn what_takes_effect_completes_with_its_result() {
 }
 
 #[test]
-fn what_is_refused_at_once_has_no_other_end() {
+fn an_immediate_refusal_is_the_only_result() {
     let mut cluster = Cluster::new(Sound, 1, &[1]);
     assert_eq!(cluster.step(1, request(1, put("a"))), Err(Refusal::NotLeader));
     cluster.elect(1);
@@ -60,7 +60,7 @@ fn what_is_refused_at_once_has_no_other_end() {
 }
 
 #[test]
-fn what_no_longer_fits_when_its_turn_comes_is_refused() {
+fn an_entry_that_no_longer_fits_has_no_effect() {
     let mut cluster = Cluster::new(Sound, 3, &[1, 2, 3]);
     cluster.commit_a_split();
     // The new leader has not applied the old one's split, and proposes under the old epoch.
@@ -87,7 +87,7 @@ fn what_another_leader_overwrites_is_dropped() {
 }
 
 #[test]
-fn who_is_deposed_does_not_know() {
+fn a_deposed_leader_does_not_know() {
     let mut cluster = deposed();
     let beat = cluster.stores.get_mut(&2).unwrap().heartbeat(REGION, 1, false).unwrap();
     receive(&mut cluster, 1, beat);
@@ -112,7 +112,7 @@ fn a_destroyed_peer_does_not_know_either() {
 
 #[test]
 fn the_leader_that_removed_itself_tells_that_it_did() {
-    // Removal is proposed by the one that leads before, and applied by the one that is removed.
+    // The previous leader proposes the removal, and the removed peer applies it.
     let mut cluster = Cluster::new(Sound, 3, &[1, 2, 3]);
     cluster.elect(2);
     cluster.settle(2);

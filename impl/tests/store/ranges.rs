@@ -1,5 +1,5 @@
-//! The range index through a region's life, snapshots that must wait for their
-//! range, and what a crash around a split leaves.
+//! The range index through a region's life cycle, snapshots that must wait for their range, and
+//! crashes around a split.
 
 use rollcall_impl::eraftpb::{self, MessageType};
 use rollcall_impl::{
@@ -38,8 +38,8 @@ fn the_index_follows_snapshot_split_removal_and_restart() {
     assert_eq!(cluster.ranges(1), "[,h)=1 [h,m)=10 [m,)=2");
 }
 
-/// Regions 1 `[,m)` and 2 `[m,)` on stores 1 and 2; store 3 has region 1 as it
-/// was before the split, and was cut off since.
+/// Regions 1 `[,m)` and 2 `[m,)` on stores 1 and 2. Store 3 has region 1 as it was before the
+/// split, and was partitioned since.
 pub(crate) fn late_store<G: Guards>(guards: G) -> Cluster<G> {
     let mut cluster = Cluster::new(guards, 3, &[1, 2, 3]);
     cluster.elect(1);
@@ -54,7 +54,7 @@ pub(crate) fn late_store<G: Guards>(guards: G) -> Cluster<G> {
 pub(crate) fn snapshot<G: Guards>(cluster: &mut Cluster<G>, region: u64) -> Message {
     let leader = cluster.of(1, region);
     let (to, index) = (leader.region().member_on(3).unwrap().id, leader.applied());
-    // Nothing is left of the log that would reach back.
+    // The log no longer reaches back.
     let compact = Input::Propose { region, command: Command::CompactLog { index }, epoch: None };
     cluster.cut_off(3, |cluster| cluster.step(1, compact).unwrap());
     while cluster.step(1, Input::Apply { region }).is_ok() {}
@@ -67,7 +67,7 @@ pub(crate) fn snapshot<G: Guards>(cluster: &mut Cluster<G>, region: u64) -> Mess
     snapshot
 }
 
-/// An uninitialised peer of the child on store 3, made while the range was free.
+/// An uninitialised peer of the child on store 3, created while the range was free.
 pub(crate) fn uninitialised_child<G: Guards>(cluster: &mut Cluster<G>) {
     let leader = cluster.of(1, CHILD);
     let mut raft = eraftpb::Message { from: 21, to: 23, term: 6, ..Default::default() };
@@ -77,7 +77,7 @@ pub(crate) fn uninitialised_child<G: Guards>(cluster: &mut Cluster<G>) {
         from: leader.member(),
         to: *leader.region().member_on(3).unwrap(),
         epoch: leader.region().epoch,
-        // As its sender would write it if it knew no range.
+        // The message of a sender that knows no range.
         range: KeyRange::whole(),
         payload: MessagePayload::Raft(Box::new(raft)),
     };
@@ -107,7 +107,7 @@ fn a_snapshot_waits_until_its_range_is_free() {
     assert_eq!(cluster.step(3, take(&newer)), Err(Refusal::SnapshotOverlap));
     assert_eq!(cluster.step(3, take(&of_child)), Err(Refusal::SnapshotOverlap));
     assert_eq!(cluster.stores[&3].mark(CHILD), mark);
-    // Stale is said first, then who is meant, then the range.
+    // A stale epoch is checked first, then the receiver, then the range.
     let mut stale = of_child.clone();
     if let MessagePayload::Raft(raft) = &mut stale.payload {
         raft.term = 5;
@@ -125,8 +125,8 @@ fn a_snapshot_waits_until_its_range_is_free() {
     assert_eq!((cluster.keys(3, REGION), cluster.keys(3, CHILD)), ("a".into(), "t".into()));
 }
 
-/// A heartbeat and a snapshot of region `id`, which has the whole key space,
-/// to its learner `to` on store 3.
+/// A heartbeat and a snapshot of region `id`, which has the whole key space, to its learner `to` on
+/// store 3.
 pub(crate) fn whole_snapshot(id: RegionId, to: PeerId) -> [Message; 2] {
     let mut sender = SyncedStore::open(1, Config::SIMULATOR, Sound, MemoryEngine::new()).unwrap();
     let voter = Member { id: to - 2, store: 1, role: MemberRole::Voter };
@@ -151,7 +151,7 @@ fn a_snapshot_waits_for_another_that_is_not_applied() {
     cluster.step(3, Input::Message(one)).unwrap();
     assert_eq!(cluster.ranges(3), "");
     assert_eq!(cluster.step(3, Input::Message(other.clone())), Err(Refusal::SnapshotOverlap));
-    // A crash forgets what was received, and the range with it.
+    // A crash drops the received snapshot and its reserved range.
     cluster.restart(Sound, 3);
     cluster.step(3, Input::Message(other)).unwrap();
     cluster.step(3, Input::ApplySnapshot { region: 8 }).unwrap();
@@ -159,8 +159,8 @@ fn a_snapshot_waits_for_another_that_is_not_applied() {
 }
 
 #[test]
-fn what_the_store_knows_of_a_child_stays() {
-    // Another id, uninitialised; a tombstone.
+fn a_split_spares_a_known_child() {
+    // Another id, uninitialised; and a tombstone.
     for tombstone in [false, true] {
         let mut cluster = late_store(Sound);
         let [beat, _] = whole_snapshot(CHILD, 33);
@@ -225,8 +225,8 @@ fn a_crash_never_parts_parent_and_child() {
 }
 
 #[test]
-fn what_was_not_synced_leaves_the_parent_whole() {
-    /// A disk whose last batch never reaches the platter.
+fn an_unsynced_split_leaves_the_parent_whole() {
+    /// A disk that never syncs its last batch.
     struct Unsynced(MemoryEngine);
     impl Engine for Unsynced {
         fn write(&mut self, batch: Vec<Write>) -> Result<(), EngineError> {
@@ -255,7 +255,7 @@ fn what_was_not_synced_leaves_the_parent_whole() {
     cluster.stores.insert(1, SyncedStore::open(1, Config::SIMULATOR, Sound, disk).unwrap());
     assert_eq!(cluster.ranges(1), "[,)=1");
     assert_eq!(cluster.keys(1, REGION), "t");
-    // And it is applied again.
+    // It is applied again.
     cluster.step(1, Input::Apply { region: REGION }).unwrap();
     assert_eq!(cluster.ranges(1), "[,m)=1 [m,)=2");
     assert_eq!((cluster.keys(1, REGION), cluster.keys(1, CHILD)), (String::new(), "t".into()));

@@ -1,4 +1,4 @@
-//! An engine that remembers every state in which a crash could leave it.
+//! An engine that records every state that a crash could leave.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Records from now on.
+    /// Starts recording.
     pub(crate) fn new(disk: MemoryEngine) -> (Self, Synced) {
         let synced = Synced::default();
         (Self { disk, synced: Rc::clone(&synced) }, synced)

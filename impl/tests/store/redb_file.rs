@@ -1,5 +1,5 @@
-//! The file of the durable engine: one owner, and nothing that is not a store's own is opened
-//! or changed.
+//! The file of the durable engine: one process may open it, and a file that is not a store's is
+//! neither opened nor changed.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::cluster::{REGION, bytes, put, region};
 
-/// A file of some regions, closed.
+/// A closed file with some regions.
 fn made(path: &Path) {
     let mut engine = RedbEngine::open(path).unwrap();
     for region in 1..=20 {
@@ -23,7 +23,7 @@ fn made(path: &Path) {
     engine.sync().unwrap();
 }
 
-/// It is refused in words that name it, and is as it was.
+/// The file is refused with a message that names it, and is unchanged.
 fn is_refused(path: &Path, because: &str) {
     let before = std::fs::read(path).unwrap();
     let Err(error) = RedbEngine::open(path) else { panic!("{because}: it is opened") };
@@ -59,7 +59,7 @@ fn a_file_of_a_newer_program_is_refused() {
 }
 
 #[test]
-fn what_is_no_stores_file_is_refused() {
+fn a_file_that_is_no_stores_is_refused() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("store");
     std::fs::write(&path, "").unwrap();
@@ -83,9 +83,9 @@ fn a_truncated_file_is_refused() {
     }
 }
 
-/// Wherever a byte is wrong, the file is refused as it is, or nothing depends on that byte.
+/// For every damaged byte, the file is refused unchanged, or no content depends on that byte.
 #[test]
-fn a_damaged_file_is_refused_or_says_what_it_said() {
+fn a_damaged_file_is_refused_or_reads_the_same() {
     let folder = TempDir::new().unwrap();
     let (path, other) = (folder.path().join("store"), folder.path().join("damaged"));
     made(&path);
@@ -126,7 +126,7 @@ fn a_store_comes_back_from_its_file() {
     store.bootstrap(region(&[1])).unwrap();
     store.step(Input::Campaign { region: REGION }).unwrap();
     store.step(Input::Propose { region: REGION, command: put("a"), epoch: None }).unwrap();
-    // The process is killed: its file is what it is now.
+    // The process is killed: this is its file now.
     let left = folder.path().join("left");
     std::fs::copy(&path, &left).unwrap();
     let engine = RedbEngine::open(&left).unwrap();

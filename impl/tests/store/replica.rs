@@ -1,5 +1,5 @@
-//! Another replica in the place of raft-rs: what a store asks of one, and what it does
-//! without where that cannot be reached into.
+//! Another replica in place of raft-rs: what a store needs of it, and what the store does without
+//! access to its internals.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use rollcall_impl::{
 
 use crate::cluster::{REGION, bytes, change, put, region};
 
-/// raft-rs, and nobody may reach into it.
+/// raft-rs without access to its internals.
 #[derive(Clone)]
 struct Closed(RaftRs);
 
@@ -91,7 +91,7 @@ fn stores<G: Guards + Copy>(guards: G, voters: &[StoreId]) -> Stores<G> {
     opened.collect()
 }
 
-/// One step of a store, and everything that comes of it, until nothing is under way.
+/// One step of a store, and everything that follows, until no message is in flight.
 fn settle<G: Guards>(stores: &mut Stores<G>, on: StoreId, input: Input) {
     let messages = |outputs: Vec<Output>| {
         let sent = outputs.into_iter().filter_map(|output| match output {
@@ -108,7 +108,7 @@ fn settle<G: Guards>(stores: &mut Stores<G>, on: StoreId, input: Input) {
     }
 }
 
-/// Who cannot be reached into serves all the same, through the seam alone.
+/// A replica without access to internals serves through the trait alone.
 #[test]
 fn a_closed_replica_elects_replicates_and_changes_members() {
     let mut stores = stores(Sound, &[1, 2, 3]);
@@ -131,7 +131,7 @@ fn a_closed_replica_elects_replicates_and_changes_members() {
     assert_eq!(copy.mark(REGION), stores[&1].mark(REGION));
 }
 
-/// A guard that is missed inside the library is not quietly kept.
+/// A store never keeps a rule silently that it was asked to drop.
 #[test]
 fn a_store_does_not_open_without_a_guard_that_only_innards_can_miss() {
     for guard in Guard::ALL {

@@ -1,4 +1,4 @@
-//! Regions that grow until they are split, and hints that tell when to look.
+//! Regions that grow until they split, and the size hints that trigger the check.
 
 use rollcall_impl::{
     Command, Config, ConfigError, Derive, Dropped, Guard, Guards, IdAllocator, Input, MemoryEngine, Output,
@@ -15,7 +15,7 @@ const SMALL: Config = Config {
     ..Config::SIMULATOR
 };
 
-/// A single replica that leads.
+/// A region with a single replica, which leads.
 fn alone<G: Guards>(guards: G, config: Config) -> Cluster<G> {
     let mut cluster = Cluster::new(guards, 1, &[]);
     let mut store = SyncedStore::open(1, config, guards, MemoryEngine::new()).unwrap();
@@ -50,7 +50,7 @@ fn a_region_above_its_size_asks_for_a_split_until_it_is_split() {
     let expected = Some((vec!["c".to_owned()], Derive::Right));
     assert_eq!(check(&mut cluster), expected);
     assert_eq!((cluster.peer(1).approximate_size(), cluster.peer(1).size_delta()), (None, 0));
-    // The answer is lost: nothing was written since, and it asks again.
+    // The response was lost. Nothing was written since, and it asks again.
     assert_eq!(check(&mut cluster), expected);
     cluster.propose(1, split("c", 1)).unwrap();
     cluster.step(1, Input::Apply { region: REGION }).unwrap();
@@ -61,7 +61,7 @@ fn a_region_above_its_size_asks_for_a_split_until_it_is_split() {
     assert_eq!(cluster.of(1, CHILD).approximate_size(), None);
 }
 
-/// What was known of the whole says nothing of a part.
+/// The size of the whole region says nothing about a part.
 #[test]
 fn a_region_that_is_divided_is_of_unknown_size() {
     let mut cluster = alone(Sound, SMALL);
@@ -123,8 +123,8 @@ fn timeouts_that_cannot_work_are_refused() {
     assert_eq!(Config { drawn_election_tick: 4, ..config }.validate(), Ok(()));
 }
 
-/// A store that was given another election timeout uses it for peers that come later, and
-/// refuses one that is too short.
+/// A store that gets another election timeout uses it for later peers, and refuses one that is too
+/// short.
 #[test]
 fn drawn_election_timeouts_are_for_peers_that_come_later() {
     let mut cluster = Cluster::new(Sound, 1, &[]);
@@ -140,7 +140,7 @@ fn drawn_election_timeouts_are_for_peers_that_come_later() {
     assert_eq!(cluster.peer(1).role(), StateRole::Leader);
 }
 
-/// Every region that is too big, and every child, until none is.
+/// Regions and children split until none is too big.
 #[test]
 fn regions_divide_until_all_are_small() {
     let mut cluster = alone(Sound, SMALL);
@@ -170,7 +170,7 @@ fn regions_divide_until_all_are_small() {
     assert_eq!((regions.len() > 6, all), (true, 26));
 }
 
-/// Row 31: the hint stays at nothing, and after the first look there is no other.
+/// Row 31: the hint stays at 0, and after the first check there is no other.
 #[test]
 fn size_counts_writes() {
     fn asks_for_a_split(guards: impl Guards) -> bool {
@@ -185,7 +185,7 @@ fn size_counts_writes() {
     assert!(!asks_for_a_split(Dropped(Guard::SizeCountsWrites)));
 }
 
-/// Row 31: after more deletes than writes every check looks through all data.
+/// Row 31: after more deletes than writes, every check reads all data.
 #[test]
 fn size_delta_saturates() {
     fn looks_after_a_delete(guards: impl Guards) -> bool {

@@ -1,6 +1,6 @@
-//! What a snapshot resets at its receiver, and who may take one at all. Follows
-//! `TV fsm/peer.rs check_snapshot, on_ready_persist_snapshot`, `TV peer_storage.rs
-//! apply_snapshot, validate_snap`, `TV read_queue.rs`.
+//! What a snapshot resets at its receiver, and which peer may get one. Follows `TV fsm/peer.rs
+//! check_snapshot, on_ready_persist_snapshot`, `TV peer_storage.rs apply_snapshot, validate_snap`,
+//! `TV read_queue.rs`.
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
@@ -12,8 +12,8 @@ use crate::cluster::{Cluster, REGION, bytes, change, child, put, split};
 use crate::merge::{self, LEFT, RIGHT};
 use crate::ranges::snapshot;
 
-/// Three voters; store 3 has led, and store 1 does now. Store 3 does not know, and
-/// receives nothing.
+/// Three voters. Store 3 has led, and store 1 leads now; store 3 receives nothing and does not know
+/// that.
 fn deposed(before: impl FnOnce(&mut Cluster<Sound>)) -> Cluster<Sound> {
     let mut cluster = Cluster::new(Sound, 3, &[1, 2, 3]);
     cluster.elect(3);
@@ -37,7 +37,7 @@ fn catch_up(cluster: &mut Cluster<Sound>) {
     assert!(cluster.peer(3).staged().is_none());
 }
 
-/// A read that a quorum acknowledged, behind an entry that is yet to be applied.
+/// A read that a quorum confirmed, waiting for an entry to be applied.
 fn read_under_way(cluster: &mut Cluster<Sound>) {
     let index = cluster.peer(3).applied();
     cluster.propose(3, Command::CompactLog { index }).unwrap();
@@ -60,7 +60,7 @@ fn a_read_ends_with_the_range_that_it_asked_in() {
 }
 
 #[test]
-fn a_read_goes_on_when_a_snapshot_brings_the_same_range() {
+fn a_read_survives_a_snapshot_of_the_same_range() {
     let mut cluster = deposed(read_under_way);
     catch_up(&mut cluster);
     let answers = cluster.outputs(3, Input::AnswerRead { region: REGION }).unwrap();
@@ -69,7 +69,7 @@ fn a_read_goes_on_when_a_snapshot_brings_the_same_range() {
     assert_eq!(region, cluster.peer(1).region());
 }
 
-/// What was counted is of data that is no more: the next leader looks at once.
+/// The counts belong to data that is gone: the next leader checks the size at once.
 #[test]
 fn a_snapshot_makes_the_size_unknown() {
     let look = Input::SplitCheck { region: REGION };
@@ -88,7 +88,7 @@ fn a_snapshot_makes_the_size_unknown() {
     assert_eq!(cluster.peer(3).approximate_size(), Some(4), "a and b");
 }
 
-/// The region gave its merge up while store 3 received nothing.
+/// The region rolled its merge back while store 3 received nothing.
 #[test]
 fn a_snapshot_ends_the_merge_that_its_receiver_waits_in() {
     let mut cluster = merge::two(Sound);
@@ -162,7 +162,7 @@ fn a_snapshot_that_does_not_list_its_receiver() {
     assert_eq!(cluster.pending_ranges(3), "");
 }
 
-/// The snapshot that the leader on store 1 sends to who knows only the beginning.
+/// The snapshot that the leader on store 1 sends to a peer that only has the first entries.
 fn sent_to<G: Guards>(cluster: &mut Cluster<G>, region: RegionId, store: u64) -> Option<Message> {
     let to = cluster.of(1, region).region().member_on(store).unwrap().id;
     let outputs = cluster.stores.get_mut(&1).unwrap().probe(region, to, 1, AppendLimit::All).unwrap();
@@ -172,8 +172,8 @@ fn sent_to<G: Guards>(cluster: &mut Cluster<G>, region: RegionId, store: u64) ->
     })
 }
 
-/// What it would bring is a region that waits to be no more (`TV peer_storage.rs`
-/// takes none either), and nobody needs it: the gap of logs was bounded before.
+/// The snapshot would bring a region that is about to be merged (`TV peer_storage.rs` takes none
+/// either), and no replica needs it, because the log gap was bounded before.
 #[test]
 fn a_merging_region_gives_no_snapshot() {
     let mut cluster = merge::two(Sound);
@@ -191,8 +191,8 @@ fn a_merging_region_gives_no_snapshot() {
     assert!(sent_to(&mut cluster, LEFT, 3).is_some());
 }
 
-/// An entry that waits here takes the source in, and no snapshot does before it: what
-/// the source has goes with the entry.
+/// A pending entry here commits the merge. No snapshot may destroy the source before that, because
+/// the entry needs the source's data.
 #[test]
 fn a_snapshot_spares_a_source_whose_entry_waits() {
     let mut cluster = merge::two(Sound);
@@ -207,11 +207,11 @@ fn a_snapshot_spares_a_source_whose_entry_waits() {
     }
     let waits = cluster.of(3, RIGHT);
     assert_eq!(waits.commit(), waits.applied() + 1);
-    // The source on store 3 asks, and learns what took it in.
+    // The source on store 3 asks, and learns its merge target.
     cluster.step(3, Input::Campaign { region: LEFT }).unwrap();
     merge::deliver_where(&mut cluster, |message| message.region == LEFT);
     assert_eq!(cluster.stores[&3].merged_elsewhere_into(LEFT).map(|then| then.id), Some(RIGHT));
-    // Nothing is left of the log that would bring the entry there.
+    // The log no longer has that entry.
     let index = cluster.of(1, RIGHT).applied();
     merge::propose(&mut cluster, 1, RIGHT, Command::CompactLog { index }).unwrap();
     merge::deliver_where(&mut cluster, |message| message.to.store != 3);
@@ -224,20 +224,20 @@ fn a_snapshot_spares_a_source_whose_entry_waits() {
     assert_eq!((cluster.ranges(3), cluster.keys(3, RIGHT)), ("[,)=2".into(), "ahmt".into()));
     let tombstone = cluster.stores[&3].tombstone(LEFT).unwrap();
     assert_eq!(tombstone.merged_into.map(|then| (then.id, then.epoch.version)), Some((RIGHT, 2)));
-    // Now it is free to come.
+    // Now the snapshot is accepted.
     cluster.step(3, Input::Message(message)).unwrap();
     cluster.step(3, Input::ApplySnapshot { region: RIGHT }).unwrap();
     assert_eq!((cluster.ranges(3), cluster.keys(3, RIGHT)), ("[,)=2".into(), "ahmt".into()));
 }
 
-/// The target of a merge that was prepared changes, so that it may be rolled back.
+/// Changes the target of a prepared merge, so that the merge may be rolled back.
 fn change_the_target(cluster: &mut Cluster<Sound>) {
     let third = Command::Split { children: vec![child("t", 3, &[31, 32, 33])], derive: Derive::Left };
     merge::propose(cluster, 1, RIGHT, third).unwrap();
 }
 
-/// What is not applied is nowhere but in the log, and what is discarded cannot be
-/// discarded again.
+/// An entry that is not applied exists only in the log, and a truncated one cannot be truncated
+/// again.
 #[test]
 fn a_log_is_compacted_up_to_what_is_applied() {
     let mut cluster = Cluster::new(Sound, 2, &[1, 2]);

@@ -1,4 +1,4 @@
-//! What may be split, and what a split does on every store.
+//! Which splits are valid, and what a split does on every store.
 
 use rollcall_impl::{
     Change, ChangeKind, Child, Command, Derive, Epoch, IdAllocator, Input, MemberRole, Output, PeerState,
@@ -21,7 +21,7 @@ fn three() -> Cluster<Sound> {
 #[test]
 fn refused_for_its_own_reason_with_nothing_changed() {
     let mut cluster = three();
-    // A second region is here, so that ids can be in use beside the region's own.
+    // A second region is here, so that ids other than the region's own may be in use.
     cluster.propose(1, split("p", 3)).unwrap();
     cluster.settle(1);
     cluster.sent.clear();
@@ -37,7 +37,7 @@ fn refused_for_its_own_reason_with_nothing_changed() {
         (at(&[child("h", 40, &[41, 42])]), Refusal::SplitIdsMismatch),
         (at(&[child("h", REGION, &[41, 42, 43])]), Refusal::IdInUse),
         (at(&[child("h", CHILD, &[41, 42, 43])]), Refusal::IdInUse),
-        // A peer of this store, a member of its region elsewhere, an own member.
+        // A peer of this store, a member of its region on another store, an own member.
         (at(&[child("h", 40, &[21, 42, 43])]), Refusal::IdInUse),
         (at(&[child("h", 40, &[41, 23, 43])]), Refusal::IdInUse),
         (at(&[child("h", 40, &[41, 42, 3])]), Refusal::IdInUse),
@@ -61,7 +61,7 @@ fn refused_for_its_own_reason_with_nothing_changed() {
     assert_eq!(cluster.stores[&1].mark(REGION), mark);
     assert_eq!(*cluster.stores[&1].engine(), disk);
     assert!(cluster.sent.is_empty());
-    // The right region begins at its own start, and what is before is outside.
+    // The right region begins at its own start, and earlier keys are outside.
     for (key, expected) in [("p", Refusal::SplitKeyAtStart), ("h", Refusal::SplitKeyOutside)] {
         let propose = Input::Propose { region: CHILD, command: at(&[fits(key)]), epoch: None };
         assert_eq!(cluster.step(1, propose), Err(expected), "{key}");
@@ -90,7 +90,7 @@ fn a_child_on_every_store_with_its_part_of_range_and_data() {
                 let epoch = cluster.of(store, region).region().epoch;
                 assert_eq!(epoch, Epoch { conf_ver: theirs, version: 2 }, "{region} on {store}");
             }
-            // The store of the parent's leader campaigned at once, and won.
+            // The child of the parent's leader campaigned at once, and won.
             assert_eq!((born.leader(), born.term(), born.commit()), (21, 6, 6));
         }
         let write = Input::Propose { region: CHILD, command: put(&child_keys[..1]), epoch: None };
@@ -144,7 +144,7 @@ fn joint_roles_and_learners_are_inherited() {
     cluster.elect(1);
     cluster.propose(1, change(ChangeKind::AddLearner, 4)).unwrap();
     cluster.settle(1);
-    // Half of the new configuration: without a log of its own it would be refused.
+    // One step of the new configuration. Without a log of its own it would be refused.
     cluster.propose(1, change(ChangeKind::AddLearner, 3)).unwrap();
     cluster.settle(1);
     let change = |kind, store| Change { kind, peer: store, store };
@@ -162,14 +162,14 @@ fn joint_roles_and_learners_are_inherited() {
         assert_eq!(roles, expected, "on {store}");
         assert_eq!(born.leader(), 21, "on {store}");
     }
-    // Both halves must agree: with the incoming voter alone nothing is committed.
+    // Both halves must agree: the incoming voter alone commits nothing.
     let write = Input::Propose { region: CHILD, command: put("z"), epoch: None };
     cluster.step(1, write).unwrap();
     let before = cluster.of(1, CHILD).commit();
     cluster.sent.retain(|message| message.to.store != 2);
     cluster.deliver();
     assert_eq!(cluster.of(1, CHILD).commit(), before);
-    // The child leaves on its own.
+    // The child leaves the joint configuration by itself.
     let _ = cluster.step(1, Input::Tick { region: CHILD });
     cluster.deliver();
     cluster.step(1, Input::Propose { region: CHILD, command: Command::LeaveJoint, epoch: None }).unwrap();
@@ -180,14 +180,14 @@ fn joint_roles_and_learners_are_inherited() {
 
 /// TiKV's `CmdEpochChecker`.
 #[test]
-fn what_depends_on_an_epoch_waits_for_who_changes_it() {
+fn proposals_wait_for_a_pending_change_of_their_epoch() {
     let mut cluster = three();
     cluster.propose(1, split("m", 3)).unwrap();
     let again = Command::Split { children: vec![child("h", 40, &[41, 42, 43])], derive: Derive::Left };
     for command in [put("a"), Command::Delete { key: bytes("a") }, again.clone()] {
         assert_eq!(cluster.propose(1, command), Err(Refusal::EpochChanging));
     }
-    // A conf change checks the members alone, and then a split waits for it.
+    // A conf change checks only conf_ver, and a later split waits for it.
     cluster.propose(1, change(ChangeKind::Remove, 3)).unwrap();
     assert_eq!(
         cluster.propose(1, change(ChangeKind::Remove, 2)),
@@ -203,10 +203,10 @@ fn what_depends_on_an_epoch_waits_for_who_changes_it() {
     cluster.propose(1, after).unwrap();
 }
 
-/// The leader of a new term does not know what the old one proposed; the
-/// second of two splits finds the region at another epoch and does nothing.
+/// A new leader does not know the proposals of the old one. The second of two splits finds the
+/// region at another epoch and has no effect.
 #[test]
-fn a_split_that_comes_too_late_changes_nothing() {
+fn a_late_split_has_no_effect() {
     let mut cluster = three();
     cluster.propose(1, split("m", 3)).unwrap();
     cluster.deliver();
@@ -251,7 +251,7 @@ fn an_answer_for_the_peers_of_another_epoch_is_refused() {
     cluster.propose(1, change(ChangeKind::Remove, 3)).unwrap();
     cluster.settle(1);
     assert_eq!(cluster.step(1, answer), Err(Refusal::EpochNotMatch));
-    // Asked again it fits.
+    // Requested again, it fits.
     let asked = cluster.outputs(1, ask).unwrap();
     let [Output::AskSplit { region: known, keys, derive, .. }] = &asked[..] else { panic!("{asked:?}") };
     let (epoch, children) = (known.epoch, allocator.allot(known, keys));
@@ -270,7 +270,7 @@ fn reads_answer_for_the_region_that_they_were_computed_on() {
     let before = cluster.peer(1).region().clone();
     let expected = Output::Value { key: bytes("t"), value: Some(bytes("t")), region: before.clone() };
     assert_eq!(cluster.outputs(1, answer.clone()), Ok(vec![expected]));
-    // A read under way ends with the range that it was asked in.
+    // A pending read ends with the range that it was requested in.
     cluster.step(1, read("t")).unwrap();
     cluster.deliver();
     assert!(cluster.peer(1).read().is_some_and(|read| read.ready));
@@ -280,7 +280,7 @@ fn reads_answer_for_the_region_that_they_were_computed_on() {
     assert!(cluster.peer(1).read().is_none());
     assert_eq!(cluster.step(1, answer.clone()), Err(Refusal::NoReadReady));
     assert_eq!(cluster.step(1, read("t")), Err(Refusal::KeyNotInRegion));
-    // One that no quorum had acknowledged leaves nothing behind in raft.
+    // A read that no quorum had confirmed leaves nothing behind in raft.
     cluster.settle(1);
     cluster.step(1, read("a")).unwrap();
     cluster.deliver();

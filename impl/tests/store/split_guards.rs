@@ -1,5 +1,5 @@
-//! Guards of split: each holds in the sound store and breaks without it. Those
-//! that the model has too are shown at length by the museum.
+//! Guards of split: each holds in the sound store, and dropping it does harm. The museum has longer
+//! traces of those that the model has, too.
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
@@ -21,14 +21,14 @@ fn led<G: Guards>(guards: G, voters: &[StoreId]) -> Cluster<G> {
     cluster
 }
 
-/// What comes of `situation` with every rule, and without `guard`.
+/// The results of `situation` with every guard, and without `guard`.
 #[track_caller]
 fn assert_bites<T: PartialEq + std::fmt::Debug>(sound: T, expected: T, unsound: T, broken: T) {
     assert_eq!(sound, expected);
     assert_eq!(unsound, broken);
 }
 
-/// Row 22: peer 2 is removed from region 1, and region 2 is gone from the index.
+/// Row 22: peer 2 is removed from region 1, and region 2 disappears from the index.
 #[test]
 fn only_destroy_clears_ranges() {
     fn ranges_after_a_removal(guards: impl Guards) -> String {
@@ -81,8 +81,8 @@ fn split_reported() {
     assert_bites(regions_reported(Sound), vec![REGION, 10, 14], unsound, Vec::new());
 }
 
-/// The followers know of a split and have not applied it; the child of store 1
-/// asks them for votes.
+/// The followers have committed a split and not applied it. The child of store 1 sends them vote
+/// requests.
 fn one_ahead<G: Guards>(guards: G) -> Cluster<G> {
     let mut cluster = led(guards, &[1, 2, 3]);
     cluster.propose(1, split("m", 3)).unwrap();
@@ -107,7 +107,7 @@ fn first_message_pending() {
     assert_bites(leader_of_the_child(Sound), 21, leader_of_the_child(Dropped(Guard::FirstMessagePending)), 0);
 }
 
-/// Row 34: a leader of a new term writes to what a split of the old one gives away.
+/// Row 34: a new leader writes a key that a split of the old term gives away.
 #[test]
 fn epoch_checked_at_apply() {
     fn keys_of_the_parent(guards: impl Guards) -> String {
@@ -123,7 +123,7 @@ fn epoch_checked_at_apply() {
     assert_bites(keys_of_the_parent(Sound), "a".into(), unsound, "az".into());
 }
 
-/// Row 23: a member leaves while PD thinks.
+/// Row 23: a member leaves while PD allots ids.
 #[test]
 fn split_ids_fit_members() {
     fn ids_of_the_child(guards: impl Guards) -> Result<Vec<u64>, Refusal> {
@@ -156,8 +156,8 @@ fn split_taken_by_every_replica() {
     assert_bites(versions(Sound), [2, 2, 2], versions(Dropped(Guard::SplitTakenByEveryReplica)), [2, 2, 1]);
 }
 
-/// Row 25: peer 3 is removed, the region split, and peer 3 added again, all
-/// unheard by store 3; then it learns of it all at once.
+/// Row 25: peer 3 is removed, the region split, and peer 3 added again, while store 3 receives
+/// nothing. Then it applies everything at once.
 #[test]
 fn removed_peer_splits_nothing() {
     fn ranges_of_the_removed(guards: impl Guards) -> String {
@@ -179,8 +179,8 @@ fn removed_peer_splits_nothing() {
     assert_bites(ranges_of_the_removed(Sound), String::new(), unsound, "[m,)=2".into());
 }
 
-/// Peer `id` of the child's region is on store 3, uninitialised, with a vote for
-/// peer 90; then the parent's replica comes there and applies its split.
+/// Peer `id` of the child's region is on store 3, uninitialised, with a vote for peer 90. Then a
+/// replica of the parent is added there and applies the split.
 fn split_over_an_uninitialised_peer<G: Guards>(guards: G, id: u64) -> Cluster<G> {
     let mut store = empty_store(guards);
     let from = Member { id: 90, store: 1, role: MemberRole::Voter };
@@ -246,7 +246,7 @@ fn snapshot_updates_ranges() {
     assert_bites(ranges_after_a_snapshot(Sound), "[,)=1".into(), unsound, String::new());
 }
 
-/// tikv#13311: the split replaces an uninitialised peer whose end is under way.
+/// tikv#13311: the split replaces an uninitialised peer whose destruction is pending.
 #[test]
 fn destroy_spares_the_replaced() {
     fn child_and_ranges(guards: impl Guards) -> (bool, String) {
@@ -258,7 +258,7 @@ fn destroy_spares_the_replaced() {
     assert_bites(child_and_ranges(Sound), (true, whole.clone()), unsound, (false, whole));
 }
 
-/// Row 30: a read and a split in one batch, answered in between.
+/// Row 30: a read and a split in one batch; the read is answered in between.
 #[test]
 fn answer_copies_region() {
     fn value_and_version(guards: impl Guards) -> (bool, u64, bool) {

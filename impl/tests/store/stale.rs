@@ -1,4 +1,4 @@
-//! A peer that receives no message asks whether it is a member still, and who answers what.
+//! A peer that receives no message asks whether it is still a member, and the replies.
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
@@ -9,7 +9,7 @@ use rollcall_impl::{
 use crate::cluster::{Cluster, REGION, change, put, region};
 use crate::lifecycle::{empty_store, message};
 
-/// Voter 1 leads, and learner 3 receives nothing while `happens`.
+/// Voter 1 leads, and learner 3 receives nothing while `happens` runs.
 fn with_learner_cut_off<G: Guards>(guards: G, happens: impl FnOnce(&mut Cluster<G>)) -> Cluster<G> {
     let mut cluster = Cluster::new(guards, 4, &[1, 2]);
     cluster.elect(1);
@@ -30,7 +30,7 @@ fn ask<G: Guards>(cluster: &mut Cluster<G>) -> Result<Vec<Output>, Refusal> {
 }
 
 #[test]
-fn a_removed_learner_asks_all_that_it_knows_and_ends() {
+fn a_removed_learner_asks_every_member_and_is_destroyed() {
     let mut cluster = with_learner_cut_off(Sound, remove_learner);
     let outputs = ask(&mut cluster).unwrap();
     let asked: Vec<u64> = outputs
@@ -65,7 +65,7 @@ fn without_the_guard_it_asks_nobody() {
 }
 
 #[test]
-fn what_the_driver_knows_ends_a_peer_only_where_it_is_newer_and_does_not_list_it() {
+fn a_pd_record_destroys_a_peer_only_if_newer_and_without_it() {
     let mut cluster = with_learner_cut_off(Sound, remove_learner);
     let known = |conf_ver, peers: &[u64]| {
         let epoch = Epoch { conf_ver, version: 1 };
@@ -73,7 +73,7 @@ fn what_the_driver_knows_ends_a_peer_only_where_it_is_newer_and_does_not_list_it
     };
     assert_eq!(cluster.step(3, known(1, &[1, 2])), Err(Refusal::RegionStale));
     assert_eq!(cluster.step(3, known(3, &[1, 2, 3])), Err(Refusal::StillMember));
-    // It says so to itself, as any store would.
+    // A store also replies to itself.
     cluster.step(3, known(3, &[1, 2])).unwrap();
     let word = cluster.sent.pop_back().expect("a word to itself");
     assert_eq!((word.from.store, word.to.id), (3, 3));
@@ -81,7 +81,7 @@ fn what_the_driver_knows_ends_a_peer_only_where_it_is_newer_and_does_not_list_it
     assert!(cluster.stores[&3].tombstone(REGION).is_some());
 }
 
-/// Of an epoch that the peer has left behind the word means nothing.
+/// A reply with an older epoch than the peer's has no effect.
 #[test]
 fn a_tombstone_that_still_lists_the_asker_names_its_members() {
     let mut cluster = with_learner_cut_off(Sound, |_| ());
@@ -98,14 +98,14 @@ fn a_tombstone_that_still_lists_the_asker_names_its_members() {
     cluster.step(3, Input::Message(word(4))).unwrap();
     let named = Some(StaleCheck { conf_ver: 4, peers: gone.peers.clone() });
     assert_eq!(cluster.peer(3).stale_check().cloned(), named);
-    // Twice is no news, and a crash forgets it.
+    // A repeated reply has no effect, and a crash forgets it.
     assert_eq!(cluster.step(3, Input::Message(word(4))), Err(Refusal::NoEffect));
     cluster.restart(Sound, 3);
     assert_eq!(cluster.peer(3).stale_check(), None);
 }
 
 #[test]
-fn a_peer_that_was_never_initialised_asks_who_created_it_also_after_a_restart() {
+fn an_uninitialised_peer_asks_its_creator_also_after_a_restart() {
     let creator = Member { id: 7, store: 7, role: MemberRole::Voter };
     let asked = |guards| {
         let mut store = empty_store(guards);
@@ -124,9 +124,9 @@ fn a_peer_that_was_never_initialised_asks_who_created_it_also_after_a_restart() 
     assert_eq!(asked(Lacking(&[Guard::CreatorRemembered])), None);
 }
 
-/// PD knows the region last before the peer was created, by the leader of epoch 5.
+/// PD's record is older than the peer: the leader of epoch 5 created it.
 #[test]
-fn what_the_driver_knew_before_a_peer_was_created_does_not_end_it() {
+fn an_older_pd_record_does_not_destroy_a_peer() {
     let creator = Member { id: 1, store: 1, role: MemberRole::Voter };
     let ends = |guards, conf_ver| {
         let mut store = empty_store(guards);

@@ -1,6 +1,6 @@
-//! Splits, merges, conf changes, elections, snapshots and crashes at once, drawn
-//! from a printed seed: no step fails otherwise than by a refusal, the range index is
-//! what the peers say, and replicas that applied the same have the same.
+//! Splits, merges, conf changes, elections, snapshots and crashes at once, drawn from a printed
+//! seed. A step may only fail by a refusal, the range index must agree with the peers, and replicas
+//! with equal applied indexes must have equal data.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ const STORES: u64 = 4;
 const SEEDS: u64 = 100;
 const ACTIONS: usize = 2_000;
 
-/// xorshift64*: the same everywhere.
+/// xorshift64*: the same numbers everywhere.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -31,7 +31,7 @@ impl Random {
     }
 }
 
-/// What a store may not forget, a line for each peer and tombstone.
+/// A store's durable state, a line for each peer and tombstone.
 fn lasting<E: Engine>(store: &SyncedStore<Sound, E>) -> Vec<String> {
     let of = |region| {
         let tombstone = store.tombstone(region).map(|tombstone| format!("{tombstone:?}"));
@@ -46,9 +46,9 @@ fn lasting<E: Engine>(store: &SyncedStore<Sound, E>) -> Vec<String> {
     store.regions().map(of).collect()
 }
 
-/// An engine whose machine may fail.
+/// An engine that can lose unsynced writes.
 pub(crate) trait Volatile: Engine {
-    /// The machine fails: what was not synced is gone.
+    /// Loses unsynced writes, as a power failure does.
     fn lose_unsynced(&mut self);
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct Storm<E: Engine = MemoryEngine> {
     splits: usize,
     pending_messages: usize,
     overlaps: usize,
-    /// Whether most changes of members are merges instead.
+    /// Whether most membership changes are merges instead.
     merges: bool,
     merged: usize,
     rolled_back: usize,
@@ -103,7 +103,7 @@ impl<E: Volatile> Storm<E> {
         bytes(std::str::from_utf8(&[letter]).unwrap())
     }
 
-    /// Somewhere a live peer, a leader if there is one and `leads` is wanted.
+    /// A random live peer; a leader if `leads` is set and there is one.
     fn peer(&mut self, leads: bool) -> (StoreId, RegionId) {
         let live: Vec<_> = self
             .cluster
@@ -159,7 +159,7 @@ impl<E: Volatile> Storm<E> {
         }
     }
 
-    /// All that lasts of a store is on its disk before the step that changed it ends.
+    /// Everything durable of a store is on its disk before the step ends.
     fn lose_power(&mut self, store: StoreId) {
         let before = lasting(&self.cluster.stores[&store]);
         let mut disk = self.cluster.stores.remove(&store).unwrap().into_engine();
@@ -185,8 +185,7 @@ impl<E: Volatile> Storm<E> {
         self.merged += usize::from(outputs.iter().any(ended));
     }
 
-    /// A region that merges is taken in or opened again; where none does, a
-    /// leader gives its region up.
+    /// A merging region is committed or rolled back. If none is merging, a leader prepares a merge.
     fn merge(&mut self) {
         let (store, region) = self.peer(true);
         let here = &self.cluster.stores[&store];
@@ -262,7 +261,7 @@ impl<E: Volatile> Storm<E> {
         let _ = self.cluster.step(store, Input::Propose { region, command, epoch: None });
     }
 
-    /// What was merged somewhere goes no further anywhere.
+    /// A region that was merged on one store makes no progress on any other.
     fn check_merged(&self) {
         let stores = self.cluster.stores.values();
         let mut over = BTreeMap::new();
@@ -284,7 +283,8 @@ impl<E: Volatile> Storm<E> {
         Self::check_that(&self.cluster);
     }
 
-    /// The range index is what the peers say, and replicas that applied the same have the same.
+    /// The range index agrees with the peers, and replicas with equal applied indexes have equal
+    /// data.
     pub(crate) fn check_that(cluster: &Cluster<Sound, E>) {
         let mut applied = BTreeMap::new();
         for (id, store) in &cluster.stores {

@@ -1,5 +1,5 @@
-//! The question before a transfer of leadership, message by message: it takes
-//! its time, and what holds when the answer arrives counts.
+//! The question before a leadership transfer, message by message. It takes time, and the state when
+//! the reply arrives decides.
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
@@ -19,8 +19,8 @@ fn led<G: Guards>(guards: G) -> Cluster<G> {
     cluster
 }
 
-/// The leader proposes a learner. Everybody knows that it is committed, and only
-/// those named apply it.
+/// The leader proposes a learner. All peers know that it is committed, and only those on `stores`
+/// apply it.
 fn learner_applied_by<G: Guards>(cluster: &mut Cluster<G>, stores: &[StoreId]) {
     cluster.propose(1, change(ChangeKind::AddLearner, 4)).unwrap();
     commit(cluster);
@@ -37,7 +37,7 @@ fn commit<G: Guards>(cluster: &mut Cluster<G>) {
     cluster.deliver();
 }
 
-/// Takes what is under way: one message of a transfer.
+/// The only message in flight: one of a transfer.
 fn only<G: Guards>(cluster: &mut Cluster<G>) -> Message {
     let message = cluster.sent.pop_front().expect("something was sent");
     assert_eq!(message.raft_type(), Some(MessageType::MsgTransferLeader));
@@ -49,7 +49,7 @@ fn arrives<G: Guards>(cluster: &mut Cluster<G>, message: &Message) -> Result<(),
     cluster.step(message.to.store, Input::Message(message.clone()))
 }
 
-/// The answer of store 2 to the question of store 1.
+/// The reply of store 2 to store 1.
 fn answer<G: Guards>(cluster: &mut Cluster<G>) -> Message {
     cluster.propose(1, TO_TWO).unwrap();
     let question = only(cluster);
@@ -58,7 +58,7 @@ fn answer<G: Guards>(cluster: &mut Cluster<G>) -> Message {
 }
 
 #[test]
-fn who_asks_and_who_answers_stay_as_they_are() {
+fn asking_and_answering_change_no_peer() {
     let mut cluster = led(Sound);
     let marks = |cluster: &Cluster<Sound>| [1, 2].map(|store| cluster.stores[&store].mark(REGION));
     let before = marks(&cluster);
@@ -67,13 +67,13 @@ fn who_asks_and_who_answers_stay_as_they_are() {
     assert_eq!(answer.raft().map(|raft| raft.index), Some(cluster.peer(2).applied()));
     arrives(&mut cluster, &answer).unwrap();
     assert_eq!(cluster.peer(1).lead_transferee(), Some(2));
-    // A copy of it says nothing new.
+    // A copy of it has no effect.
     assert_eq!(arrives(&mut cluster, &answer), Err(Refusal::NoEffect));
     cluster.deliver();
     assert_eq!(cluster.peer(1).leader(), 2);
 }
 
-/// tikv#17363: the leader's own disk is the reason why it is to go.
+/// tikv#17363: the leader's own hanging disk is the reason for the transfer.
 #[test]
 fn a_leader_that_applies_nothing_hands_over() {
     let mut cluster = led(Sound);
@@ -90,13 +90,13 @@ fn a_leader_that_applies_nothing_hands_over() {
 
 /// Row 7: it could not campaign.
 #[test]
-fn nobody_is_handed_over_to_who_has_not_applied_the_change() {
+fn a_transferee_must_have_applied_the_change() {
     let mut cluster = led(Sound);
     learner_applied_by(&mut cluster, &[1, 3]);
     let answer = answer(&mut cluster);
     assert_eq!(arrives(&mut cluster, &answer), Err(Refusal::PendingConfChange));
     assert_eq!(cluster.peer(1).lead_transferee(), None);
-    // Once it has, it is.
+    // Once it has applied the change, it gets leadership.
     cluster.apply(2);
     cluster.propose(1, TO_TWO).unwrap();
     cluster.deliver();
@@ -104,19 +104,19 @@ fn nobody_is_handed_over_to_who_has_not_applied_the_change() {
 }
 
 #[test]
-fn a_late_answer_is_measured_by_what_was_proposed_since() {
+fn a_late_reply_is_checked_against_later_proposals() {
     let mut cluster = led(Sound);
     let before = answer(&mut cluster);
     learner_applied_by(&mut cluster, &[2]);
     assert_eq!(arrives(&mut cluster, &before), Err(Refusal::PendingConfChange));
-    // An answer of now is another matter.
+    // A current reply has an effect.
     let now = answer(&mut cluster);
     arrives(&mut cluster, &now).unwrap();
     assert_eq!(cluster.peer(1).lead_transferee(), Some(2));
 }
 
 #[test]
-fn an_answer_of_an_old_term_is_nobodys() {
+fn a_reply_of_an_old_term_is_ignored() {
     let mut cluster = led(Sound);
     let before = answer(&mut cluster);
     cluster.elect(3);
@@ -127,15 +127,15 @@ fn an_answer_of_an_old_term_is_nobodys() {
 }
 
 #[test]
-fn who_may_not_lead_does_not_answer() {
+fn a_peer_that_may_not_lead_does_not_reply() {
     let mut cluster = led(Sound);
     cluster.propose(1, TO_TWO).unwrap();
     let question = only(&mut cluster);
-    // By the time that it is asked another leads.
+    // Another peer leads by the time of the question.
     cluster.elect(3);
     assert_eq!(arrives(&mut cluster, &question), Err(Refusal::StaleTerm));
 
-    // It has applied that it is demoted, and the leader has not.
+    // It has applied its demotion, and the leader has not.
     let mut cluster = led(Sound);
     let demoted = Change { kind: ChangeKind::AddLearner, peer: 2, store: 2 };
     cluster.propose(1, Command::EnterJoint(vec![demoted])).unwrap();
@@ -145,7 +145,7 @@ fn who_may_not_lead_does_not_answer() {
     let question = only(&mut cluster);
     assert_eq!(arrives(&mut cluster, &question), Err(Refusal::TransfereeNotVoter));
 
-    // It is not there.
+    // The peer is not there.
     let mut cluster = led(Sound);
     cluster.propose(1, change(ChangeKind::AddVoter, 4)).unwrap();
     commit(&mut cluster);

@@ -1,4 +1,4 @@
-//! What a store does for an unsafe recovery: plans, demotions, and what is reported.
+//! What a store does in an unsafe recovery: plans, demotions and reports.
 
 use rollcall_impl::{
     Change, ChangeKind, Command, Derive, Dropped, Epoch, ForceLeader, ForceLeaders, Guard, Guards,
@@ -17,7 +17,7 @@ fn recovery_plan(step: u64) -> RecoveryPlan {
     RecoveryPlan { step, ..RecoveryPlan::default() }
 }
 
-/// Leaders of these regions without those stores, in a term above 9.
+/// Forces leaders of these regions without those stores, in a term above 9.
 fn forces(step: u64, regions: &[RegionId], failed: &[StoreId]) -> Input {
     forces_with(step, regions, failed, INITIAL_POSITION)
 }
@@ -35,7 +35,7 @@ fn demotes(step: u64, regions: &[(RegionId, &[PeerId])]) -> Input {
     Input::RecoveryPlan(RecoveryPlan { demotes, ..recovery_plan(step) })
 }
 
-/// What the store reports with its next heartbeat, if it has done its part.
+/// The store's report with its next heartbeat, if its plan is finished.
 fn reported<G: Guards>(cluster: &mut Cluster<G>, store: StoreId) -> Option<StoreReport> {
     let outputs = cluster.outputs(store, Input::StoreHeartbeat).unwrap();
     outputs.into_iter().find_map(|output| match output {
@@ -57,7 +57,7 @@ fn leads_by_force<G: Guards>(cluster: &Cluster<G>, region: RegionId) -> bool {
     peer.role() == StateRole::Leader && !peer.failed_stores().is_empty()
 }
 
-/// Three voters, of which the first has led and is alone now.
+/// Three voters; the first has led and is the only one left.
 fn alone<G: Guards>(guards: G) -> Cluster<G> {
     let mut cluster = Cluster::new(guards, 3, &[1, 2, 3]);
     cluster.elect(1);
@@ -79,7 +79,7 @@ fn a_store_ordered_to_lead_leads_and_reports() {
     assert_eq!((&first.log[..], first.committed()), (&runs[..], Position { index: 6, term: 6 }));
     assert!(first.has(Position { index: 4, term: 4 }) && !first.has(Position { index: 8, term: 6 }));
     assert_eq!(under_way(&cluster, 1), None);
-    // It led as others do, and could not commit: it steps down, and asks by force.
+    // It was an elected leader and could not commit. It steps down and campaigns by force.
     cluster.step(1, forces_with(3, &[REGION], &LOST, first.committed())).unwrap();
     assert!(leads_by_force(&cluster, REGION));
     assert_eq!((cluster.peer(1).term(), cluster.peer(1).commit()), (10, 8));
@@ -99,7 +99,7 @@ fn an_uninitialised_peer_is_reported_without_members() {
     cluster.propose(1, change(ChangeKind::AddLearner, 3)).unwrap();
     cluster.deliver();
     cluster.apply(1);
-    // A heartbeat creates it, and what it would need is lost.
+    // A heartbeat creates it, and the log that it would need is lost.
     cluster.step(1, Input::Tick { region: REGION }).unwrap();
     cluster.deliver_only(&[rollcall_impl::eraftpb::MessageType::MsgHeartbeat]);
     assert_eq!(cluster.peer(3).state(), PeerState::Uninitialised);
@@ -109,7 +109,7 @@ fn an_uninitialised_peer_is_reported_without_members() {
     assert_eq!((&report.peers[0].log[..], report.peers[0].by_force), (&[Position::default()][..], false));
 }
 
-/// An entry that may take another region in is reported until it is known to be committed.
+/// An entry that may merge another region is reported until it is known to be committed.
 #[test]
 fn a_merge_that_may_be_committed_is_reported() {
     let mut cluster = two(Sound);
@@ -130,11 +130,11 @@ fn a_merge_that_may_be_committed_is_reported() {
     assert_eq!((sources(&report), report.peers.len()), (vec![vec![]], 1));
 }
 
-/// Everything that a peer may be, and is not forced to lead for.
+/// Every state of a peer in which it is not forced to lead.
 #[test]
-fn who_may_not_or_need_not_lead_is_passed_over() {
+fn peers_that_may_not_or_need_not_lead_are_skipped() {
     let mut cluster = alone(Sound);
-    // Two of three are left; the region is not here; what it lacks is committed.
+    // Two of three remain; the region is not here; it lacks a committed entry.
     cluster.step(1, forces(2, &[REGION, 77], &[3])).unwrap();
     assert_eq!((cluster.peer(1).role(), cluster.peer(1).term()), (StateRole::Leader, 6));
     cluster.step(1, forces_with(3, &[REGION], &LOST, Position { index: 7, term: 6 })).unwrap();
@@ -152,13 +152,13 @@ fn who_may_not_or_need_not_lead_is_passed_over() {
     assert!(reported(&mut cluster, 1).is_some());
     cluster.step(1, forces(3, &[REGION], &LOST)).unwrap();
     assert!(leads_by_force(&cluster, REGION));
-    // It leads by force: nothing changes, though others are said to have failed.
+    // It is a forced leader: nothing changes, although other stores are said to have failed.
     let term = cluster.peer(1).term();
     cluster.step(1, forces(4, &[REGION], &[2, 3, 4])).unwrap();
     assert_eq!((cluster.peer(1).term(), cluster.peer(1).failed_stores().len()), (term, 2));
 }
 
-/// The plan is over once the candidate leads or was rejected.
+/// The plan is finished once the candidate leads or was rejected.
 #[test]
 fn a_candidate_keeps_its_plan_open() {
     let mut cluster = Cluster::new(Sound, 5, &[1, 2, 3, 4, 5]);
@@ -167,11 +167,11 @@ fn a_candidate_keeps_its_plan_open() {
     cluster.step(1, forces(2, &[REGION], &[3, 4, 5])).unwrap();
     assert_eq!(cluster.peer(1).role(), StateRole::Candidate);
     assert_eq!(reported(&mut cluster, 1), None);
-    // Its election times out: it asks in a new term, and still by force.
+    // Its election times out. It campaigns in a new term, still by force.
     cluster.sent.clear();
     cluster.step(1, Input::Campaign { region: REGION }).unwrap();
     assert_eq!((cluster.peer(1).term(), cluster.peer(1).failed_stores().len()), (11, 3));
-    // Another plan has it ask once more.
+    // With another plan it campaigns once more.
     cluster.step(1, forces(3, &[REGION], &[3, 4, 5])).unwrap();
     assert_eq!((cluster.peer(1).term(), cluster.peer(1).last_index()), (12, ahead));
     let asks = |message: &rollcall_impl::Message| message.to.store == 2;
@@ -184,14 +184,14 @@ fn a_candidate_keeps_its_plan_open() {
     assert!(leads_by_force(&cluster, REGION));
     assert!(reported(&mut cluster, 1).is_some());
     assert_eq!(cluster.peer(1).commit(), ahead + 1, "store 2 has it");
-    // One that has everybody step down waits for nobody who asks.
+    // A plan that makes all step down does not wait for a candidate.
     cluster.step(1, Input::ForceLeaderTimeout { region: REGION }).unwrap();
     cluster.step(1, forces(4, &[REGION], &[3, 4, 5])).unwrap();
     cluster.step(1, Input::RecoveryPlan(recovery_plan(5))).unwrap();
     assert_eq!((cluster.peer(1).role(), cluster.peer(1).failed_stores().len()), (StateRole::Candidate, 3));
     let report = reported(&mut cluster, 1).expect("it does not wait");
     assert_eq!((report.step, cluster.peer(1).role()), (5, StateRole::Follower));
-    // It is given up by whoever stands beside.
+    // Its store ends it after a timeout.
     cluster.step(1, forces(6, &[REGION], &[3, 4, 5])).unwrap();
     cluster.step(1, Input::ForceLeaderTimeout { region: REGION }).unwrap();
     assert_eq!((cluster.peer(1).role(), cluster.peer(1).failed_stores().len()), (StateRole::Follower, 0));
@@ -203,7 +203,7 @@ fn a_candidate_keeps_its_plan_open() {
 }
 
 #[test]
-fn members_change_and_nobody_is_served() {
+fn a_forced_leader_changes_members_and_serves_no_client() {
     let mut cluster = alone(Sound);
     cluster.step(1, forces(2, &[REGION], &LOST)).unwrap();
     let split = Command::Split { children: vec![child("m", 2, &[21, 22, 23])], derive: Derive::Left };
@@ -239,9 +239,9 @@ fn members_change_and_nobody_is_served() {
     cluster.propose(1, Command::EnterJoint(vec![demote(2), demote(3)])).unwrap();
 }
 
-/// One plan at a time: none takes the place of a demotion, and none is begun twice.
+/// One plan at a time: none interrupts a demotion, and none is begun twice.
 #[test]
-fn a_demotion_goes_to_its_end() {
+fn a_demotion_is_not_interrupted() {
     let mut cluster = alone(Sound);
     cluster.step(1, forces(2, &[REGION], &LOST)).unwrap();
     assert_eq!(cluster.step(1, forces(2, &[REGION], &LOST)), Err(Refusal::NoEffect));
@@ -256,12 +256,12 @@ fn a_demotion_goes_to_its_end() {
     assert_eq!(learners.map(|learner| learner.id).collect::<Vec<_>>(), [2, 3], "they stay, as learners");
     let report = reported(&mut cluster, 1).expect("it is done");
     assert_eq!((report.step, report.peers[0].by_force), (3, false));
-    // Nobody leads by force any more: nothing is demoted.
+    // There is no forced leader any more: nothing is demoted.
     cluster.step(1, demotes(5, &[(REGION, &[2, 3])])).unwrap();
     assert_eq!(recovery(&cluster, REGION), None);
 }
 
-/// The region was left joint: that ends first. A failed learner goes, and a learner that
+/// The region was left joint: that ends first. A failed learner is removed, and a learner that
 /// leads becomes a voter.
 #[test]
 fn a_demotion_leaves_the_joint_configuration_first() {
@@ -295,10 +295,10 @@ fn a_demotion_leaves_the_joint_configuration_first() {
     assert_eq!((steps.len(), last), (3, vec![(1, Voter), (2, Learner), (3, Learner)]));
 }
 
-/// A merge that can no longer be committed is taken back before anybody is demoted, and
-/// what is refused waits for the next plan with its leader in place (tikv#15580).
+/// A merge that can no longer be committed is rolled back before any voter is demoted. After a
+/// refusal, the forced leader stays and waits for the next plan (tikv#15580).
 #[test]
-fn a_demotion_takes_a_merge_back_first() {
+fn a_demotion_rolls_a_merge_back_first() {
     fn merging<G: Guards>(guards: G) -> (Cluster<G>, Option<PeerRecovery>) {
         let mut cluster = two(guards);
         prepare(&mut cluster, LEFT, RIGHT).unwrap();
@@ -314,7 +314,7 @@ fn a_demotion_takes_a_merge_back_first() {
         let forces = RecoveryPlan { force_leaders, ..recovery_plan(2) };
         cluster.step(1, Input::RecoveryPlan(forces)).unwrap();
         cluster.step(1, demotes(3, &[(LEFT, &[2, 3]), (RIGHT, &[22, 23])])).unwrap();
-        // The target is as it was: the source cannot know that it will not be taken in.
+        // The target is unchanged: the source cannot know that it will not be merged.
         assert_eq!(recovery(&cluster, LEFT), Some(PeerRecovery::Failed));
         while apply(&mut cluster, 1, RIGHT).is_ok() {}
         let report = reported(&mut cluster, 1).expect("one is done, and one has failed");
@@ -335,7 +335,7 @@ fn a_demotion_takes_a_merge_back_first() {
     assert_eq!(next, Some(PeerRecovery::Failed));
 }
 
-/// What was refused is forgotten with the next plan; who failed steps down by its own time.
+/// The next plan forgets the failure. A failed forced leader steps down after its own timeout.
 #[test]
 fn one_that_failed_leads_on() {
     let mut cluster = Cluster::new(Sound, 5, &[1, 2, 3, 4, 5]);
@@ -358,9 +358,9 @@ fn one_that_failed_leads_on() {
     assert_eq!((cluster.peer(1).role(), recovery(&cluster, REGION)), (StateRole::Follower, None));
 }
 
-/// A new region finds its place free, or is passed over; it is on the disk.
+/// A new region is created if its range is free, and skipped otherwise; it is durable.
 #[test]
-fn an_empty_region_is_made_where_nobody_is() {
+fn an_empty_region_is_created_where_its_range_is_free() {
     let empty = |id, range: (&str, &str), store| {
         let peers = vec![Member { id: id + 1, store, role: MemberRole::Voter }];
         let (start, end) = (bytes(range.0), bytes(range.1));
@@ -375,12 +375,12 @@ fn an_empty_region_is_made_where_nobody_is() {
     let peer = cluster.of(1, 50);
     assert_eq!((peer.id(), peer.term(), peer.commit(), peer.applied()), (51, 5, 5, 5));
     assert_eq!(peer.truncated(), INITIAL_POSITION);
-    // There already; its plan was sent again.
+    // It exists already; its plan was sent again.
     cluster.step(1, creates(3, vec![empty(50, ("", "m"), 1), empty(52, ("m", ""), 1)])).unwrap();
     assert_eq!(cluster.ranges(1), "[,m)=50 [m,)=52");
     let report = reported(&mut cluster, 1).expect("they are made");
     assert_eq!(report.peers.iter().map(|peer| peer.peer).collect::<Vec<_>>(), [51, 53]);
-    // What others have taken is destroyed, and stays so.
+    // Peers whose range other regions have are destroyed, and stay destroyed.
     let tombstones = [50, 77].into();
     cluster.step(1, Input::RecoveryPlan(RecoveryPlan { tombstones, ..recovery_plan(4) })).unwrap();
     assert_eq!(cluster.ranges(1), "[m,)=52");
@@ -393,7 +393,7 @@ fn an_empty_region_is_made_where_nobody_is() {
     assert_eq!(cluster.of(1, 52).role(), StateRole::Leader);
 }
 
-/// A snapshot that waits has its range, and comes first.
+/// A pending snapshot reserves its range, and must be applied first.
 #[test]
 fn a_snapshot_that_waits_keeps_its_range_and_its_plan() {
     let mut cluster = Cluster::new(Sound, 3, &[1, 2]);
@@ -419,9 +419,9 @@ fn a_snapshot_that_waits_keeps_its_range_and_its_plan() {
     assert_eq!((report.step, report.peers[0].region.peers.len()), (3, 3));
 }
 
-/// Nothing of it is left by a crash, at whatever point.
+/// A crash at any point loses the plan.
 #[test]
-fn a_crash_forgets_the_plan_and_who_leads_by_force() {
+fn a_crash_loses_the_plan_and_the_forced_leader() {
     let mut cluster = alone(Sound);
     cluster.step(1, forces(2, &[REGION], &LOST)).unwrap();
     cluster.step(1, demotes(3, &[(REGION, &[2, 3])])).unwrap();
@@ -431,7 +431,7 @@ fn a_crash_forgets_the_plan_and_who_leads_by_force() {
     assert_eq!((under_way(&cluster, 1), peer.role(), peer.recovery()), (None, StateRole::Follower, None));
     assert!(peer.failed_stores().is_empty() && peer.region().is_joint());
     assert_eq!(reported(&mut cluster, 1), None);
-    // What it had committed by force is committed: it goes on where it was.
+    // What it committed by force stays committed: it continues where it was.
     let last = Position { index: cluster.peer(1).last_index(), term: cluster.peer(1).term() };
     assert_eq!(cluster.peer(1).commit(), last.index);
     cluster.apply(1);

@@ -1,4 +1,4 @@
-//! Messages as bytes: back as they were, and nothing else taken for one.
+//! The encoding of messages: they decode to what they were, and nothing else decodes.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -75,7 +75,7 @@ fn message() -> impl Strategy<Value = Message> {
 
 proptest! {
     #[test]
-    fn a_message_comes_back_as_it_was(message in message()) {
+    fn a_message_decodes_to_itself(message in message()) {
         let bytes = message.encode(Config::NEVER).unwrap();
         prop_assert!(bytes.len() as u64 <= message.size(), "{} of {}", bytes.len(), message.size());
         let length = bytes.len() as u64;
@@ -87,7 +87,7 @@ proptest! {
     }
 
     #[test]
-    fn a_message_that_is_cut_off_or_goes_on_is_refused(message in message(), at in any::<prop::sample::Index>()) {
+    fn a_message_that_is_cut_off_or_too_long_is_refused(message in message(), at in any::<prop::sample::Index>()) {
         let mut bytes = message.encode(Config::NEVER).unwrap();
         let part = &bytes[..at.index(bytes.len())];
         prop_assert!(matches!(Message::decode(part, Config::NEVER), Err(MessageError::Damaged(_))));
@@ -116,7 +116,7 @@ proptest! {
     }
 }
 
-/// What is announced is not believed before it is there.
+/// A count is not trusted before its members are there.
 #[test]
 fn a_great_number_of_members_is_no_reason_to_set_memory_aside() {
     let member = Member { id: 1, store: 1, role: MemberRole::Voter };

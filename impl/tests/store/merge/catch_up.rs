@@ -1,4 +1,4 @@
-//! A source that is behind when its target takes it in.
+//! A source that lags behind when its target merges it.
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{Command, Dropped, Guard, PeerState, Sound, StateRole};
@@ -10,7 +10,7 @@ fn to_3(message: &Message, region: RegionId) -> bool {
     message.region == region && message.to.store == 3
 }
 
-/// What the leader of `RIGHT` has proposed to carry.
+/// How many entries the leader of `RIGHT` has proposed to carry.
 fn carried<G: Guards>(cluster: &Cluster<G>) -> usize {
     let commits =
         cluster.of(1, RIGHT).entries().filter_map(|(_, payload)| match &payload.request()?.command {
@@ -23,7 +23,7 @@ fn carried<G: Guards>(cluster: &Cluster<G>) -> usize {
 #[test]
 fn entries_that_a_replica_misses_come_with_the_target_s_log() {
     let mut cluster = two(Sound);
-    // Store 3 receives nothing of the source any more, while that takes writes.
+    // Store 3 receives nothing of the source while the source takes writes.
     let matched = cluster.of(3, LEFT).last_index();
     for key in ["b", "c"] {
         propose(&mut cluster, 1, LEFT, put(key)).unwrap();
@@ -41,7 +41,7 @@ fn entries_that_a_replica_misses_come_with_the_target_s_log() {
         apply_all(&mut cluster, store);
         assert_eq!(cluster.keys(store, RIGHT), "abchmt");
     }
-    // One step helps the source, the next finds nothing to do but to wait.
+    // One step makes the source catch up; the next one must wait.
     assert!(!is_merging(&cluster, 3, LEFT));
     apply(&mut cluster, 3, RIGHT).unwrap();
     assert_eq!((cluster.of(3, LEFT).commit(), cluster.of(3, LEFT).applied()), (matched + 3, matched + 2));
@@ -57,12 +57,12 @@ fn entries_that_a_replica_misses_come_with_the_target_s_log() {
     assert_eq!(cluster.of(3, RIGHT).region(), cluster.of(1, RIGHT).region());
 }
 
-/// Sound rules do not begin a merge before everybody has an entry of its leader, and
-/// then nothing is left that could conflict.
+/// The complete rules do not begin a merge before every replica has an entry of its leader, and
+/// then no entry can conflict.
 #[test]
-fn what_never_was_committed_gives_way_to_what_comes() {
+fn uncommitted_entries_are_replaced_by_carried_ones() {
     let mut cluster = two(Dropped(Guard::MergeWaitsForSnapshot));
-    // Store 3 leads the source for a while and writes what nobody else gets.
+    // Store 3 leads the source for a while and writes entries that no other store gets.
     campaign(&mut cluster, 3, LEFT);
     settle(&mut cluster);
     propose(&mut cluster, 3, LEFT, put("c")).unwrap();
@@ -70,7 +70,7 @@ fn what_never_was_committed_gives_way_to_what_comes() {
     let lost = cluster.of(3, LEFT).last_index();
     cluster.step(1, Input::Campaign { region: LEFT }).unwrap();
     settle_where(&mut cluster, |message| !to_3(message, LEFT));
-    // Store 1 must know what store 3 has, or nothing is merged.
+    // Store 1 must know what store 3 has; otherwise the merge is refused.
     assert_eq!(prepare(&mut cluster, LEFT, RIGHT), Err(Refusal::LogGapTooLarge));
     let outputs =
         cluster.stores.get_mut(&1).unwrap().probe(LEFT, 3, lost, rollcall_impl::AppendLimit::All).unwrap();
@@ -78,7 +78,7 @@ fn what_never_was_committed_gives_way_to_what_comes() {
         Output::Message(message) if to_3(&message, LEFT) => Some(message),
         _ => None,
     });
-    // An append whose entries were lost on the way: it proves the common part.
+    // An append whose entries were lost: it proves the common prefix.
     let mut append = append.unwrap();
     if let rollcall_impl::MessagePayload::Raft(raft) = &mut append.payload {
         raft.clear_entries();
@@ -96,10 +96,9 @@ fn what_never_was_committed_gives_way_to_what_comes() {
     }
 }
 
-/// tikv#5512, in the words of `test_node_merge_catch_up_logs_empty_entries`: the
-/// source on store 3 gets the first append and with it `PrepareMerge`, but no
-/// second one and no heartbeat that would say that it is committed; the target
-/// there gets no append until the merge is over on the other two.
+/// tikv#5512, as in `test_node_merge_catch_up_logs_empty_entries`. The source on store 3 gets the
+/// first append, and with it `PrepareMerge`, but no later message with the commit index. The target
+/// there gets no append until the merge is applied on the other two stores.
 fn seed_000<G: Guards>(guards: G) -> Cluster<G> {
     let mut cluster = two(guards);
     let mut source = one_append_to_3(LEFT);
@@ -139,19 +138,19 @@ fn merge_forwards_commit() {
     assert_eq!((phantom.role(), epoch(&cluster, 3, RIGHT)), (StateRole::Leader, (1, 2)));
     assert!(phantom.applied() < phantom.commit());
     let applied = phantom.applied();
-    // Nothing moves it: not its source, which nobody of its own group answers
-    // any more, not time, not a write under the epoch that it still believes in.
+    // Nothing makes it progress: not its source, whose group does not answer, not time, and not a
+    // write under its old epoch.
     propose(&mut cluster, 3, RIGHT, put("z")).unwrap();
     cluster.step(3, Input::Campaign { region: LEFT }).unwrap();
     settle(&mut cluster);
     assert_eq!(apply(&mut cluster, 3, RIGHT), Err(Refusal::WaitsForSource));
     assert_eq!(apply(&mut cluster, 3, LEFT), Err(Refusal::NothingToApply));
     assert_eq!((cluster.of(3, RIGHT).applied(), cluster.keys(3, RIGHT)), (applied, "mt".into()));
-    // Who knows the region as it is now is refused by the leader of it.
+    // The leader refuses a request with the region's new epoch.
     let now = cluster.of(1, RIGHT).region().epoch;
     let write = Input::Propose { region: RIGHT, command: put("z"), epoch: Some(now) };
     assert_eq!(cluster.step(3, write), Err(Refusal::EpochNotMatch));
-    // The report's second way: another leader, and the peer on 3 can go.
+    // The report's second workaround: with another leader, the peer on store 3 can be removed.
     campaign(&mut cluster, 1, RIGHT);
     settle(&mut cluster);
     propose(&mut cluster, 1, RIGHT, crate::merge::remove(23)).unwrap();

@@ -1,5 +1,5 @@
-//! Store 3 receives nothing while the others merge, and its target cannot follow
-//! entry by entry afterwards.
+//! Store 3 receives nothing while the others merge, and its target cannot follow entry by entry
+//! afterwards.
 
 use rollcall_impl::{Change, ChangeKind, Derive, PeerState, Sound};
 
@@ -10,7 +10,7 @@ fn not_3(message: &Message) -> bool {
     message.to.store != 3 && message.from.store != 3
 }
 
-/// Merged on 1 and 2.
+/// A merge that stores 1 and 2 have applied.
 fn merged_without_3() -> Cluster<Sound> {
     let mut cluster = two(Sound);
     prepare(&mut cluster, LEFT, RIGHT).unwrap();
@@ -21,14 +21,14 @@ fn merged_without_3() -> Cluster<Sound> {
     cluster
 }
 
-/// The target's leader has no entries left that store 3 misses.
+/// Truncates the target's log, so that store 3 needs a snapshot.
 fn compact(cluster: &mut Cluster<Sound>) {
     let index = cluster.of(1, RIGHT).applied();
     propose(cluster, 1, RIGHT, Command::CompactLog { index }).unwrap();
     settle_where(cluster, not_3);
 }
 
-/// Store 3 gets messages of the target's leader, which knows that earlier snapshots are lost.
+/// Store 3 gets messages from the target's leader, which knows that earlier snapshots are lost.
 fn hear_the_target(cluster: &mut Cluster<Sound>) {
     cluster.sent.clear();
     for _ in 0..4 {
@@ -39,7 +39,7 @@ fn hear_the_target(cluster: &mut Cluster<Sound>) {
     }
 }
 
-/// The source on store 3 asks for votes, and learns what became of its region.
+/// The source on store 3 campaigns, and learns of the merge.
 fn ask_for_the_source(cluster: &mut Cluster<Sound>) {
     cluster.sent.clear();
     cluster.step(3, Input::Campaign { region: LEFT }).unwrap();
@@ -65,12 +65,12 @@ fn a_source_waits_for_a_target_that_can_follow() {
 fn a_snapshot_of_the_target_ends_a_source_that_is_known_to_be_merged() {
     let mut cluster = merged_without_3();
     compact(&mut cluster);
-    // It brings a range that belongs to the source here, and nobody knows better.
+    // The snapshot's range belongs to the source here, and no store has reported the merge.
     hear_the_target(&mut cluster);
     assert_eq!(cluster.ranges(3), "[,m)=1 [m,)=2");
     assert!(cluster.of(3, RIGHT).staged().is_none());
     ask_for_the_source(&mut cluster);
-    // What was said is forgotten in a crash; the source asks again.
+    // A crash loses the report; the source asks again.
     cluster.restart(Sound, 3);
     hear_the_target(&mut cluster);
     assert_eq!(cluster.ranges(3), "[,m)=1 [m,)=2");
@@ -99,7 +99,7 @@ fn a_staged_snapshot_keeps_the_source_until_it_is_applied() {
     assert_eq!((cluster.ranges(3), cluster.keys(3, LEFT)), ("[,m)=1 [m,)=2".into(), "ah".into()));
 }
 
-/// The target gave the source's range away again, and came to store 3 by a snapshot.
+/// The target has split the source's range off again, and reached store 3 by a snapshot.
 fn target_went_past(cluster: &mut Cluster<Sound>) {
     let children = vec![child("m", 3, &[31, 32, 33])];
     propose(cluster, 1, RIGHT, Command::Split { children, derive: Derive::Right }).unwrap();
@@ -119,8 +119,8 @@ fn a_source_ends_whose_target_went_past_it() {
     assert_eq!((cluster.ranges(3), cluster.keys(3, 3)), ("[,m)=3 [m,)=2".into(), "ah".into()));
 }
 
-/// The source has a majority left on 2 and 3 although store 1 has merged, and its
-/// leader's target is past the merge: but not as far as this store could see.
+/// The source has a majority on stores 2 and 3 although store 1 has merged it. Its leader's target
+/// is past the merge, but this store has not applied the entries that led there.
 #[test]
 fn a_target_that_came_by_a_snapshot_is_no_reason_to_roll_back() {
     let mut cluster = two(Sound);
@@ -162,7 +162,7 @@ fn a_source_ends_whose_target_was_replaced() {
     let add = Change { kind: ChangeKind::AddVoter, peer: 24, store: 3 };
     propose(&mut cluster, 1, RIGHT, Command::ChangePeer(add)).unwrap();
     settle(&mut cluster);
-    // The new peer buries the old one and finds its range taken.
+    // The new peer replaces the old one and finds its range taken.
     assert_eq!(cluster.ranges(3), "[,m)=1");
     assert!(cluster.stores[&3].tombstone(RIGHT).is_some());
     ask_for_the_source(&mut cluster);

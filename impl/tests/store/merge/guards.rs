@@ -1,17 +1,17 @@
-//! Guards of merge: each holds in the sound store and breaks without it.
-//! `merge_forwards_commit` is in `catch_up.rs`, with the recipe of its incident.
+//! Guards of merge: each holds in the sound store, and dropping it does harm.
+//! `merge_forwards_commit` is in `catch_up.rs`, with the steps of its incident.
 
 use rollcall_impl::{Dropped, Guard, Sound};
 
 use super::*;
 
-/// Nothing of the source arrives on store 3.
+/// No message of the source reaches store 3.
 fn deaf(message: &Message) -> bool {
     message.region != LEFT || message.to.store != 3
 }
 
-/// The members of the source, and whether it is merging, after a conf change was
-/// proposed right behind `PrepareMerge`.
+/// The source's members, and whether it is merging, after a conf change was proposed right after
+/// `PrepareMerge`.
 #[test]
 fn merge_stops_changes() {
     fn change_behind_prepare_merge(guards: impl Guards) -> (Result<(), Refusal>, usize, bool) {
@@ -26,7 +26,7 @@ fn merge_stops_changes() {
     assert_eq!(unsound, (Ok(()), 2, true), "merging, and no longer on its target's stores");
 }
 
-/// The range index of store 3, which has a peer of the source alone.
+/// The range index of store 3, which only has a peer of the source.
 #[test]
 fn merge_needs_same_stores() {
     fn source_beside_no_target<G: Guards>(guards: G) -> Result<Cluster<G>, Refusal> {
@@ -47,7 +47,7 @@ fn merge_needs_same_stores() {
     assert!(is_merging(&cluster, 3, LEFT), "and will for ever");
 }
 
-/// What the target has on stores 1 and 3, when the source on 3 missed a write.
+/// The target's keys on stores 1 and 3, if the source on store 3 missed a write.
 #[test]
 fn merge_waits_for_source() {
     fn merged_data(guards: impl Guards) -> [(String, u64); 2] {
@@ -66,7 +66,7 @@ fn merge_waits_for_source() {
     assert_eq!((one.0.as_str(), three.0.as_str(), one.1), ("abhmt", "ahmt", three.1));
 }
 
-/// What the target has on stores 1 and 3, after its merging source was written to.
+/// The target's keys on stores 1 and 3, after a write to its merging source.
 #[test]
 fn merge_stops_writes() {
     fn merged_data(guards: impl Guards) -> Result<[(String, u64); 2], Refusal> {
@@ -84,7 +84,7 @@ fn merge_stops_writes() {
     assert_eq!((one.0.as_str(), three.0.as_str(), one.1), ("abhmt", "ahmt", three.1));
 }
 
-/// Store 3 misses what the source's leader has compacted.
+/// Store 3 lacks entries that the source's leader has truncated.
 #[test]
 fn merge_gap_bounded() {
     fn merge_over_a_compacted_gap<G: Guards>(guards: G) -> Result<Cluster<G>, Refusal> {
@@ -110,7 +110,7 @@ fn merge_gap_bounded() {
     assert_eq!((cluster.ranges(3), epoch(&cluster, 3, RIGHT)), ("[,m)=1 [m,)=2".into(), (1, 2)));
 }
 
-/// Store 2 has merged; the source's leader on store 1 takes the merge back.
+/// Store 2 has merged; the source's leader on store 1 rolls the merge back.
 #[test]
 fn rollback_needs_cause() {
     fn rolled_back<G: Guards>(guards: G) -> Result<Cluster<G>, Refusal> {
@@ -135,14 +135,13 @@ fn rollback_needs_cause() {
     let mut cluster = rolled_back(Dropped(Guard::RollbackNeedsCause)).ok().unwrap();
     propose(&mut cluster, 1, LEFT, put("b")).unwrap();
     settle(&mut cluster);
-    // Both serve the range, and the target on 1 and 3 waits for ever.
+    // Both regions serve the range, and the target on stores 1 and 3 waits for ever.
     assert_eq!((cluster.ranges(1), cluster.ranges(2)), ("[,m)=1 [m,)=2".into(), "[,)=2".into()));
     assert_eq!((cluster.keys(1, LEFT), cluster.keys(2, RIGHT)), ("abh".into(), "ahmt".into()));
     assert_eq!(apply(&mut cluster, 1, RIGHT), Err(Refusal::WaitsForSource));
 }
 
-/// The versions of the target and of the source that it took in, which was split
-/// more often.
+/// The versions of the target and of its source, which was split more often.
 #[test]
 fn merge_version_above_both() {
     fn versions(guards: impl Guards) -> (u64, u64) {

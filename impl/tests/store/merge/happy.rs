@@ -1,4 +1,4 @@
-//! A merge that nothing disturbs.
+//! A merge without faults.
 
 use rollcall_impl::{Command, Input, Output, PeerState, Sound};
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::cluster::bytes;
 
 #[test]
-fn either_neighbour_takes_the_other_in() {
+fn either_neighbour_may_be_the_target() {
     for (source, target) in [(LEFT, RIGHT), (RIGHT, LEFT)] {
         let mut cluster = two(Sound);
         prepare(&mut cluster, source, target).unwrap();
@@ -19,7 +19,7 @@ fn either_neighbour_takes_the_other_in() {
                 (PeerState::Merging, target, peer.applied())
             );
             assert_eq!(merge.min_index, merge.commit, "every replica had the rest");
-            // Both parts are raised: no conf change and no split fits any more.
+            // Both parts of the epoch rise: no conf change and no split fits any more.
             assert_eq!(epoch(&cluster, store, source), (2, 3));
             assert_eq!(cluster.ranges(store), "[,m)=1 [m,)=2");
         }
@@ -49,7 +49,7 @@ fn either_neighbour_takes_the_other_in() {
 }
 
 #[test]
-fn the_leader_reports_what_it_took_in_and_who_ended() {
+fn a_merge_is_reported_with_the_destroyed_source() {
     let mut cluster = two(Sound);
     prepare(&mut cluster, LEFT, RIGHT).unwrap();
     settle(&mut cluster);
@@ -66,8 +66,8 @@ fn the_leaders_need_not_share_a_store() {
     let mut cluster = two(Sound);
     campaign(&mut cluster, 2, RIGHT);
     settle(&mut cluster);
-    // The source's leader proposes its part, the target's leader asks the
-    // source's follower beside it, which carries more than is missing.
+    // The source's leader proposes `PrepareMerge`. The target's leader asks the source's follower
+    // on its own store, which carries more entries than are missing.
     prepare(&mut cluster, LEFT, RIGHT).unwrap();
     settle(&mut cluster);
     commit(&mut cluster, 2, LEFT, RIGHT).unwrap();
@@ -81,7 +81,7 @@ fn the_leaders_need_not_share_a_store() {
 }
 
 #[test]
-fn what_was_merged_is_split_and_merged_again() {
+fn a_merged_region_is_split_and_merged_again() {
     let mut cluster = two(Sound);
     prepare(&mut cluster, RIGHT, LEFT).unwrap();
     settle(&mut cluster);
@@ -110,7 +110,7 @@ fn a_read_under_way_ends_with_the_region_that_it_asked() {
     cluster.step(1, Input::Read { region: RIGHT, key: bytes("t") }).unwrap();
     prepare(&mut cluster, LEFT, RIGHT).unwrap();
     cluster.deliver();
-    // Committed and not applied: the target may be ahead elsewhere.
+    // Committed and not applied: the target may be ahead on another store.
     cluster.step(1, Input::AnswerRead { region: LEFT }).unwrap();
     assert_eq!(cluster.step(1, read("a")), Err(Refusal::Merging));
     settle(&mut cluster);

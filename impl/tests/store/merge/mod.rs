@@ -1,5 +1,5 @@
-//! Region merge: two neighbours on three stores, [`LEFT`] with the keys a and
-//! h, [`RIGHT`] with m and t.
+//! Region merge: two adjacent regions on three stores, [`LEFT`] with the keys a and h, [`RIGHT`]
+//! with m and t.
 
 mod catch_up;
 mod elsewhere;
@@ -33,12 +33,12 @@ pub(crate) fn two<G: Guards>(guards: G) -> Cluster<G> {
     cluster
 }
 
-/// Delivers, applies and lets leaders beat until nothing is left to do.
+/// Delivers, applies and sends heartbeats until nothing is left to do.
 pub(crate) fn settle<G: Guards>(cluster: &mut Cluster<G>) {
     settle_where(cluster, |_| true);
 }
 
-/// The same, but of what is sent only what `arrives`.
+/// The same, but only messages for which `arrives` is true are delivered.
 pub(crate) fn settle_where<G: Guards>(cluster: &mut Cluster<G>, mut arrives: impl FnMut(&Message) -> bool) {
     for _ in 0..8 {
         deliver_where(cluster, &mut arrives);
@@ -58,7 +58,7 @@ pub(crate) fn settle_where<G: Guards>(cluster: &mut Cluster<G>, mut arrives: imp
     deliver_where(cluster, &mut arrives);
 }
 
-/// Delivers what `arrives`, and what comes of it; the rest is lost.
+/// Delivers messages for which `arrives` is true, and what they cause; the rest is lost.
 pub(crate) fn deliver_where<G: Guards>(cluster: &mut Cluster<G>, mut arrives: impl FnMut(&Message) -> bool) {
     while let Some(message) = cluster.sent.pop_front() {
         if arrives(&message) {
@@ -67,7 +67,7 @@ pub(crate) fn deliver_where<G: Guards>(cluster: &mut Cluster<G>, mut arrives: im
     }
 }
 
-/// Applies everything that can be on `store`.
+/// Applies everything that can be applied on `store`.
 pub(crate) fn apply_all<G: Guards>(cluster: &mut Cluster<G>, store: StoreId) {
     for _ in 0..3 {
         for region in regions(cluster, store) {
@@ -102,7 +102,7 @@ pub(crate) fn propose<G: Guards>(
     cluster.step(store, Input::Propose { region, command, epoch: None })
 }
 
-/// `source` gives itself up to `target` as store 1 knows it.
+/// Proposes the merge of `source` into `target`, as store 1 knows it.
 pub(crate) fn prepare<G: Guards>(
     cluster: &mut Cluster<G>,
     source: RegionId,
@@ -142,8 +142,8 @@ pub(crate) fn remove(peer: u64) -> Command {
     Command::ChangePeer(Change { kind: ChangeKind::Remove, peer, store: peer % 10 })
 }
 
-/// The first append to the region's peer on store 3 arrives, no other one and no
-/// heartbeat: it has an entry and does not learn that it is committed.
+/// Only the first append reaches the region's peer on store 3, and no later message: it has an
+/// entry and does not know that it is committed.
 pub(crate) fn one_append_to_3(region: RegionId) -> impl FnMut(&Message) -> bool {
     let mut appends = 0;
     move |message| match message.raft_type() {

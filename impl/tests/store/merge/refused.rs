@@ -1,4 +1,4 @@
-//! What is refused about a merge, each for its own reason, with nothing changed.
+//! Refused merge commands, each for its own reason and without a change.
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{Change, ChangeKind, Derive, PeerState, Sound};
@@ -6,7 +6,7 @@ use rollcall_impl::{Change, ChangeKind, Derive, PeerState, Sound};
 use super::*;
 use crate::cluster::{bytes, change, child};
 
-/// Refused on `store`, with marks, disk and network as they were.
+/// The input is refused on `store`; marks, disk and network are unchanged.
 #[track_caller]
 fn assert_refused(cluster: &mut Cluster<Sound>, store: StoreId, input: Input, expected: Refusal) {
     let marks = |cluster: &Cluster<Sound>| {
@@ -52,7 +52,7 @@ fn prepare_merge() {
     }
     let own = cluster.of(1, LEFT).region().clone();
     assert_refused(&mut cluster, 1, to(&own), Refusal::NotSiblings);
-    // [,m)=1 [m,q)=2 [q,)=3: the first and the last do not touch.
+    // [,m)=1 [m,q)=2 [q,)=3: the first and the last are not adjacent.
     let third = Command::Split { children: vec![child("q", 3, &[31, 32, 33])], derive: Derive::Left };
     propose(&mut cluster, 1, RIGHT, third).unwrap();
     settle(&mut cluster);
@@ -75,7 +75,7 @@ fn prepare_merge_while_something_is_under_way() {
     let mut cluster = two(Sound);
     let right = cluster.of(1, RIGHT).region().clone();
     let to_right = at(LEFT, Command::prepare_merge(right));
-    // Leadership is being handed over.
+    // A leadership transfer is in progress.
     propose(&mut cluster, 1, LEFT, Command::TransferLeader { to: 2 }).unwrap();
     cluster.deliver_first(MessageType::MsgTransferLeader);
     assert_refused(&mut cluster, 1, to_right.clone(), Refusal::TransferringLeader);
@@ -88,7 +88,7 @@ fn prepare_merge_while_something_is_under_way() {
         matches!(message.raft_type(), Some(MsgRequestVote | MsgRequestVoteResponse))
     });
     assert_refused(&mut cluster, 1, to_right.clone(), Refusal::NotAppliedTerm);
-    // Nor does it know what the others have.
+    // It does not know what the others have either.
     deliver_where(&mut cluster, |_| true);
     cluster.step(1, Input::Tick { region: LEFT }).unwrap();
     settle_where(&mut cluster, |message| message.to.store != 3);
@@ -96,7 +96,7 @@ fn prepare_merge_while_something_is_under_way() {
     assert_eq!(known, 0);
     assert_refused(&mut cluster, 1, to_right.clone(), Refusal::LogGapTooLarge);
     settle(&mut cluster);
-    // Something of this term that is not applied will change the epoch.
+    // An unapplied entry of this term will change the epoch.
     for command in [change(ChangeKind::AddLearner, 4), crate::cluster::split("h", 3)] {
         let command = match command {
             Command::Split { derive, .. } => {
@@ -112,7 +112,7 @@ fn prepare_merge_while_something_is_under_way() {
 
 #[test]
 fn a_gap_that_the_merge_could_not_carry() {
-    // A replica misses an admin entry.
+    // A replica lacks an admin entry.
     let mut cluster = two(Sound);
     let index = cluster.of(1, LEFT).applied();
     let right = cluster.of(1, RIGHT).region().clone();
@@ -122,7 +122,7 @@ fn a_gap_that_the_merge_could_not_carry() {
     assert_refused(&mut cluster, 1, to_right.clone(), Refusal::AdminInLogGap);
     settle(&mut cluster);
     cluster.step(1, to_right.clone()).unwrap();
-    // More entries than the target's log should carry, and one fewer.
+    // More entries than the target's log may carry, and one fewer.
     for (writes, expected) in [(11, Err(Refusal::LogGapTooLarge)), (10, Ok(()))] {
         let mut cluster = two(Sound);
         for _ in 0..writes {
@@ -138,7 +138,7 @@ fn a_gap_that_the_merge_could_not_carry() {
 fn everything_but_its_end_while_a_region_merges() {
     let mut cluster = two(Sound);
     prepare(&mut cluster, LEFT, RIGHT).unwrap();
-    // Proposed and not applied: whatever depends on the epoch waits.
+    // Proposed and not applied: whatever checks the epoch must wait.
     assert_refused(&mut cluster, 1, at(LEFT, put("b")), Refusal::EpochChanging);
     assert_refused(&mut cluster, 1, at(LEFT, change(ChangeKind::AddLearner, 4)), Refusal::EpochChanging);
     settle(&mut cluster);
@@ -163,7 +163,7 @@ fn everything_but_its_end_while_a_region_merges() {
     assert_refused(&mut cluster, 1, Input::Read { region: LEFT, key: bytes("a") }, Refusal::Merging);
     assert_refused(&mut cluster, 1, Input::Snap { region: LEFT }, Refusal::Merging);
     assert_refused(&mut cluster, 1, at(LEFT, Command::rollback_merge()), Refusal::MergeTargetUnchanged);
-    // Elections and their kind go on.
+    // Elections and transfers are still possible.
     propose(&mut cluster, 1, LEFT, Command::TransferLeader { to: 2 }).unwrap();
     settle(&mut cluster);
     assert_eq!(cluster.of(2, LEFT).leader(), 2);
@@ -187,14 +187,14 @@ fn commit_merge() {
     let input = Input::Propose { region: RIGHT, command: Command::commit_merge(LEFT), epoch: Some(other) };
     assert_refused(&mut cluster, 1, input, Refusal::EpochNotMatch);
     commit(&mut cluster, 1, LEFT, RIGHT).unwrap();
-    // One is enough.
+    // One proposal is enough.
     assert_refused(&mut cluster, 1, take(LEFT), Refusal::EpochChanging);
     settle(&mut cluster);
     assert_refused(&mut cluster, 1, take(LEFT), Refusal::MergeSourceNotFound);
 }
 
 #[test]
-fn commit_merge_into_somebody_else_or_a_target_that_changed() {
+fn commit_merge_into_another_or_a_changed_target() {
     // [,m)=1 [m,q)=2 [q,)=3; 2 goes into 3.
     let third = Command::Split { children: vec![child("q", 3, &[31, 32, 33])], derive: Derive::Left };
     let mut cluster = two(Sound);
@@ -203,7 +203,7 @@ fn commit_merge_into_somebody_else_or_a_target_that_changed() {
     prepare(&mut cluster, RIGHT, 3).unwrap();
     settle(&mut cluster);
     assert_refused(&mut cluster, 1, at(LEFT, Command::commit_merge(RIGHT)), Refusal::SourceNotMerging);
-    // 3 gets a member before it is asked.
+    // Region 3 gets a member before the proposal.
     let add = Change { kind: ChangeKind::AddLearner, peer: 34, store: 3 };
     assert_refused(&mut cluster, 1, at(3, Command::ChangePeer(add)), Refusal::InvalidChange);
     propose(&mut cluster, 1, 3, remove(33)).unwrap();
@@ -214,7 +214,7 @@ fn commit_merge_into_somebody_else_or_a_target_that_changed() {
 #[test]
 fn commit_merge_into_a_target_that_is_behind() {
     let mut cluster = two(Sound);
-    // The target is split off at t; store 2 leads it without having applied that.
+    // The target splits at t; store 2 leads it without having applied that.
     let third = Command::Split { children: vec![child("t", 3, &[31, 32, 33])], derive: Derive::Left };
     propose(&mut cluster, 1, RIGHT, third).unwrap();
     cluster.deliver();
@@ -250,8 +250,8 @@ fn a_joint_source() {
     assert_refused(&mut cluster, 1, at(LEFT, Command::prepare_merge(right)), Refusal::AlreadyJoint);
 }
 
-/// `CompactLog` stands behind `PrepareMerge` in the log, as it may: what it would
-/// discard is what the target's replicas may need.
+/// `CompactLog` may follow `PrepareMerge` in the log. What it would truncate may be what the
+/// target's replicas need.
 #[test]
 fn a_merging_region_keeps_its_log() {
     let mut cluster = two(Sound);

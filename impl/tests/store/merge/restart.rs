@@ -1,4 +1,4 @@
-//! Crashes in every stage of a merge.
+//! A crash in every stage of a merge.
 
 use rollcall_impl::{MemoryEngine, Sound, SyncedStore};
 
@@ -99,7 +99,7 @@ fn after_the_merge() {
     finish(&mut cluster);
 }
 
-/// No crash parts the target's range from the source's end or from the data.
+/// After a crash, the target's range, the source's destruction and the data agree.
 #[test]
 fn in_the_middle_of_the_batch() {
     let mut cluster = two(Sound);

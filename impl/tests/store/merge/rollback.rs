@@ -1,4 +1,4 @@
-//! A merge that is taken back, and when it may not be.
+//! The rollback of a merge, and when it is refused.
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{Derive, Dropped, Guard, PeerState, Sound, StateRole};
@@ -6,7 +6,7 @@ use rollcall_impl::{Derive, Dropped, Guard, PeerState, Sound, StateRole};
 use super::*;
 use crate::cluster::child;
 
-/// The source is merging; its target was split before it could take it in.
+/// The source is merging, but its target was split before it could commit the merge.
 fn overtaken<G: Guards>(guards: G) -> Cluster<G> {
     let mut cluster = two(guards);
     prepare(&mut cluster, LEFT, RIGHT).unwrap();
@@ -26,7 +26,7 @@ fn the_region_serves_again_at_a_new_version() {
     for store in 1..=3 {
         let peer = cluster.of(store, LEFT);
         assert_eq!((peer.state(), peer.merge()), (PeerState::Normal, None));
-        // 2 and 1 before; PrepareMerge raised both, RollbackMerge the version.
+        // Versions 2 and 1 before; PrepareMerge raised both parts, RollbackMerge the version.
         assert_eq!(epoch(&cluster, store, LEFT), (2, 4));
     }
     propose(&mut cluster, 1, LEFT, put("b")).unwrap();
@@ -47,7 +47,7 @@ fn the_next_merge_is_another_one() {
     settle(&mut cluster);
     for store in 1..=3 {
         assert_eq!(cluster.ranges(store), "[,t)=2 [t,)=3");
-        // The source came to version 5, the target to 3.
+        // The source has version 5, the target version 3.
         assert_eq!((epoch(&cluster, store, RIGHT), cluster.keys(store, RIGHT)), ((1, 6), "ahm".into()));
     }
 }
@@ -56,7 +56,7 @@ fn the_next_merge_is_another_one() {
 fn a_merge_waits_until_every_peer_has_applied_the_rollback() {
     let mut cluster = overtaken(Sound);
     propose(&mut cluster, 1, LEFT, Command::rollback_merge()).unwrap();
-    // Store 3 gets the entry and does not learn that it is committed.
+    // Store 3 gets the entry and does not know that it is committed.
     settle_where(&mut cluster, one_append_to_3(LEFT));
     assert_eq!(prepare(&mut cluster, LEFT, RIGHT), Err(Refusal::AdminInLogGap));
     settle(&mut cluster);
@@ -64,11 +64,11 @@ fn a_merge_waits_until_every_peer_has_applied_the_rollback() {
 }
 
 #[test]
-fn who_is_elected_knows_of_no_commit_of_others() {
+fn a_new_leader_knows_no_commit_of_others() {
     let mut cluster = overtaken(Sound);
     propose(&mut cluster, 1, LEFT, Command::rollback_merge()).unwrap();
     settle(&mut cluster);
-    // It has led before, and every peer reported then.
+    // It has led before, and every peer responded then.
     let known = |cluster: &Cluster<Sound>| -> Vec<_> { cluster.of(1, LEFT).committed().collect() };
     assert!(known(&cluster).iter().all(|(_, index)| *index > 0));
     campaign(&mut cluster, 2, LEFT);
@@ -79,7 +79,7 @@ fn who_is_elected_knows_of_no_commit_of_others() {
     assert!(known(&cluster).iter().all(|(_, index)| *index == 0));
 }
 
-/// Only without `merge_waits_for_commits` does the next merge begin so early.
+/// Only without `merge_waits_for_commits` may the next merge begin so early.
 #[test]
 fn a_replica_in_the_first_merge_is_brought_to_the_second() {
     let mut cluster = overtaken(Dropped(Guard::MergeWaitsForCommits));
@@ -88,7 +88,7 @@ fn a_replica_in_the_first_merge_is_brought_to_the_second() {
     settle_where(&mut cluster, one_append_to_3(LEFT));
     assert!(is_merging(&cluster, 3, LEFT) && !is_merging(&cluster, 1, LEFT));
     let deaf = |message: &Message| !(message.region == LEFT && message.to.store == 3);
-    // The entry of the rollback is among what store 3 is known to have.
+    // Store 3 is known to have the entry of the rollback.
     prepare(&mut cluster, LEFT, RIGHT).unwrap();
     settle_where(&mut cluster, deaf);
     commit(&mut cluster, 1, LEFT, RIGHT).unwrap();
@@ -114,11 +114,11 @@ fn a_committed_merge_is_not_taken_back() {
     assert_eq!(cluster.ranges(1), "[,)=2");
 }
 
-/// The target's peer beside the source's leader was removed (TiKV
-/// `test_unsafe_recovery_rollback_merge`). If it applied that, it went past the merge; if it
-/// was reported, somebody may have merged before.
+/// The target's peer on the store of the source's leader was removed (TiKV
+/// `test_unsafe_recovery_rollback_merge`). If it applied its removal, it has passed the merge. If
+/// another store reported the removal, a merge may have come before it.
 #[test]
-fn a_target_that_was_removed_here_takes_nothing_in() {
+fn a_removed_target_allows_a_rollback_if_it_applied_its_removal() {
     let removed = |reached: bool| {
         let mut cluster = two(Sound);
         prepare(&mut cluster, LEFT, RIGHT).unwrap();
