@@ -1,6 +1,6 @@
-//! Where the rules are: of every guard and every reason, the files and functions of the
-//! model and of the implementation that name it, read from their source. So what a report
-//! says of places is never older than the program.
+//! Finds the rules: for every guard and every reason, the files and functions of the model and of
+//! the implementation that name it, read from their sources. So the places in a report are never
+//! older than the program.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 fn main() {
-    // Asked when it runs: a build folder may have been made elsewhere.
+    // Read at run time, because a build folder may have been made elsewhere.
     let here = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it");
     let root = Path::new(&here).join("..");
     let reasons = reasons_of_refusals(&root);
@@ -58,7 +58,7 @@ fn main() {
     fs::write(out.join("meanings.rs"), text).expect("the build's folder can be written");
 }
 
-/// The museum's traces by name, to be part of the program.
+/// The museum's traces by name, compiled into the program.
 fn exhibits(root: &Path) -> String {
     let folder = root.join("traces/museum");
     println!("cargo::rerun-if-changed={}", folder.display());
@@ -74,12 +74,12 @@ fn exhibits(root: &Path) -> String {
     text + "]"
 }
 
-/// The variants of an enum, in lower case, with what its comments say of them.
+/// The variants of an enum, in lower case, with their doc comments.
 fn variants(source: &str, of: &str) -> Vec<(String, String)> {
     let (mut found, mut words) = (Vec::new(), String::new());
     let lines = source.lines().skip_while(|line| *line != format!("pub enum {of} {{")).skip(1);
     for line in lines.take_while(|line| *line != "}") {
-        // What belongs to a variant stands one step in.
+        // A variant's lines are indented by one step.
         let Some(line) = line.strip_prefix("    ").filter(|line| !line.starts_with(' ')) else { continue };
         if let Some(more) = line.strip_prefix("/// ") {
             words += if words.is_empty() { "" } else { " " };
@@ -102,7 +102,7 @@ fn snake(name: &str) -> String {
     text
 }
 
-/// The Rust files below a folder that are no tests.
+/// The Rust files below a folder, without tests.
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).expect("the sources are there") {
@@ -119,7 +119,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// What the implementation calls a reason, by the one place that says so.
+/// The implementation's name of a reason, from the one place that maps them.
 fn reasons_of_refusals(root: &Path) -> BTreeMap<(String, String), String> {
     let mut reasons = BTreeMap::new();
     for (file, of) in [("checks/src/world/convert.rs", ""), ("checks/src/world/convert/pd.rs", "Pd")] {
@@ -140,7 +140,7 @@ fn word(text: &str) -> String {
     text.trim().chars().take_while(|is| is.is_alphanumeric() || *is == '_').collect()
 }
 
-/// Every guard and reason that is named in code, with the function around it.
+/// Calls `each` for every guard and reason that code names, with the function around it.
 fn scan(text: &str, mut each: impl FnMut(&str, &str)) {
     let mut function = String::new();
     for line in text.lines() {

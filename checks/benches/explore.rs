@@ -1,8 +1,8 @@
-//! How many states a second the explorer finds, and how many steps a second the
-//! tour makes, when the model costs next to nothing.
+//! States per second of the explorer and steps per second of the tour, for a model that costs next
+//! to nothing.
 //!
-//! The toy is 12 counters of three values each: 531,441 distinct states of 64
-//! bytes, 4,251,528 transitions. What a real scope adds to this is its rules.
+//! The toy has 12 counters of three values each: 531,441 distinct states of 64 bytes and 4,251,528
+//! transitions. A real scope adds the cost of its rules.
 
 use std::hint::black_box;
 

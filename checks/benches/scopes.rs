@@ -1,11 +1,9 @@
-//! What a real scope costs: distinct states a second of the exploration, steps
-//! a second of every path driven from its beginning on the implementation,
-//! transitions a second of the whole tour, and stateright's own checker on the
-//! same scope for comparison.
+//! The cost of a real scope: distinct states per second of the exploration, steps per second of
+//! every path driven from its beginning on the implementation, transitions per second of the whole
+//! tour, and stateright's own checker on the same scope for comparison.
 //!
-//! The scope is `two_voters_to_one_smoke`: joint changes, crashes, lost
-//! answers, every property. One thread; `rollcall verify` prints the figures of
-//! whole families on all cores.
+//! The scope is `two_voters_to_one_smoke`: joint changes, crashes, lost replies, every property.
+//! One thread; `rollcall verify` prints the figures of whole families on all cores.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -22,7 +20,7 @@ use stateright::{Checker, Model};
 
 const SCOPE: &str = "two_voters_to_one_smoke";
 
-/// A model without any part interned yet.
+/// A model without interned components.
 fn model() -> Rollcall {
     let plan = scopes::all().into_iter().find(|plan| plan.scope.name == SCOPE).expect("the scope is there");
     plan.model(GuardSet::ALL).expect("it can be begun")

@@ -281,7 +281,7 @@ pub fn show(piece: &Piece, threads: usize, interrupt: &AtomicBool) -> Result<Sho
     Ok(Shown { exhibit, trace: Some(found.trace) })
 }
 
-/// What comes of a trace that was kept of an exhibit, which is not looked for again.
+/// The result of an exhibit's stored trace, without a new search.
 pub fn show_again(piece: &Piece, trace: &Trace) -> Exhibit {
     let mut exhibit = Exhibit { trace_steps: Some(trace.steps.len() as u64), ..begun(piece) };
     let mut model = ModelSubject::new(GuardSet::without(piece.guard), &[]);
@@ -293,7 +293,7 @@ pub fn show_again(piece: &Piece, trace: &Trace) -> Exhibit {
     exhibit
 }
 
-/// The exhibit before anything was looked for.
+/// The exhibit before any search.
 fn begun(piece: &Piece) -> Exhibit {
     Exhibit {
         guard: piece.guard.name().into(),

@@ -1,11 +1,10 @@
-//! Where the two sides first part on a way, and the shortest way to part.
+//! The first step at which the two sides diverge, and the shortest schedule to a divergence.
 //!
-//! Who tours compares what is new to the tour, and whoever of several threads is first
-//! decides: the step at which it stumbles may be long behind the one that is wrong. So the
-//! way is gone again from its beginning with every step compared, and cut at the first
-//! that differs. Then the states nearer to the beginning are looked through, in
-//! breadth-first order, for one that parts earlier: within [`STEPS`] the answer does not
-//! depend on who was first.
+//! A tour compares only what is new to the tour, and the first of several threads decides. So the
+//! step at which it finds a difference may be long after the wrong one. Therefore the path is
+//! driven again from its beginning with every step compared, and cut at the first that differs.
+//! Then states nearer to the initial one are searched in breadth-first order for an earlier
+//! divergence. Within [`STEPS`] the result does not depend on the order of threads.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,11 +15,11 @@ use crate::conformance::panicked;
 use crate::driven::Driven;
 use crate::explorer::Exploration;
 
-/// So many steps of the implementation are spent on a shorter way.
+/// How many steps of the implementation are spent on finding a shorter schedule.
 const STEPS: u64 = 300_000;
 
-/// The first step of `way` after which the sides differ, the way cut there; `None` where
-/// they agree to its end.
+/// The first step of `way` after which the sides differ, with the path cut there; `None` if they
+/// agree to its end.
 pub(crate) fn first_on<D: Driven>(
     world: &mut D,
     model: &Rollcall,
@@ -71,7 +70,7 @@ fn parted<D: Driven>(
     })
 }
 
-/// The first parting in breadth-first order with at most `most` steps.
+/// The first divergence in breadth-first order with at most `most` steps.
 pub(crate) fn shortest<D: Driven>(
     mut world: D,
     model: &Rollcall,
@@ -91,7 +90,7 @@ pub(crate) fn shortest<D: Driven>(
         if way.len() as u64 >= most || steps >= STEPS || interrupt.load(Ordering::Relaxed) {
             return None;
         }
-        // Every edge on it was compared from a state before.
+        // Every edge on the path has been compared.
         world.begin(model);
         way.iter().for_each(|action| drop(world.take(action)));
         let (next, spent) = first_from(&world, model, exploration, index);
@@ -106,8 +105,8 @@ pub(crate) fn shortest<D: Driven>(
     None
 }
 
-/// An action that the sides take otherwise in a state, or refuse otherwise; and how many
-/// steps it took to know.
+/// An action with different outcomes in a state, or refused differently, and the number of steps
+/// that this search took.
 fn first_from<D: Driven>(
     world: &D,
     model: &Rollcall,

@@ -1,4 +1,4 @@
-//! How long a put takes through three running stores in one process: in memory, and on files.
+//! The time of a put through three running stores in one process: in memory, and on files.
 
 #[allow(dead_code)]
 #[path = "../tests/running/cluster.rs"]
@@ -11,7 +11,7 @@ use rollcall_impl::{End, Engine, MemoryEngine, RedbEngine};
 
 use cluster::{Cluster, REGION, put};
 
-/// The time of `count` puts by so many writers.
+/// The time of `count` puts by `writers` writers.
 fn puts<E: Engine + Send + Sync + 'static>(cluster: &Cluster<E>, writers: u64, count: u64) -> Duration {
     let begun = Instant::now();
     std::thread::scope(|scope| {

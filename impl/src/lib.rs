@@ -1,12 +1,12 @@
 //! A Multi-Raft store on raft-rs, sans-I/O.
 //!
-//! [`Store::step`] takes an [`Input`] and returns its [`Effects`]; what surrounds
-//! it, a simulator, a replay or a process, has the clock, the threads, the disk and the
-//! network. [`SyncedStore`] is a store on an engine, for whoever persists each step at once. Rules follow TiKV; each that somebody once left out is a
-//! [`Guard`], and [`Store`] is generic over which hold. Who decides where
-//! peers live is [`pd::PlacementDriver`], a machine of the same kind.
+//! [`Store::step`] takes an [`Input`] and returns its [`Effects`]. The caller (a simulator, a
+//! replay or a process) has the clock, the threads, the disk and the network. [`SyncedStore`] is a
+//! store with its engine, which persists each step at once. The rules follow TiKV. Each rule that
+//! some system once lacked is a [`Guard`], and [`Store`] is generic over the guards that hold.
+//! [`pd::PlacementDriver`], a state machine of the same kind, decides where peers live.
 //!
-//! A region of one replica elects itself and takes a value:
+//! A region with one replica elects it and writes a value:
 //!
 //! ```
 //! use std::sync::Arc;

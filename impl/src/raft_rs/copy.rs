@@ -1,12 +1,11 @@
-//! A copy of a replica as it runs, and what is volatile with it.
+//! A copy of a running replica, with its volatile state.
 //!
-//! raft-rs copies no `RawNode`, so the copy's is begun on a copy of the storage
-//! and then given everything that the other one shows. What a `RawNode` keeps for
-//! itself says how far its Readies were handled, and here they are handled to
-//! quiet: a copy has at most one Ready more, without entries or messages. A staged
-//! snapshot's Ready is made once more. The ticks since its last heartbeat raft shows
-//! and does not let be set: they must be 0, as they are where each tick brings a
-//! heartbeat ([`Config::SIMULATOR`]). Debug builds compare all that is shown.
+//! raft-rs cannot copy a `RawNode`. So a new node is opened on a copy of the storage and is given
+//! everything that the original shows. What a `RawNode` hides is how far its Readies were handled.
+//! Here no Ready is left, so a copy has at most one Ready more, without entries or messages. The
+//! Ready of a staged snapshot is made again. raft shows the ticks since the last heartbeat, but
+//! they cannot be set. They must be 0, as they are if each tick brings a heartbeat
+//! ([`Config::SIMULATOR`]). Debug builds compare everything that is shown.
 //!
 //! [`Config::SIMULATOR`]: crate::Config::SIMULATOR
 

@@ -1,22 +1,18 @@
-//! The seam between a peer and the raft library below it.
+//! The trait between a peer and the raft library below it.
 //!
-//! A store keeps epochs, tombstones, ranges, proposals and data; what votes,
-//! replicates and commits is a [`Replica`]. Every name that a peer uses of its raft
-//! library is in this trait, so another library, or a program in another
-//! language, takes the place of raft-rs by implementing it. [`RaftRs`] is the
-//! default and the first one; a [`Store`] is generic over it, so nothing is decided
-//! at run time.
+//! A store keeps epochs, tombstones, ranges, proposals and data. A [`Replica`] votes, replicates
+//! and commits. This trait has everything that a peer uses of its raft library, so another
+//! library, or a program in another language, replaces raft-rs by implementing it. [`RaftRs`] is
+//! the default. A [`Store`] is generic over the replica, so nothing is decided at run time.
 //!
-//! A few guards are dropped by undoing a rule inside the library, a merge appends
-//! entries behind its back to a source that lags, and a forced leader counts votes that
-//! nobody gave. All of that is in [`Innards`], and a replica without them has none of it: a
-//! store does not open without such a guard ([`Guard::needs_innards`]), a source that lags
-//! is waited for ([`Refusal::WaitsForSource`]), and recovery by force ends the step with
-//! [`ReplicaError::NoInnards`].
+//! Three things need access to the library's internals ([`Innards`]): dropping some guards,
+//! appending entries of a merge to a lagging source, and counting votes that were not granted for
+//! a forced leader. A store on a replica without [`Innards`] does not open without such a guard
+//! ([`Guard::needs_innards`]), waits for a lagging source ([`Refusal::WaitsForSource`]), and ends
+//! a step of unsafe recovery with [`ReplicaError::NoInnards`].
 //!
-//! A message is raft's `eraftpb::Message`, because stores read and address it. What
-//! belongs to the library alone may travel in its unknown fields: nobody here looks
-//! at them, and they come back as they were.
+//! A message is raft's `eraftpb::Message`, because stores read and address it. Data that only the
+//! library needs may travel in its unknown fields. Nothing here reads these, and they are kept.
 //!
 //! [`RaftRs`]: crate::RaftRs
 //! [`Refusal::WaitsForSource`]: crate::Refusal::WaitsForSource
