@@ -1,9 +1,8 @@
-//! Everything that can happen, at the grain of rounds.
+//! The actions, at the grain of rounds.
 //!
-//! A round is a request and its answer between two peers, taken as one action
-//! with the choice of losing the reply. A message that must be late is held
-//! explicitly and delivered by [`Action::Late`]. A partition needs no action:
-//! a round not taken is a partition.
+//! A round is one action: a request between two peers and its reply, which may be delivered,
+//! dropped or delayed. A late message is held explicitly and delivered by [`Action::Late`]. A
+//! partition needs no action: it is the absence of rounds.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,7 +12,7 @@ use crate::pd::AdminOperator;
 use crate::region::{Epoch, Key, RegionId, StoreId};
 use crate::round::{Authority, Entries, Outgoing, Reply};
 
-/// One thing that happens.
+/// One action.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
@@ -38,7 +37,7 @@ pub enum Action {
     },
     /// A leader replicates to a follower. To a store without the peer this is the heartbeat that
     /// creates it. To a follower behind the truncated log it is a snapshot. Neither has a reply
-    /// (`Delivered` is written).
+    /// (the trace says `Delivered`).
     Replicate {
         /// The region.
         region: RegionId,
@@ -46,14 +45,14 @@ pub enum Action {
         leader: StoreId,
         /// The store of the follower.
         follower: StoreId,
-        /// How far the log is brought.
+        /// How many entries the round carries.
         entries: Entries,
         /// What becomes of the reply.
         #[serde(alias = "answer")]
         reply: Reply,
     },
-    /// A leader's heartbeat reaches a follower. It makes the receiver follow and carries a commit
-    /// index, but no entry. A rejected raft-rs probe does the first and not the second.
+    /// A leader's heartbeat reaches a follower. The receiver becomes a follower and may advance its
+    /// commit index, but gets no entry. A rejected raft-rs probe does only the first.
     Heartbeat {
         /// The region.
         region: RegionId,
@@ -65,14 +64,14 @@ pub enum Action {
         #[serde(alias = "answer")]
         reply: Reply,
     },
-    /// A peer without a leader asks whether it is still a member (TiKV `check_stale_state`). If the
-    /// receiver knows that it was removed, the peer destroys itself.
+    /// A peer without a leader asks whether it is still a member (TiKV `check_stale_state`). It
+    /// destroys itself if the receiver knows that it was removed.
     CheckStalePeer {
         /// The region.
         region: RegionId,
         /// The store of the peer that asks.
         store: StoreId,
-        /// Whom it asks.
+        /// Who is asked.
         asks: Authority,
         /// What becomes of the reply.
         #[serde(alias = "answer")]
@@ -92,7 +91,7 @@ pub enum Action {
         /// The store.
         store: StoreId,
     },
-    /// A client, an operator or an administrator proposes a command.
+    /// A client or an administrator proposes a command.
     Propose {
         /// The region.
         region: RegionId,
@@ -100,22 +99,22 @@ pub enum Action {
         store: StoreId,
         /// What is proposed.
         command: Command,
-        /// The epoch that the proposer knows; the asked peer's own if left out.
+        /// The epoch that the proposer knows. If left out, it is that of the peer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         epoch: Option<Epoch>,
     },
-    /// The leader asks the placement driver for the ids of a split. The reply is proposed as a
+    /// The leader asks the placement driver for the ids of a split. It proposes the reply as a
     /// [`Command::Split`] under the epoch of the request.
     AskSplit {
         /// The region.
         region: RegionId,
         /// The store of the leader.
         store: StoreId,
-        /// Where to split, in order.
+        /// The split keys, in order.
         keys: Vec<Key>,
         /// Which part keeps the region's id.
         derive: Derive,
-        /// What becomes of PD's answer.
+        /// What becomes of PD's response.
         #[serde(alias = "answer")]
         reply: Reply,
     },
@@ -128,7 +127,7 @@ pub enum Action {
         /// The key.
         key: Key,
     },
-    /// The peer answers its read, which a quorum has confirmed and whose index is applied.
+    /// The peer answers a read that a quorum has confirmed and whose index is applied.
     AnswerRead {
         /// The region.
         region: RegionId,
@@ -165,8 +164,8 @@ pub enum Action {
         /// The store.
         store: StoreId,
     },
-    /// A leader reports its region to the placement driver, which may reply with the next step of
-    /// an operator. The leader proposes it at once.
+    /// A leader reports its region to the placement driver. The reply may carry the next step of an
+    /// operator, which the leader proposes at once.
     RegionHeartbeat {
         /// The region.
         region: RegionId,
@@ -176,24 +175,24 @@ pub enum Action {
         #[serde(alias = "answer")]
         reply: Reply,
     },
-    /// A store's heartbeat tells the placement driver that it is alive and how full it is. During
+    /// A store's heartbeat to the placement driver: the store runs, and has this much space. During
     /// an unsafe recovery it also reports what it has done, and the reply carries its next plan.
     StoreHeartbeat {
         /// The store.
         store: StoreId,
-        /// What becomes of the plan that PD answers with.
+        /// What becomes of the recovery plan in PD's reply.
         #[serde(default = "delivered", skip_serializing_if = "is_delivered")]
         #[serde(alias = "answer")]
         reply: Reply,
     },
-    /// The store misses heartbeats. The placement driver counts it as Disconnected, and the next
-    /// time as Down.
+    /// The store misses heartbeats. The placement driver counts it as Disconnected the first time
+    /// and as Down the second time.
     #[serde(alias = "store_silent")]
     MissedHeartbeat {
         /// The store.
         store: StoreId,
     },
-    /// The placement driver's patrol checks the region and makes an operator if it needs one.
+    /// The placement driver's patrol checks the region and creates an operator if it needs one.
     Schedule {
         /// The region.
         region: RegionId,
@@ -210,15 +209,15 @@ pub enum Action {
         #[serde(alias = "answer")]
         reply: Reply,
     },
-    /// The region's operator times out, running or waiting for its turn.
+    /// The region's operator times out, whether it runs or waits.
     OperatorTimeout {
         /// The region.
         region: RegionId,
     },
     /// The placement driver buries leaving stores that are empty: they become Tombstone.
     CheckStores,
-    /// The placement driver restarts. It knows no leader and no operator, and has no heartbeat of
-    /// any store.
+    /// The placement driver restarts. It loses the leaders, the operators and every store's
+    /// heartbeats.
     PdRestart,
     /// A new store registers with the placement driver (`tiup cluster scale-out`; PD `PutStore`).
     AddStore {
@@ -229,7 +228,7 @@ pub enum Action {
     Decommission {
         /// The store.
         store: StoreId,
-        /// Its process and disk are gone for good (`DELETE /store/{id}?force`).
+        /// `DELETE /store/{id}?force`: its process and disk are gone for good.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         force: bool,
     },
@@ -238,7 +237,7 @@ pub enum Action {
         /// The store.
         store: StoreId,
     },
-    /// `POST /store/{id}/state?state=Tombstone`, which PD took until 4.x.
+    /// `POST /store/{id}/state?state=Tombstone`, which PD accepted until 4.x.
     SetTombstone {
         /// The store.
         store: StoreId,
@@ -252,7 +251,7 @@ pub enum Action {
     AddOperator {
         /// The region.
         region: RegionId,
-        /// What to do.
+        /// The operator.
         operator: AdminOperator,
         /// What becomes of the first order.
         #[serde(alias = "answer")]
@@ -269,20 +268,20 @@ pub enum Action {
         region: RegionId,
         /// The store.
         store: StoreId,
-        /// Whatever the placement driver knows (`--force`).
+        /// Do not ask the placement driver (`--force`).
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         force: bool,
     },
-    /// pd-ctl `unsafe remove-failed-stores`. The stores are buried, and the placement driver asks
-    /// the others what they have (PD `RemoveFailedStores`).
+    /// pd-ctl `unsafe remove-failed-stores`. PD marks the stores Tombstone and collects reports
+    /// from the others (PD `RemoveFailedStores`).
     RemoveFailedStores {
-        /// The stores that are given up.
+        /// The failed stores.
         stores: Vec<StoreId>,
     },
-    /// The unsafe recovery times out or is aborted. Forced leaders get the order to step down; if they
-    /// already were, the recovery is over.
+    /// The unsafe recovery times out or is aborted. Forced leaders are ordered to step down. If
+    /// they already were, the recovery ends.
     RecoveryTimeout,
-    /// A forced leader times out without an order to stop (TiKV
+    /// A forced leader times out without an order to step down (TiKV
     /// `UNSAFE_RECOVERY_STATE_TIMEOUT`).
     ForceLeaderTimeout {
         /// The region.
@@ -290,26 +289,27 @@ pub enum Action {
         /// Its store.
         store: StoreId,
     },
-    /// A message leaves its sender and is delayed.
+    /// A message is sent and delayed.
     Hold {
         /// The region.
         region: RegionId,
-        /// The store of the sender: a leader or a candidate, or the store itself.
+        /// The store of the sender: of a leader or a candidate. A store report is sent by the store
+        /// itself.
         from: StoreId,
         /// The store of the receiver.
         to: StoreId,
-        /// Which message.
+        /// The message.
         message: Outgoing,
     },
-    /// A delayed message arrives, however stale. It has no reply.
+    /// A delayed message arrives, however stale it is. It has no reply.
     Late {
-        /// Its place among the held messages, oldest first, from 0.
+        /// Its position among the held messages, oldest first, from 0.
         slot: usize,
     },
 }
 
 impl Action {
-    /// Every store that the action names, those of a proposed change included.
+    /// Every store that the action names, including those of a proposed change.
     pub fn stores(&self) -> Vec<StoreId> {
         match self {
             Action::Campaign { store, .. }
@@ -361,7 +361,7 @@ impl Action {
         }
     }
 
-    /// Whether an administrator types it.
+    /// Whether an administrator issues it.
     pub fn is_typed(&self) -> bool {
         matches!(
             self,
@@ -377,7 +377,7 @@ impl Action {
         )
     }
 
-    /// Whether it changes nothing but the placement driver.
+    /// Whether it changes only the placement driver.
     pub fn is_of_pd(&self) -> bool {
         matches!(
             self,

@@ -1,18 +1,18 @@
-//! How often each thing may happen: the budgets, listed once.
+//! The budgets: how often each kind of action may happen.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 macro_rules! budgets {
     ($($(#[doc = $doc:literal])+ $(#[serde($($serde:tt)+)])? $field:ident = $variant:ident,)+) => {
-        /// How often each thing may happen after the setup.
+        /// How often each kind of action may happen after the setup.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(default)]
         pub struct Budgets {
             $($(#[doc = $doc])+ $(#[serde($($serde)+)])? pub $field: u8,)+
         }
 
-        /// One of the budgets.
+        /// One budget.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Budget {
             $($(#[doc = $doc])+ $variant,)+
@@ -22,29 +22,29 @@ macro_rules! budgets {
             /// Every budget.
             pub const ALL: &'static [Budget] = &[$(Budget::$variant,)+];
 
-            /// Its name in a scope.
+            /// Its name in a scope file.
             pub fn name(self) -> &'static str {
                 match self { $(Budget::$variant => stringify!($field),)+ }
             }
         }
 
         impl Budgets {
-            /// The same number of each.
+            /// The same count for every budget.
             pub const fn of_each(count: u8) -> Self {
                 Self { $($field: count,)+ }
             }
 
-            /// How much there is of one.
+            /// The count of one budget.
             pub fn count(&self, of: Budget) -> u8 {
                 match of { $(Budget::$variant => self.$field,)+ }
             }
 
-            /// The same, to be written to.
+            /// The count of one budget, mutable.
             pub fn count_mut(&mut self, of: Budget) -> &mut u8 {
                 match of { $(Budget::$variant => &mut self.$field,)+ }
             }
 
-            /// What is left of each behind what was spent.
+            /// What remains of each budget after `spent`.
             #[must_use]
             pub fn without(&self, spent: &Budgets) -> Self {
                 Self { $($field: self.$field.saturating_sub(spent.$field),)+ }
@@ -54,56 +54,56 @@ macro_rules! budgets {
 }
 
 budgets! {
-    /// Campaigns unasked (`TimeoutNow` is not counted: the transfer is).
+    /// Campaigns. A campaign by `TimeoutNow` counts as its transfer.
     elections = Elections,
     /// Crashes. A restart is free.
     crashes = Crashes,
     /// Disks lost.
     #[serde(alias = "destroys")]
     disk_losses = DiskLosses,
-    /// Answers lost.
+    /// Dropped replies.
     lost = Lost,
-    /// Messages held.
+    /// Delayed messages.
     late = Late,
     /// `Put`s.
     writes = Writes,
-    /// Conf changes; a joint change and its leaving count one each.
+    /// Conf changes. Entering and leaving a joint configuration count one each.
     changes = Changes,
-    /// Splits asked for, or proposed with ids.
+    /// Splits, whether PD is asked for the ids or they are given.
     splits = Splits,
-    /// Merges begun.
+    /// Merges.
     #[serde(skip_serializing_if = "is_none")]
     merges = Merges,
-    /// Transfers of leadership.
+    /// Leadership transfers.
     transfers = Transfers,
     /// Log compactions.
     compactions = Compactions,
     /// Reads.
     reads = Reads,
-    /// What an administrator types.
+    /// Administrator's commands.
     admin = Admin,
-    /// Operators that the patrol makes.
+    /// Operators created by the patrol.
     schedules = Schedules,
     /// Missed store heartbeats.
     #[serde(alias = "silences")]
     missed_heartbeats = MissedHeartbeats,
-    /// Operators that are given up.
+    /// Operator, recovery and forced-leader timeouts.
     timeouts = Timeouts,
-    /// Orders that are sent once more.
+    /// Orders that PD sends again.
     #[serde(skip_serializing_if = "is_none")]
     pushes = Pushes,
-    /// Ends of the placement driver's process.
+    /// Restarts of the placement driver.
     pd_restarts = PdRestarts,
-    /// How often a peer that asks whether it is a member still learns something.
+    /// Stale checks from which a peer learns something.
     #[serde(skip_serializing_if = "is_none")]
     stale_checks = StaleChecks,
-    /// How often an unsafe recovery comes to a stage, its end included.
+    /// Stages that an unsafe recovery enters, including its last.
     #[serde(skip_serializing_if = "is_none")]
     stages = Stages,
 }
 
 impl Budgets {
-    /// Nothing may happen but what costs nothing: the scope is a scenario's.
+    /// Whether every budget is zero. A scenario's scope is like that.
     pub fn is_none(&self) -> bool {
         *self == Budgets::default()
     }

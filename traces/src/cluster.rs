@@ -1,7 +1,7 @@
-//! The accessor trait by which properties read a cluster.
+//! The trait by which properties read a cluster.
 //!
-//! Implemented by [`View`] and by the model's compact state, so a property is
-//! written once and judges model states and real runs alike.
+//! [`View`] implements it, and so does the model's compact state. A property is written once and
+//! judges both model states and implementation runs.
 
 use crate::message::Held;
 use crate::pd::{PlacementDriver, StoreState};
@@ -10,44 +10,44 @@ use crate::recovery::PlanUnderWay;
 use crate::region::{Region, RegionId, StoreId};
 use crate::view::{RangeEntry, StoreStatus, View};
 
-/// A cluster that can be looked at, in the field's vocabulary.
+/// Read access to a cluster.
 pub trait Cluster {
     /// The stores with their status, by id.
     fn stores(&self) -> impl Iterator<Item = (StoreId, StoreStatus)> + '_;
-    /// What the store is doing.
+    /// The status of the store.
     fn status(&self, store: StoreId) -> Option<StoreStatus> {
         self.stores().find(|(id, _)| *id == store).map(|(_, status)| status)
     }
-    /// The regions of which any store has a peer or a tombstone, by id.
+    /// The regions with a peer or tombstone on any store, by id.
     fn regions(&self) -> impl Iterator<Item = RegionId> + '_;
     /// The peer or tombstone of `region` on `store`.
     fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer>;
     /// The store's index from key range to region, in key order.
     fn ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_;
-    /// The ranges of snapshots that wait to be applied on the store, by region.
+    /// The ranges of received snapshots that the store has not applied, by region.
     fn pending_ranges(&self, store: StoreId) -> impl Iterator<Item = RangeEntry> + '_ {
         self.regions_on(store).filter_map(move |region| RangeEntry::pending(self.peer(store, region)?))
     }
-    /// The messages held to arrive late, oldest first.
+    /// The delayed messages, oldest first.
     fn held(&self) -> &[Held];
-    /// The store's pending messages, oldest first.
+    /// The store's pending first messages, oldest first.
     fn pending_messages(&self, store: StoreId) -> &[Held];
-    /// The plan of an unsafe recovery that the store carries out.
+    /// The unsafe recovery plan that the store is executing.
     fn recovery_plan(&self, store: StoreId) -> Option<PlanUnderWay>;
     /// The placement driver.
     fn pd(&self) -> &PlacementDriver;
 
-    /// The regions of which the store has a peer or a tombstone, by id.
+    /// The regions with a peer or tombstone on the store, by id.
     fn regions_on(&self, store: StoreId) -> impl Iterator<Item = RegionId> + '_ {
         self.regions().filter(move |region| self.peer(store, *region).is_some())
     }
 
-    /// The regions as the placement driver believes them to be.
+    /// The regions in PD's view.
     fn believed(&self) -> impl Iterator<Item = &Region> + '_ {
         self.pd().regions.values().map(|known| &known.region)
     }
 
-    /// The stores that have left, by the placement driver's record.
+    /// The stores that are Tombstone in PD's record.
     fn departed(&self) -> impl Iterator<Item = StoreId> + '_ {
         let stores = self.pd().stores.iter();
         stores.filter(|(_, known)| known.state == StoreState::Tombstone).map(|(store, _)| *store)

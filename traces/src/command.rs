@@ -1,4 +1,4 @@
-//! What can be proposed, and what a log entry carries.
+//! Commands that are proposed and that log entries carry.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::log::Entry;
 use crate::region::{Key, PeerId, Region, RegionId, StoreId, Value};
 
-/// What can be proposed, and what a log entry carries.
+/// A command that is proposed and that a log entry carries.
 ///
-/// Who proposes a command of a merge names the other region; the asked store
-/// fills in what is left zero or empty here, and the log has it whole.
+/// The proposer of a merge command names only the other region. The asked store fills in the fields
+/// that are zero or empty here, and the log has all of them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
@@ -34,17 +34,17 @@ pub enum Command {
     },
     /// Leaves the joint configuration.
     LeaveJoint,
-    /// Divides the region: each key begins a part, one part keeps the region's
-    /// id, the others become new regions with the ids that were allotted.
+    /// Splits the region at these keys. One part keeps the region's id. The others become new
+    /// regions with the ids that PD allotted.
     Split {
         /// The new regions, in key order.
         children: Vec<Child>,
         /// Which part keeps the region's id.
         derive: Derive,
     },
-    /// Hands leadership over; never written to the log.
+    /// Transfers leadership. It is not written to the log.
     TransferLeader {
-        /// The store of the peer that shall lead.
+        /// The store of the transferee.
         to: StoreId,
     },
     /// Discards the log up to and including `index`.
@@ -52,29 +52,29 @@ pub enum Command {
         /// The last index to discard.
         index: u64,
     },
-    /// The region gives itself up to a neighbour.
+    /// Prepares to merge the region into its neighbour.
     PrepareMerge {
-        /// Into what, as its peer on the asked store must know it.
+        /// The target region, as the asked store's peer of it must have it.
         target: Box<Region>,
-        /// Every replica has the entries before this one; filled in.
+        /// Every replica has the entries before this index. Filled in by the store.
         #[serde(default, skip_serializing_if = "is_zero")]
         min_index: u64,
     },
-    /// The region takes its neighbour in.
+    /// Merges the neighbour into this region.
     CommitMerge {
-        /// What is taken in, as of its `PrepareMerge`; a proposer names its id
-        /// alone ([`Region::unknown`]).
+        /// The source region as of its `PrepareMerge`. A proposer names only its id
+        /// ([`Region::unknown`]).
         source: Box<Region>,
-        /// The index of that `PrepareMerge`; filled in.
+        /// The index of the source's `PrepareMerge`. Filled in by the store.
         #[serde(default, skip_serializing_if = "is_zero")]
         commit: u64,
-        /// The entries up to it that a replica of the source may miss; filled in.
+        /// The source's entries up to that index that a replica may lack. Filled in by the store.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         entries: Vec<Entry>,
     },
-    /// The region stays after all.
+    /// Cancels the merge of this region.
     RollbackMerge {
-        /// The index of the `PrepareMerge` that is taken back; filled in.
+        /// The index of the `PrepareMerge` that is cancelled. Filled in by the store.
         #[serde(default, skip_serializing_if = "is_zero")]
         commit: u64,
     },
@@ -85,24 +85,25 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl Command {
-    /// Gives the asked region up to `target`.
+    /// A `PrepareMerge` of the asked region into `target`.
     pub fn prepare_merge(target: Region) -> Self {
         Command::PrepareMerge { target: Box::new(target), min_index: 0 }
     }
 
-    /// Takes `source` into the asked region.
+    /// A `CommitMerge` of `source` into the asked region.
     pub fn commit_merge(source: RegionId) -> Self {
         let source = Box::new(Region::unknown(source));
         Command::CommitMerge { source, commit: 0, entries: Vec::new() }
     }
 
-    /// Belongs to a merge.
+    /// Whether it is one of the three merge commands.
     pub fn is_merge(&self) -> bool {
         use Command::{CommitMerge, PrepareMerge, RollbackMerge};
         matches!(self, PrepareMerge { .. } | CommitMerge { .. } | RollbackMerge { .. })
     }
 
-    /// Takes effect by an [`Action::Apply`](crate::Action::Apply) of its own (all but `Put` and `Delete`).
+    /// Whether it has an [`Action::Apply`](crate::Action::Apply) of its own: every command but
+    /// `Put` and `Delete`.
     pub fn is_admin(&self) -> bool {
         self.written_key().is_none()
     }
@@ -132,12 +133,12 @@ impl Command {
         }
     }
 
-    /// Changes the members.
+    /// Whether it changes the members.
     pub fn is_conf_change(&self) -> bool {
         matches!(self, Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint)
     }
 
-    /// The changes of members that it names.
+    /// The member changes in it.
     pub fn changes(&self) -> &[Change] {
         match self {
             Command::ChangePeer(change) => std::slice::from_ref(change),
@@ -146,8 +147,8 @@ impl Command {
         }
     }
 
-    /// The one change that it makes at once: that of a simple change, or of a joint one of
-    /// a single member, which enters no joint configuration (TiKV `to_confchange`).
+    /// The change, if the command is a simple change, or a joint one of a single member. The latter
+    /// enters no joint configuration (TiKV `to_confchange`).
     pub fn single_change(&self) -> Option<&Change> {
         match self {
             Command::ChangePeer(change) => Some(change),
@@ -159,17 +160,16 @@ impl Command {
 
 /// A new region of a split.
 ///
-/// With the parts in key order, the children's keys begin every part but the
-/// first. [`Derive::Left`] leaves the first part to the parent, and each child
-/// begins at its key; [`Derive::Right`] leaves it the last, and each child ends
-/// at its key (TiKV `exec_batch_split`).
+/// Split keys are the borders between the parts. With [`Derive::Left`] the parent keeps the first
+/// part, and each child starts at its key. With [`Derive::Right`] the parent keeps the last part,
+/// and each child ends at its key (TiKV `exec_batch_split`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Child {
     /// The split key.
     pub key: Key,
     /// The new region's id.
     pub region: RegionId,
-    /// The ids of its peers, in the order of the parent's.
+    /// Its peers' ids, in the order of the parent's peers.
     pub peers: Vec<PeerId>,
 }
 
@@ -183,25 +183,25 @@ pub enum Derive {
     Right,
 }
 
-/// One change of one member.
+/// One member change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
-    /// What happens to it.
+    /// The kind of change.
     pub kind: ChangeKind,
-    /// Its peer id.
+    /// The peer's id.
     pub peer: PeerId,
-    /// Its store.
+    /// The peer's store.
     pub store: StoreId,
 }
 
-/// What happens to a member.
+/// The kinds of member change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
-    /// Joins as a voter; a learner is promoted.
+    /// Adds a voter, or promotes a learner.
     AddVoter,
-    /// Joins as a learner; a voter is demoted (joint only).
+    /// Adds a learner, or demotes a voter (joint only).
     AddLearner,
-    /// Leaves.
+    /// Removes the peer.
     Remove,
 }

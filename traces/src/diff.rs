@@ -1,14 +1,13 @@
-//! Two views, field by field.
+//! Compares two views field by field.
 //!
-//! The paths are a vocabulary of their own, made for people and kept stable:
-//! `stores/2/regions/1/epoch/conf_ver`, `stores/2/regions/1/log/7/term`,
-//! `stores/2/regions/1/peers/3/role`, `stores/2/pending_ranges/0/start`, `stores/2/pending_messages/0/term`,
+//! The paths are made for people and kept stable: `stores/2/regions/1/epoch/conf_ver`,
+//! `stores/2/regions/1/log/7/term`, `stores/2/regions/1/peers/3/role`,
+//! `stores/2/pending_ranges/0/start`, `stores/2/pending_messages/0/term`,
 //! `held/0/message/append/commit`, `pd/next_id`, `pd/regions/1/epoch/conf_ver`,
-//! `pd/operators/1/steps/0/add_learner/store`, `pd/recovery/reports/1/0/region/epoch/version`.
-//! A region's fields stand beside
-//! its peer's (whose own id is `peer_id`), log entries stand under their index,
-//! members under their peer id (and `peers/order`). What is there on one side
-//! only is one difference, not one for each of its fields.
+//! `pd/operators/1/steps/0/add_learner/store`, `pd/recovery/reports/1/0/region/epoch/version`. A
+//! region's fields stand beside its peer's (whose own id is `peer_id`). Log entries stand under
+//! their index, and members under their peer id (with `peers/order`). An object that only one side
+//! has is one difference, not one for each of its fields.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -22,14 +21,14 @@ use crate::pd::PlacementDriver;
 use crate::peer::Peer;
 use crate::view::View;
 
-/// A field in which two views differ.
+/// A field that differs between two views.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// Where it stands.
+    /// The path of the field.
     pub path: String,
-    /// What was expected there; `None` for nothing.
+    /// The expected value; `None` if nothing was expected.
     pub expected: Option<Value>,
-    /// What is there; `None` for nothing.
+    /// The actual value; `None` if there is nothing.
     pub actual: Option<Value>,
 }
 
@@ -47,8 +46,8 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Every field in which the two views differ, sorted by path, numbers by value.
-/// Empty exactly when the views are equal.
+/// Every field that differs, sorted by path, numbers by value. Empty exactly when the views are
+/// equal.
 pub fn differences(expected: &View, actual: &View) -> Vec<Difference> {
     if expected == actual {
         return Vec::new();
@@ -70,7 +69,7 @@ fn compare(path: &str, expected: Option<&Value>, actual: Option<&Value>, found: 
             object.keys().filter(|name| *name != "order").cloned().collect()
         };
         for name in names {
-            // Who joins or leaves changes the order too; that is said already.
+            // A member that was added or removed changes the order too, and has its own difference.
             if name == "order" && members(left) != members(right) {
                 continue;
             }
@@ -90,7 +89,7 @@ fn by_path(a: &str, b: &str) -> Ordering {
     a.split('/').map(part).cmp(b.split('/').map(part))
 }
 
-/// A value on one line; long ones are cut.
+/// The value on one line, cut if it is long.
 fn brief(value: Option<&Value>) -> String {
     const LONGEST: usize = 72;
     let Some(value) = value else { return "absent".into() };
@@ -104,7 +103,7 @@ fn brief(value: Option<&Value>) -> String {
     text.chars().take(LONGEST - 3).chain("...".chars()).collect()
 }
 
-/// The view as objects within objects, under the names that paths use.
+/// The view as nested objects, under the names that paths use.
 fn readable(view: &View) -> Value {
     let stores = view.stores.iter().map(|(id, store)| {
         let regions =
@@ -130,7 +129,7 @@ fn readable(view: &View) -> Value {
     Value::Object(root)
 }
 
-/// The placement driver, its regions by their members and its plans by steps.
+/// The placement driver with regions by member and plans by step.
 fn readable_pd(pd: &PlacementDriver) -> Value {
     let mut fields = object(pd);
     if let Some(Value::Object(regions)) = fields.get_mut("regions") {
@@ -154,7 +153,7 @@ fn readable_pd(pd: &PlacementDriver) -> Value {
     Value::Object(fields)
 }
 
-/// A recovery, its reports by their places and the regions in it by their members.
+/// The recovery with reports by position and their regions by member.
 fn readable_recovery(recovery: &mut Map<String, Value>) {
     if let Some(Value::Object(reports)) = recovery.get_mut("reports") {
         let stores: Vec<String> = reports.keys().cloned().collect();
@@ -174,7 +173,7 @@ fn readable_plan(plan: &mut Map<String, Value>) {
     }
 }
 
-/// Messages under their places, oldest first.
+/// The messages by position, oldest first.
 fn readable_messages(messages: &[Held]) -> Value {
     let readable = messages.iter().enumerate().map(|(slot, held)| {
         let mut fields = object(held);
@@ -232,14 +231,14 @@ fn readable_peer(peer: &Peer) -> Value {
     Value::Object(fields)
 }
 
-/// The members of a region under their peer ids, with the order in which they joined.
+/// The region's members by peer id, and the order in which they joined.
 fn readable_members(region: &mut Value) {
     let members = region["peers"].take();
     let members = members.as_array().expect("members are a list");
     let mut by_id = Map::new();
     for member in members {
         let mut name = member["id"].to_string();
-        // Twice the same id is a fault that must be seen, not merged away.
+        // A duplicate id is a fault. It must stay visible.
         while by_id.contains_key(&name) {
             name.push('+');
         }
@@ -249,7 +248,7 @@ fn readable_members(region: &mut Value) {
     region["peers"] = Value::Object(by_id);
 }
 
-/// Turns the list `fields[name]` into an object that counts from `first`.
+/// Turns the list `fields[name]` into an object with keys from `first`.
 fn number_objects(fields: &mut Map<String, Value>, name: &str, first: u64) {
     if let Some(Value::Array(items)) = fields.get_mut(name).map(Value::take) {
         let numbered = (first..).zip(items).map(|(at, item)| (at.to_string(), item));

@@ -1,8 +1,7 @@
-//! Where two sides part: the report that everything else exists for.
+//! The divergence report: where two sides differ.
 //!
-//! It says what was expected and what happened, field by field, and how to see
-//! it again. Who decided (the guards) and the command that reproduces it are
-//! known to the caller alone, who adds them.
+//! It shows expected and actual values field by field, and how to reproduce them. The caller adds
+//! the guards that decided the step and the command that reproduces it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,10 +12,10 @@ use crate::action::Action;
 use crate::diff::Difference;
 use crate::outcome::Outcome;
 
-/// What the two sides are called.
+/// The names of the two sides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sides {
-    /// The side that says what must be.
+    /// The side that states what must happen.
     pub expected: Cow<'static, str>,
     /// The side that is judged.
     pub actual: Cow<'static, str>,
@@ -30,7 +29,7 @@ impl Sides {
     /// A trace against the model.
     pub const TRACE_AND_MODEL: Sides = Sides::named("trace", "model");
 
-    /// Two sides under their names.
+    /// Two sides with these names.
     pub const fn named(expected: &'static str, actual: &'static str) -> Self {
         Self { expected: Cow::Borrowed(expected), actual: Cow::Borrowed(actual) }
     }
@@ -43,18 +42,18 @@ pub struct GuardNote {
     pub side: String,
     /// The guard.
     pub guard: String,
-    /// Who applies it: raft-rs, `Store` or `PlacementDriver`.
+    /// The part that applies it: raft-rs, `Store` or `PlacementDriver`.
     pub decider: String,
 }
 
-/// Where in the code to look.
+/// A place in the code to look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PlaceNote {
     /// `model` or `impl`.
     pub side: String,
     /// The file, and the function if it is known.
     pub place: String,
-    /// The guards that are asked for there.
+    /// The guards that the code there asks for.
     pub guards: Vec<String>,
 }
 
@@ -69,44 +68,45 @@ impl fmt::Display for PlaceNote {
 /// The first step at which two sides differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Divergence {
-    /// The situation.
+    /// The scenario's name.
     pub scenario: String,
-    /// What the sides are called.
+    /// The names of the sides.
     pub sides: Sides,
     /// The step, from 1; 0 for the first state.
     pub step: u64,
     /// The action; `None` for the first state.
     pub action: Option<Action>,
-    /// The outcome that was expected, if one was.
+    /// The expected outcome, if one was stated.
     pub expected: Option<Outcome>,
-    /// The outcome that came; `None` for the first state.
+    /// The actual outcome; `None` for the first state.
     pub actual: Option<Outcome>,
     /// The fields that differ.
     pub differences: Vec<Difference>,
-    /// The guards that decided. Added by the caller.
+    /// The guards that decided the step. Added by the caller.
     pub guards: Vec<GuardNote>,
-    /// Where in the code to look. Added by the caller.
+    /// Places in the code to look at. Added by the caller.
     pub places: Vec<PlaceNote>,
-    /// The shortest prefix that diverges: every action up to and with this one.
+    /// The shortest prefix that diverges: all actions up to and including this one.
     pub prefix: Vec<Action>,
-    /// What broke in place of an answer, line by line: a panic, or an adapter's fault.
+    /// What failed instead of an outcome, line by line: a panic, or an adapter's fault.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fault: Vec<String>,
-    /// Who was judged, and under what, where that is somebody else's. Added by the caller.
+    /// The subject and the dialect under which it was judged, for a subject other than `impl`.
+    /// Added by the caller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judged: Option<String>,
-    /// The command that shows it again. Added by the caller.
+    /// The command that reproduces it. Added by the caller.
     pub command: Option<String>,
 }
 
 impl Divergence {
-    /// Whether the outcomes differ (the views may, all the same).
+    /// Whether the outcomes differ. The views may differ even if not.
     pub fn outcomes_differ(&self) -> bool {
         self.expected.is_some() && self.expected != self.actual
     }
 }
 
-/// Lines of differences and of the schedule that fit a terminal together.
+/// As many differences and actions as fit a terminal together.
 const SHOWN_DIFFERENCES: usize = 8;
 const SHOWN_ACTIONS: usize = 5;
 const SHOWN_PLACES: usize = 4;

@@ -1,8 +1,7 @@
-//! What a step says is seen afterwards, in the words in which tests assert it.
+//! What a scenario's step expects to see, in the terms in which tests assert it.
 //!
-//! Everything here is a part: what is left out may be anything. A view is
-//! compared whole by [`crate::differences`]; this is for scenarios that people
-//! write. `docs/scenarios.md` has an example of each field.
+//! An expectation is partial: a field that is left out may have any value. Whole views are compared
+//! by [`crate::differences`]. `docs/scenarios.md` has an example of each field.
 
 mod check;
 
@@ -17,63 +16,61 @@ use crate::peer::Role;
 use crate::region::{Key, MemberRole, PeerId, RegionId, StoreId, Value};
 use crate::view::{RangeEntry, StoreStatus};
 
-/// A check of a part of what is seen.
+/// An expectation about part of the view.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Expect {
-    /// What each store holds of a key; `None` for nothing. A store without an
-    /// initialised peer for the key holds nothing.
+    /// The value of a key on each store; `None` for no value. A store without an initialised peer
+    /// for the key has no value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub data: BTreeMap<StoreId, BTreeMap<Key, Option<Value>>>,
-    /// On which store each region's leader of the newest term lives; `None` where
-    /// nobody leads in that term.
+    /// The store of the region's leader in the newest term; `None` if that term has no leader.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub leader: BTreeMap<RegionId, Option<StoreId>>,
-    /// The newest `conf_ver` that any peer of a region shows is at least this,
-    /// in every region.
+    /// In every region, the newest `conf_ver` that any peer shows is at least this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conf_ver_at_least: Option<u64>,
-    /// Each region as the leader of its newest term has applied it; where nobody
-    /// leads in that term, as the peer with the newest epoch has it.
+    /// The region as the leader of the newest term has applied it. Without such a leader, it is the
+    /// region of the peer with the newest epoch.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub regions: BTreeMap<RegionId, ExpectRegion>,
     /// Peers, by region and store.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub peers: BTreeMap<RegionId, BTreeMap<StoreId, ExpectPeer>>,
-    /// Whether stores run.
+    /// The status of stores.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stores: BTreeMap<StoreId, StoreStatus>,
     /// The whole range index of a store.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ranges: BTreeMap<StoreId, Vec<RangeEntry>>,
-    /// What the placement driver knows, believes and plans.
+    /// The placement driver's records, regions and operators.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pd: Option<ExpectPd>,
-    /// Once faults stop, every goal is met, and nothing has to be stuck.
+    /// Once faults stop, every goal is met and no stuck reason is needed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub heals: bool,
-    /// Once faults stop, every goal that is owed is met, and these stuck reasons, and no
-    /// others, say why something is not owed. By name (`majority_lost`).
+    /// Once faults stop, every goal that is owed is met. The goals that are not owed have exactly
+    /// these stuck reasons, by name (`majority_lost`).
     #[serde(default, deserialize_with = "one_or_more", skip_serializing_if = "BTreeSet::is_empty")]
     #[schemars(with = "crate::schema::OneOrMore")]
     pub stuck: BTreeSet<String>,
-    /// Any value of the view, by its JSON pointer (`/stores/1/peers/1/vote`): the
-    /// last resort. `null` for what is not there, though what it would be part of is.
+    /// Any value of the view, by its JSON pointer (`/stores/1/peers/1/vote`), where no other field
+    /// fits. `null` if the value is absent; its parent must exist.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub view: BTreeMap<String, Json>,
 }
 
-/// A part of an epoch.
+/// Part of an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectEpoch {
-    /// How often the members have changed.
+    /// The number of member changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conf_ver: Option<u64>,
-    /// How often the range has changed.
+    /// The number of range changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
 }
 
-/// A part of a region's meta.
+/// Part of a region.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectRegion {
     /// The epoch.
@@ -90,32 +87,32 @@ pub struct ExpectRegion {
     pub end: Option<Key>,
 }
 
-/// Where a peer stands in its life, and that it may not be there.
+/// The state of a peer, which may be absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ExpectState {
-    /// The store has neither a peer of the region nor the tombstone of one.
+    /// The store has neither a peer nor a tombstone of the region.
     Absent,
-    /// Created by a message.
+    /// Created by a message, without a region yet.
     Uninitialised,
     /// It has a region.
     Normal,
-    /// It waits to be taken in by another region.
+    /// It has a region, and waits for the merge into another.
     Merging,
     /// It was removed.
     Tombstone,
 }
 
-/// A part of a peer.
+/// Part of a peer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectPeer {
-    /// Where it stands in its life.
+    /// Its state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<ExpectState>,
     /// Its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<PeerId>,
-    /// What it is in its term.
+    /// Its Raft role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
     /// Its term.
@@ -124,7 +121,7 @@ pub struct ExpectPeer {
     /// The last index known to be committed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<u64>,
-    /// The last index that took effect.
+    /// The last index that was applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<u64>,
     /// The last index of its log.
@@ -133,25 +130,24 @@ pub struct ExpectPeer {
     /// The last index that its log has discarded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truncated: Option<u64>,
-    /// Whether a snapshot was received and is not applied.
+    /// Whether it has a received snapshot that it has not applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<bool>,
-    /// The region as it has applied it.
+    /// The region that it has applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<ExpectRegion>,
-    /// What it holds of each key; `None` for nothing.
+    /// The value of a key; `None` for no value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub data: BTreeMap<Key, Option<Value>>,
 }
 
-/// A part of the placement driver. `None` for a region, operator or store that
-/// it does not have.
+/// Part of the placement driver. `None` for a region, operator or store that it does not have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectPd {
-    /// Regions as it believes them to be.
+    /// Regions in PD's view.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub regions: BTreeMap<RegionId, Option<ExpectKnownRegion>>,
-    /// The operators of regions, under way or waiting.
+    /// The operators of regions, running or waiting.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub operators: BTreeMap<RegionId, Option<ExpectOperator>>,
     /// Its records of stores.
@@ -159,55 +155,55 @@ pub struct ExpectPd {
     pub stores: BTreeMap<StoreId, Option<ExpectKnownStore>>,
 }
 
-/// A part of a region as the placement driver believes it to be.
+/// Part of a region in PD's view.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectKnownRegion {
     /// The region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<ExpectRegion>,
-    /// The store of who leads it; 0 if that is not known.
+    /// The leader's store; 0 if PD does not know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leader: Option<StoreId>,
-    /// The stores of all peers that wait for a snapshot.
+    /// The stores of all pending peers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<BTreeSet<StoreId>>,
-    /// The stores of all peers that do not answer.
+    /// The stores of all down peers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub down: Option<BTreeSet<StoreId>>,
 }
 
-/// A part of an operator.
+/// Part of an operator.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectOperator {
-    /// Why it was made, by PD's name.
+    /// Why PD created it, by PD's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<Purpose>,
-    /// The whole plan.
+    /// All steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<Vec<PlannedStep>>,
-    /// How many steps are done.
+    /// The number of finished steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done: Option<usize>,
-    /// Whether it waits for its turn.
+    /// Whether it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<bool>,
 }
 
-/// A step of an operator, peers named by their stores.
+/// A step of an operator, with peers named by their stores.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PlannedStep {
-    /// Leadership goes to this store.
+    /// Leadership moves to this store.
     TransferLeader(StoreId),
-    /// A new learner.
+    /// A learner is added.
     AddLearner(StoreId),
-    /// A learner becomes a voter.
+    /// A learner is promoted to voter.
     PromoteLearner(StoreId),
-    /// A new voter, at once.
+    /// A voter is added at once.
     AddPeer(StoreId),
-    /// A peer leaves.
+    /// A peer is removed.
     RemovePeer(StoreId),
-    /// Learners become voters and voters learners, in a joint configuration.
+    /// Learners are promoted and voters demoted, in a joint configuration.
     EnterJoint {
         /// The stores of the learners.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -216,33 +212,33 @@ pub enum PlannedStep {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         demote: Vec<StoreId>,
     },
-    /// The joint configuration ends.
+    /// The joint configuration is left.
     LeaveJoint,
-    /// The region is divided at these keys.
+    /// The region is split at these keys.
     Split(Vec<Key>),
 }
 
-/// A part of the placement driver's record of a store.
+/// Part of the placement driver's record of a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectKnownStore {
-    /// Where it stands in its life.
+    /// Its state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<StoreState>,
-    /// What follows from the heartbeats that did not come.
+    /// Its liveness by missed heartbeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub liveness: Option<Liveness>,
-    /// Somebody said that its process and disk are gone for good.
+    /// Whether its process and disk are declared gone for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub physically_destroyed: Option<bool>,
 }
 
 impl Expect {
-    /// Whether something is said of how healing ends.
+    /// Whether it expects anything of healing.
     pub fn asks_to_heal(&self) -> bool {
         self.heals || !self.stuck.is_empty()
     }
 
-    /// Every store that is named; 0 stands for nobody.
+    /// Every store that it names; 0 is no store.
     pub(crate) fn named_stores(&self) -> Vec<StoreId> {
         let leaders = self.leader.values().flatten();
         let members =

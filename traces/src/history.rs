@@ -1,29 +1,25 @@
-//! What no single view can show, folded from one step to the next.
+//! The history of a cluster: what no single view can show, folded step by step.
 //!
-//! Who led in a term, what was known committed by a peer that is gone, what a
-//! client learned, where a tombstone stood before a new peer took its place.
-//! One fold serves the model and the implementation alike, so a property that
-//! reads a history judges both.
+//! It records who led in a term, what was known committed by a peer that is gone, what a client
+//! learned, and where a tombstone stood before a new peer replaced it. One fold serves both the
+//! model and the implementation, so a property that reads a history judges both.
 //!
-//! A history is part of a model state, so whatever it remembers multiplies
-//! states. Each part therefore forgets what can no longer matter, by a rule
-//! that looks at the present view alone, and a scope carries only the parts
-//! that its properties read. Once all replicas agree most parts are empty.
+//! A history is part of a model state, so everything in it multiplies states. Each part therefore
+//! has a rule, over the current view only, for what to forget. A scope carries only the parts that
+//! its properties read. Once all replicas agree, most parts are empty.
 //!
-//! A region that a split brings is born on each store when that store applies
-//! the split, so its replicas begin at different times, each at index 5 of term
-//! 5. What a split hands over is remembered of the new region from its first
-//! birth on; and while a replica of an ancestor has yet to apply the split,
-//! nothing of the new region is forgotten, for it may be born once more.
+//! A split creates a child region on each store when that store applies the split. Its replicas
+//! start at different times, each at index 5 of term 5. The data that a split hands over is
+//! recorded for the child when its first replica is created. Nothing of the child is forgotten
+//! while a replica of an ancestor has yet to apply the split, because that may create another
+//! replica of the child.
 //!
-//! A violation that only a transition shows is latched as a [`Breach`].
-//! A region that is merged hands what it has over to the one that takes it in,
-//! and is forgotten with its last replica.
+//! A violation that only a transition shows is latched as a [`Breach`]. A merged region hands its
+//! record to the target, and is forgotten with its last replica.
 //!
-//! Stores that an administrator gave up by force are noted: from then on their
-//! peers are looked at no more, and what only they knew is promised to nobody.
-//! Of a region that was led by force the history begins anew, with what the
-//! others knew.
+//! Stores that an administrator gave up by force are recorded. Their peers are ignored from then
+//! on, and nothing that only they knew is promised. When a region gets a forced leader, its history
+//! starts again with what the remaining peers knew.
 
 mod births;
 mod breach;
@@ -63,11 +59,11 @@ pub use remembered::{
 };
 pub use summary::{Claimant, ClusterSummary, Extent, PeerSummary, RangeClaim};
 
-/// Where the log of every replica begins that a scope or a split brings (TiKV
+/// Where the log of every replica starts that a scope or a split creates (TiKV
 /// `RAFT_INIT_LOG_INDEX`, `RAFT_INIT_LOG_TERM`).
 pub(crate) const BIRTH: LogPosition = LogPosition { index: 5, term: 5 };
 
-/// What was, as far as it still matters.
+/// The record of the past, as far as it still matters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct History {
     parts: HistoryParts,
@@ -93,7 +89,7 @@ static NOTHING: RegionHistory = RegionHistory {
 };
 
 impl History {
-    /// The history of a cluster that begins in `first`.
+    /// The history of a cluster that starts in `first`.
     pub fn begin(parts: HistoryParts, first: &impl ClusterSummary) -> Self {
         let parts = HistoryParts { writes: parts.writes || parts.reads, ..parts };
         let began_whole = parts.cover && births::covers_every_key(first);
@@ -112,13 +108,12 @@ impl History {
         fold.finish().into_owned()
     }
 
-    /// The parts that are carried.
+    /// The parts that it carries.
     pub fn parts(&self) -> HistoryParts {
         self.parts
     }
 
-    /// What is left of it without the other parts; breaches, and which stores were
-    /// abandoned, are of every part.
+    /// The history with only these parts. Breaches and abandoned stores belong to every part.
     #[must_use]
     pub fn only(&self, parts: HistoryParts) -> Self {
         let kept = |region: &RegionHistory| region.only(parts);
@@ -135,20 +130,20 @@ impl History {
         }
     }
 
-    /// Whether the regions of the first state covered every key: then those of
-    /// each later one do. `false` where [`HistoryParts::cover`] is not carried.
+    /// Whether the regions of the first state covered every key. Those of every later state must
+    /// then, too. `false` without [`HistoryParts::cover`].
     pub fn began_whole(&self) -> bool {
         self.began_whole
     }
 
-    /// What was in `region`.
+    /// The history of `region`.
     pub fn region(&self, region: RegionId) -> &RegionHistory {
         self.regions.get(&region).unwrap_or(&NOTHING)
     }
 
-    /// Of a store that is Tombstone: up to which `conf_ver` of a region it has
-    /// no member there, by what PD knew at the burial or since. Left out is what
-    /// PD believes now: a region without a member there, which promises as much.
+    /// For a Tombstone store: for each region, the `conf_ver` up to which it has no member on the
+    /// store, as PD knew at the burial or has learned since. Regions that PD now knows without a
+    /// member there are left out: they say the same.
     pub fn buried(&self, store: StoreId) -> impl Iterator<Item = (RegionId, u64)> + '_ {
         self.buried.get(&store).into_iter().flatten().map(|(region, conf_ver)| (*region, *conf_ver))
     }
@@ -158,12 +153,12 @@ impl History {
         &self.abandoned
     }
 
-    /// What transitions violated, at most one of a kind.
+    /// The violations that transitions showed, at most one of each kind.
     pub fn breaches(&self) -> &[Breach] {
         &self.breaches
     }
 
-    /// Takes in one step.
+    /// Folds one step into the history.
     pub fn fold<C: ClusterSummary>(&mut self, before: &C, action: &Action, outcome: &Outcome, after: &C) {
         let next = match self.folded(before, action, outcome, after) {
             Cow::Borrowed(_) => return,
@@ -172,11 +167,11 @@ impl History {
         *self = next;
     }
 
-    /// This history with one step taken in; borrowed, and nothing allocated,
-    /// where the step changes nothing in it.
+    /// The history after one step. It is borrowed, without allocation, if the step does not change
+    /// it.
     ///
-    /// A peer that has the same address before and after did not change. A cluster may
-    /// know as much of a whole store ([`ClusterSummary::leaves_store`]).
+    /// A peer at the same address before and after did not change. A cluster may share a whole
+    /// store ([`ClusterSummary::shares_store`]).
     pub fn folded<C: ClusterSummary>(
         &self,
         before: &C,
@@ -197,7 +192,7 @@ impl History {
         }
     }
 
-    /// The first half of [`History::folded`]: what the step adds.
+    /// The first half of [`History::folded`]: adds what the step shows.
     pub fn changed_by<C: ClusterSummary>(
         &self,
         before: &C,
@@ -228,7 +223,7 @@ impl History {
         HistoryChange { history: Cow::Owned(history.into_owned()), moved, unconditional: false }
     }
 
-    /// The second half: drops what can no longer matter of these regions.
+    /// The second half: drops what no longer matters in these regions.
     pub fn pruned(&self, regions: &[RegionId], after: &impl ClusterSummary) -> Cow<'_, Self> {
         if self.abandoned.is_empty() {
             return self.pruned_of(regions, after);
@@ -253,7 +248,7 @@ impl History {
         if self.parts.reads {
             fold.client(before, action, outcome);
         }
-        if self.parts.pd && !before.leaves_pd(after) {
+        if self.parts.pd && !before.shares_pd(after) {
             fold.pd(action, before.pd(), after.pd());
         }
         let touched = action.touched(before);
@@ -263,7 +258,7 @@ impl History {
         };
         if let (None, Some(parent), Some(store)) = (touched.region, applies, touched.stores().next()) {
             if self.parts.writes {
-                // Before the parent's own step, which lets it forget what it hands over.
+                // This comes before the parent's own step, which may forget what it hands over.
                 fold.births(parent, store, before, after);
                 fold.merges(parent, store, before, after);
             }
@@ -274,7 +269,7 @@ impl History {
         let mut all_moved = Vec::new();
         let mut add_region = |region: RegionId| {
             let mut moved = false;
-            for store in touched.stores().filter(|store| !before.leaves_store(after, *store)) {
+            for store in touched.stores().filter(|store| !before.shares_store(after, *store)) {
                 let step = PeerStep {
                     region,
                     store,
@@ -304,18 +299,18 @@ impl History {
     }
 }
 
-/// How a step changes a history.
+/// The change of a history by one step.
 pub struct HistoryChange<'a> {
-    /// The history with that taken in.
+    /// The history with the step added.
     pub history: Cow<'a, History>,
-    /// The regions of which a peer moved: something of them may be pruned.
+    /// The regions in which a peer changed. Their records may be pruned.
     pub moved: Vec<RegionId>,
-    /// Nothing, whatever was remembered: the history was not looked at. Any other
-    /// with the same parts, and no store abandoned, changes as little.
+    /// The step changes no history: the fold did not read it. The same holds for any other history
+    /// with these parts and no abandoned store.
     pub unconditional: bool,
 }
 
-/// One peer, before and after.
+/// One peer before and after a step.
 struct PeerStep<'a> {
     region: RegionId,
     store: StoreId,
@@ -323,7 +318,7 @@ struct PeerStep<'a> {
     after: Option<&'a Peer>,
     /// It applied an admin entry of this region.
     applies: bool,
-    /// Another region's entry was applied beside it, and may have moved it.
+    /// Another region's admin entry was applied on the store and may have changed it.
     carried: bool,
     creator: Option<Creator<'a>>,
 }
@@ -341,19 +336,19 @@ impl<'a> PeerStep<'a> {
         }
     }
 
-    /// The same replica before, if there was one: initialised, and not destroyed since.
+    /// The same replica before the step, if it was initialised and not destroyed since.
     fn same_replica(&self) -> Option<&'a Peer> {
         let after = self.after?;
         self.before.filter(|before| before.id == after.id && before.is_initialized())
     }
 }
 
-/// Who sent the message by which a peer may have been created.
+/// The sender of the message that may have created a peer.
 #[derive(Clone, Copy)]
 enum Creator<'a> {
-    /// A peer that knows this region.
+    /// A peer with this region.
     Peer(&'a Region),
-    /// A message from under way; only its epoch is known.
+    /// A delayed message. Only its epoch is known.
     Held(Epoch),
 }
 
@@ -371,10 +366,10 @@ impl<'a> Creator<'a> {
     }
 }
 
-/// A history being changed; copied at the first change.
+/// A history under change, copied at the first change.
 struct Fold<'a> {
     history: Cow<'a, History>,
-    /// Whether anything was asked of it.
+    /// Whether the past was read.
     looked_back: Cell<bool>,
 }
 
@@ -387,13 +382,13 @@ impl<'a> Fold<'a> {
         self.history.parts
     }
 
-    /// The history, to look back at.
+    /// The history, for reading.
     fn past(&self) -> &History {
         self.looked_back.set(true);
         &self.history
     }
 
-    /// The history, to change it.
+    /// The history, for writing.
     fn past_mut(&mut self) -> &mut History {
         self.looked_back.set(true);
         self.history.to_mut()
@@ -407,7 +402,7 @@ impl<'a> Fold<'a> {
         self.past_mut().regions.entry(region).or_default()
     }
 
-    /// Latches a breach, unless one of its kind is latched already.
+    /// Latches a breach, unless one of its kind is latched.
     fn breach(&mut self, breach: Breach) {
         let kind = std::mem::discriminant(&breach);
         if self.past().breaches.iter().all(|known| std::mem::discriminant(known) != kind) {
@@ -449,7 +444,7 @@ impl<'a> Fold<'a> {
         self.forget_writes(region, after);
     }
 
-    /// Equal histories must be equal values: what is empty is left out.
+    /// Drops empty entries: equal histories must be equal values.
     fn finish(mut self) -> Cow<'a, History> {
         if let Cow::Owned(history) = &mut self.history {
             history.regions.retain(|_, region| *region != NOTHING);
@@ -466,7 +461,7 @@ fn initialised(
     cluster.summaries(region).filter(|peer| peer.is_initialized())
 }
 
-/// A peer that never was initialised, and its tombstone, have epoch zero.
+/// An uninitialised peer and its tombstone have epoch zero.
 fn shows_epoch(peer: &Peer) -> bool {
     peer.state != PeerState::Uninitialised && peer.region.epoch != Epoch::default()
 }

@@ -1,10 +1,9 @@
 //! The shared dictionary of Rollcall.
 //!
-//! Everything that can happen is an [`Action`]; everything that can be seen is
-//! a [`View`]; what an action came to is an [`Outcome`]. A trace is a list of
-//! actions with the outcome and the view filled in after each. The model and
-//! the implementation never see each other: both speak this dictionary, so one
-//! trace drives either, and one comparison serves both directions.
+//! An [`Action`] is anything that can happen, a [`View`] is everything that can be seen, and an
+//! [`Outcome`] is the result of an action. A trace is a list of actions, each with its outcome and
+//! the view after it. The model and the implementation do not know each other. Both use this
+//! dictionary, so one trace drives either of them and one comparison serves both directions.
 
 mod action;
 mod budgets;

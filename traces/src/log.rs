@@ -17,10 +17,10 @@ pub struct LogPosition {
     pub term: u64,
 }
 
-/// A raft log: what was discarded, and the entries behind it.
+/// A Raft log: the truncated prefix and the entries after it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Log {
-    /// The last discarded entry; index 0 for an empty log that discarded nothing.
+    /// The last truncated entry; index 0 if nothing was truncated.
     pub truncated: LogPosition,
     /// The entries from `truncated.index + 1` on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -28,18 +28,18 @@ pub struct Log {
 }
 
 impl Log {
-    /// The index of the last entry, discarded or not.
+    /// The index of the last entry, truncated or not.
     pub fn last_index(&self) -> u64 {
         self.truncated.index + self.entries.len() as u64
     }
 
-    /// The term of the last entry, discarded or not.
+    /// The term of the last entry, truncated or not.
     pub fn last_term(&self) -> u64 {
         self.entries.last().map_or(self.truncated.term, |entry| entry.term)
     }
 
-    /// The term of the entry at `index`; `None` where it is discarded or not there.
-    /// The last discarded entry's term is known.
+    /// The term of the entry at `index`; `None` if it is truncated or absent. The last truncated
+    /// entry's term is known.
     pub fn term(&self, index: u64) -> Option<u64> {
         if index == self.truncated.index {
             return Some(self.truncated.term);
@@ -47,7 +47,7 @@ impl Log {
         self.entry(index).map(|entry| entry.term)
     }
 
-    /// The entry at `index`; `None` where it is discarded or not there.
+    /// The entry at `index`; `None` if it is truncated or absent.
     pub fn entry(&self, index: u64) -> Option<&Entry> {
         let offset = index.checked_sub(self.truncated.index + 1)?;
         self.entries.get(offset as usize)
@@ -58,7 +58,7 @@ impl Log {
         (self.truncated.index + 1..).zip(&self.entries)
     }
 
-    /// The regions that the entries behind `index` take in by a `CommitMerge`.
+    /// The regions that entries after `index` merge into this one by a `CommitMerge`.
     pub fn merged_after(&self, index: u64) -> impl Iterator<Item = RegionId> {
         let entries = self.iter().filter(move |(at, _)| *at > index);
         entries.filter_map(|(_, entry)| match &entry.command {
@@ -73,10 +73,10 @@ impl Log {
 pub struct Entry {
     /// The term in which it was proposed.
     pub term: u64,
-    /// What it carries; `None` for the empty entry of a new leader.
+    /// Its command; `None` for the empty entry of a new leader.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<Command>,
-    /// The epoch that it was proposed under; zero for an empty entry.
+    /// The epoch under which it was proposed; zero for an empty entry.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub epoch: Epoch,
 }
@@ -86,12 +86,12 @@ fn is_zero(epoch: &Epoch) -> bool {
 }
 
 impl Entry {
-    /// Takes effect by an `Apply` of its own.
+    /// Whether it has an `Apply` of its own.
     pub fn is_admin(&self) -> bool {
         self.command.as_ref().is_some_and(Command::is_admin)
     }
 
-    /// Changes the members.
+    /// Whether it changes the members.
     pub fn is_conf_change(&self) -> bool {
         self.command.as_ref().is_some_and(Command::is_conf_change)
     }

@@ -1,4 +1,4 @@
-//! A message under way, and what it says.
+//! A delayed message and its content.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +12,12 @@ use crate::peer::Snapshot;
 use crate::recovery::{PeerReport, RecoveryPlan};
 use crate::region::{Epoch, KeyRange, Member, MemberRole, PeerId, Region, RegionId, StoreId};
 
-/// The placement driver as sender or receiver: no peer, on no store.
+/// The placement driver as sender or receiver: no peer and no store.
 const PD: Member = Member { id: 0, store: 0, role: MemberRole::Learner };
 
-/// A message that is under way and may arrive at any time. One from the
-/// placement driver has peer and store 0 for its sender, and the epoch that it
-/// was asked under or knows; one to it has them for its receiver.
+/// A delayed message, which may arrive at any time. If the placement driver is the sender, peer and
+/// store are 0 and the epoch is that of the request or of PD's region. If it is the receiver, peer
+/// and store of the receiver are 0.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Held {
     /// The region.
@@ -26,20 +26,20 @@ pub struct Held {
     pub from: Member,
     /// The receiver as the sender knows it.
     pub to: Member,
-    /// The sender's term; 0 for what no raft sends.
+    /// The sender's term; 0 for a message that is not Raft's.
     pub term: u64,
     /// The sender's epoch.
     pub epoch: Epoch,
-    /// The range of the sender's region: who creates a peer from it must have it free.
+    /// The range of the sender's region. The receiver's store creates a peer only if it is free
+    /// there.
     #[serde(default, skip_serializing_if = "KeyRange::is_whole")]
     pub range: KeyRange,
-    /// What it says.
+    /// The content.
     pub message: Message,
 }
 
 impl Held {
-    /// The placement driver's answer to the leader `to` of a region that asked
-    /// under `epoch`.
+    /// The placement driver's response to the leader `to`, which asked under `epoch`.
     pub fn ask_split_response(
         region: RegionId,
         to: Member,
@@ -50,19 +50,18 @@ impl Held {
         Self::of_pd(region, PD, to, 0, epoch, Message::AskSplitResponse { children, derive })
     }
 
-    /// What the placement driver tells the leader `to` of a region, by the
-    /// epoch that it knows.
+    /// An order of the placement driver to the leader `to`, with PD's epoch of the region.
     pub fn order(region: RegionId, to: Member, epoch: Epoch, order: Order) -> Self {
         Self::of_pd(region, PD, to, 0, epoch, Message::Order(order))
     }
 
-    /// What the placement driver has `store` do for an unsafe recovery. It is of no region.
+    /// The plan of an unsafe recovery for `store`. It belongs to no region.
     pub fn recovery_plan(store: StoreId, plan: RecoveryPlan) -> Self {
         let to = Member { store, ..PD };
         Self::of_pd(0, PD, to, 0, Epoch::default(), Message::RecoveryPlan(plan))
     }
 
-    /// What the leader `from` reports of its region.
+    /// The report of the leader `from` about its region.
     pub fn region_report(
         from: Member,
         term: u64,
@@ -75,7 +74,7 @@ impl Held {
         Self::of_pd(id, from, PD, term, epoch, message)
     }
 
-    /// What `store` has done for the step of an unsafe recovery. It is of no region.
+    /// The report of `store` about a step of an unsafe recovery. It belongs to no region.
     pub fn store_report(store: StoreId, step: u64, peers: Vec<PeerReport>) -> Self {
         let from = Member { store, ..PD };
         Self::of_pd(0, from, PD, 0, Epoch::default(), Message::StoreReport { step, peers })
@@ -85,9 +84,8 @@ impl Held {
         Self { region, from, to, term, epoch, range: KeyRange::default(), message }
     }
 
-    /// What the placement driver knows of a region, as it reaches a peer that is no member
-    /// of it any more: to itself, as the peer's own store passes it on (TiKV
-    /// `send_destroy_peer_message`).
+    /// PD's knowledge of a region for a peer that is no longer a member. The peer's own store sends
+    /// it to the peer (TiKV `send_destroy_peer_message`).
     pub fn gc_peer(peer: Member, known: Region) -> Self {
         let (id, epoch) = (known.id, known.epoch);
         Self::of_pd(id, peer, peer, 0, epoch, Message::GcPeer { region: known })
@@ -101,21 +99,21 @@ impl Held {
         )
     }
 
-    /// Whether it goes to the placement driver.
+    /// Whether the placement driver receives it.
     pub fn is_to_pd(&self) -> bool {
         matches!(self.message, Message::RegionReport { .. } | Message::StoreReport { .. })
     }
 }
 
-/// What a held message says.
+/// The content of a delayed message.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Message {
-    /// A candidate asks for a vote.
+    /// A candidate requests a vote.
     VoteRequest {
         /// The end of its log.
         last: LogPosition,
-        /// Its commit index and that entry's term when it asked.
+        /// The candidate's commit index when it campaigned, and that entry's term.
         commit: LogPosition,
     },
     /// The response to a vote request.
@@ -123,10 +121,10 @@ pub enum Message {
     VoteResponse {
         /// Whether the vote was granted.
         granted: bool,
-        /// The voter's commit index and its term; zero when granted.
+        /// The voter's commit index and that entry's term; zero if the vote was granted.
         commit: LogPosition,
     },
-    /// Log entries behind `previous`.
+    /// Log entries after `previous`.
     Append {
         /// The entry before the first.
         previous: LogPosition,
@@ -138,33 +136,31 @@ pub enum Message {
     /// The follower has the log up to `index`.
     #[serde(alias = "append_answer")]
     AppendResponse {
-        /// The index; 0 where nothing is acknowledged (a rejection, the answer
-        /// to a heartbeat).
+        /// The index; 0 if nothing is acknowledged (a rejection, or the response to a heartbeat).
         index: u64,
-        /// The follower's commit index, where anybody asks for it
-        /// ([`crate::Scope::reports_commits`]); 0 where it is not said (the answer to a
-        /// snapshot).
+        /// The follower's commit index, if the scope shows it ([`crate::Scope::reports_commits`]);
+        /// 0 in the response to a snapshot.
         #[serde(default, skip_serializing_if = "is_nothing")]
         commit: u64,
     },
-    /// A leader says that it leads.
+    /// A leader's heartbeat.
     Heartbeat {
-        /// The commit index, as far as the leader knows the receiver's log to
-        /// match; 0 lets it create the receiver.
+        /// The commit index, as far as the leader knows the receiver's log to match. 0 lets the
+        /// receiver's store create the peer.
         commit: u64,
     },
     /// A snapshot.
     Snapshot(Snapshot),
-    /// Campaign at once.
+    /// The receiver must campaign at once.
     TimeoutNow,
-    /// A leader asks whom it is to hand over to how far it has applied the log
-    /// (TiKV `MsgTransferLeader`, before the transfer).
+    /// A leader asks the transferee how far it has applied the log (TiKV `MsgTransferLeader`,
+    /// before the transfer).
     #[serde(alias = "transfer_question")]
     PreTransferLeader,
-    /// The response, of the term of the request (TiKV `ack_transfer_leader_msg`).
+    /// The response, with the term of the request (TiKV `ack_transfer_leader_msg`).
     #[serde(alias = "transfer_answer")]
     AckTransferLeader {
-        /// The applied index; never 0, for who has applied nothing is no voter.
+        /// The applied index; never 0, because a peer that has applied nothing is not a voter.
         applied: u64,
     },
     /// The ids that the placement driver allots to a split (PD `AskBatchSplitResponse`).
@@ -175,47 +171,47 @@ pub enum Message {
         /// Which part keeps the region's id.
         derive: Derive,
     },
-    /// The placement driver tells whom it takes for the leader what to do.
+    /// The placement driver orders the leader that it knows to take a step.
     Order(Order),
-    /// The placement driver tells a store what to do for an unsafe recovery.
+    /// The placement driver sends a store its plan of an unsafe recovery.
     RecoveryPlan(RecoveryPlan),
     /// A leader reports its region to the placement driver.
     RegionReport {
         /// The region as the leader has applied it.
         region: Region,
-        /// Peers that wait for a snapshot.
+        /// The pending peers, which need a snapshot.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         pending: BTreeSet<PeerId>,
-        /// Peers that do not answer.
+        /// The down peers, which do not respond.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         down: BTreeSet<PeerId>,
     },
-    /// A store reports to the placement driver what has come of its plan for an unsafe
-    /// recovery. The sender has peer 0, and the region is 0.
+    /// A store reports to the placement driver the result of its plan of an unsafe recovery. The
+    /// sender's peer and the region are 0.
     StoreReport {
-        /// The step that the plan was of.
+        /// The step to which the plan belongs.
         step: u64,
-        /// Its peers.
+        /// The store's peers.
         peers: Vec<PeerReport>,
     },
-    /// The receiver was removed, and its message showed that it does not know.
-    /// It is the store that says so: the term is 0.
+    /// The receiver was removed, and its message showed that it does not know this. The store sends
+    /// it, with term 0.
     #[serde(alias = "removed")]
     GcPeer {
-        /// The region as the teller knows it.
+        /// The region as the sender knows it.
         region: Region,
     },
-    /// A peer asks whether it is a member still. It is its store that asks, of term 0.
+    /// A peer asks whether it is still a member. Its store sends the message, with term 0.
     CheckStalePeer,
-    /// The one that was asked is gone, and knows of the asking peer nothing but that it was
-    /// a member: these may know more.
+    /// The asked peer is a tombstone, and only knows that the asking peer was a member. These
+    /// members may know more.
     CheckStalePeerResponse {
-        /// The members of the region as the tombstone has it.
+        /// The members of the tombstone's region.
         peers: Vec<Member>,
     },
-    /// The receiver's region was taken in by another. A store says so, of term 0.
+    /// The receiver's region was merged into another. A store sends it, with term 0.
     Merged {
-        /// That region as it was before.
+        /// The target region before the merge.
         target: Region,
     },
 }

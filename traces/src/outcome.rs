@@ -1,8 +1,7 @@
-//! What an action came to: done, or refused for a reason that users meet.
+//! The outcome of an action: done, or refused for a reason that users meet.
 //!
-//! An action is refused exactly when it changes nothing that a view shows and
-//! returns nothing. Agreement is so checked on what is forbidden as well as on
-//! what is allowed.
+//! An action is refused exactly when it changes nothing that a view shows and returns nothing. So
+//! model and implementation are compared on what is forbidden as well as on what is allowed.
 
 use std::fmt;
 
@@ -20,9 +19,9 @@ use crate::region::{Key, Region, Value};
 /// In a trace: `"done"`, `{"done":{"value":{..}}}` or `{"refused":"not_leader"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It took effect.
+    /// The action took effect.
     Done(Returned),
-    /// Nothing changed.
+    /// The action was refused and changed nothing.
     Refused(Reason),
 }
 
@@ -89,47 +88,47 @@ impl<'de> Visitor<'de> for OutcomeVisitor {
     }
 }
 
-/// What an action handed back.
+/// What an action returned.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Returned {
     /// Nothing.
     Nothing,
-    /// The answer of a read, with a copy of the region that it was computed on.
+    /// The result of a read, with a copy of the region on which it was computed.
     Value {
-        /// The key that was asked for.
+        /// The key that was read.
         key: Key,
         /// Its value, if it has one.
         value: Option<Value>,
-        /// The region at the answer.
+        /// The region when the read was answered.
         region: Region,
     },
-    /// The ids that the placement driver allotted.
+    /// The ids that the placement driver allotted for a split.
     Allotted {
-        /// The new regions of the split that was asked for.
+        /// The new regions.
         children: Vec<Child>,
-        /// Why the leader refused to propose them. The ids are gone all the
-        /// same, and TiKV tells nobody.
+        /// Why the leader refused to propose the split. The ids are used up all the same, and TiKV
+        /// reports nothing.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         refused: Option<Reason>,
     },
-    /// The placement driver's order to the peer that it takes for the leader.
+    /// The placement driver's order to the leader that it knows.
     Ordered {
         /// The order.
         order: Order,
-        /// Why the receiver refused it. TiKV tells nobody.
+        /// Why the receiver refused the order. TiKV reports nothing.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         refused: Option<Reason>,
     },
-    /// An unsafe recovery has come to this stage.
+    /// The unsafe recovery has entered this stage.
     Entered(RecoveryStage),
 }
 
-/// Why nothing happened. What pd-ctl says instead is [`Action::pd_ctl`](crate::Action::pd_ctl).
+/// Why an action was refused. pd-ctl's own words are [`Action::pd_ctl`](crate::Action::pd_ctl).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    // Of the world.
+    // Of the harness.
     /// A store that takes part is not running, or its disk is lost.
     StoreDown,
     /// The store is running already.
@@ -356,7 +355,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Every reason there is.
+    /// Every reason.
     pub const ALL: &'static [Reason] = &[
         Reason::StoreDown,
         Reason::StoreUp,

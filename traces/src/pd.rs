@@ -1,9 +1,8 @@
-//! What the placement driver knows of stores, believes of regions, and plans.
+//! The placement driver's records of stores and regions, and its operators.
 //!
-//! Beside what is true (the stores of a [`View`](crate::View)) stands what PD
-//! believes of it: it knows only what a leader has applied and reports.
-//! Time is not shown: that a store was silent for long, or that an operator
-//! took too long, are actions.
+//! A [`View`](crate::View) shows the true state of the stores, and beside it what PD knows. PD
+//! knows regions only as leaders have applied and reported them. Time is not shown: a store's
+//! silence and an operator's timeout are actions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,33 +13,32 @@ use crate::command::Command;
 use crate::recovery::Recovery;
 use crate::region::{Epoch, Key, Member, PeerId, Region, RegionId, StoreId};
 
-/// The placement driver. Where a scope has none but somebody who allots ids,
-/// only `next_id` is there.
+/// The placement driver. In a scope where it only allots ids, `next_id` is its only field.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct PlacementDriver {
-    /// The next id that it gives to a region or a peer; 0 where there is no PD.
+    /// The next id for a region or peer; 0 if there is no PD.
     pub next_id: u64,
-    /// The stores that it has a record of.
+    /// Its records of stores.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stores: BTreeMap<StoreId, KnownStore>,
-    /// The regions as it believes them to be.
+    /// Its regions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub regions: BTreeMap<RegionId, KnownRegion>,
-    /// What it is doing, at most one thing a region.
+    /// The running operators, at most one for each region.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub operators: BTreeMap<RegionId, Operator>,
-    /// What it will do once fewer are under way, first come first.
+    /// The waiting operators, first in, first out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<WaitingOperator>,
-    /// At the end of a recovery by force it dropped what it knew of regions, and it
-    /// does not know the whole key space since. It buries nobody meanwhile.
+    /// Unsafe recovery has finished and PD dropped its regions, and those reported since do not yet
+    /// cover every key. Until then PD buries no store.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub relearns: bool,
-    /// The unsafe recovery that is under way.
+    /// The unsafe recovery that is running.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<Box<Recovery>>,
-    /// The last step of any recovery: plans and reports of another are not of now. It
-    /// goes on from there when PD begins again, for PD counts by the clock.
+    /// The last step of any recovery. Plans and reports of other steps are stale. It keeps counting
+    /// after a restart, because PD derives it from the clock.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub recovery_step: u64,
 }
@@ -49,34 +47,34 @@ fn is_zero(step: &u64) -> bool {
     *step == 0
 }
 
-/// An operator that waits for its turn.
+/// An operator that waits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct WaitingOperator {
     /// The region.
     pub region: RegionId,
-    /// The plan.
+    /// The operator.
     pub operator: Operator,
 }
 
 impl PlacementDriver {
-    /// Whether there is none.
+    /// Whether there is no PD.
     pub fn is_absent(&self) -> bool {
         self.next_id == 0
     }
 
-    /// The region's operator, under way or waiting.
+    /// The region's operator, running or waiting.
     pub fn operator(&self, region: RegionId) -> Option<&Operator> {
         let waiting = || self.waiting.iter().find(|waiting| waiting.region == region);
         self.operators.get(&region).or_else(|| waiting().map(|waiting| &waiting.operator))
     }
 
-    /// Every operator with its region, those that wait last.
+    /// All operators with their regions, waiting ones last.
     pub fn all_operators(&self) -> impl Iterator<Item = (RegionId, &Operator)> {
         let running = self.operators.iter().map(|(region, operator)| (*region, operator));
         running.chain(self.waiting.iter().map(|waiting| (waiting.region, &waiting.operator)))
     }
 
-    /// Whether the regions that it knows leave no key to nobody.
+    /// Whether its regions cover every key.
     pub fn knows_every_key(&self) -> bool {
         let mut regions: Vec<&Region> = self.regions.values().map(|known| &known.region).collect();
         regions.sort_by(|a, b| a.start.cmp(&b.start));
@@ -91,22 +89,22 @@ impl PlacementDriver {
     }
 }
 
-/// A store as PD knows it (kvproto `metapb.Store`, and what its heartbeats said).
+/// PD's record of a store (kvproto `metapb.Store`, and the store's heartbeats).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct KnownStore {
-    /// Where it stands in its life.
+    /// Its state.
     pub state: StoreState,
-    /// Somebody said that its process and disk are gone for good.
+    /// Its process and disk were declared gone for good.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub physically_destroyed: bool,
-    /// What follows from the heartbeats that did not come.
+    /// Its liveness by missed heartbeats.
     pub liveness: Liveness,
-    /// It said that it has too little space for another peer.
+    /// Its last heartbeat reported too little space for another peer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub full: bool,
 }
 
-/// Where a store stands in its life (kvproto `StoreState`).
+/// The state of a store (kvproto `StoreState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StoreState {
@@ -114,87 +112,87 @@ pub enum StoreState {
     Up,
     /// It is leaving, and its peers are being moved.
     Offline,
-    /// It has left, for good.
+    /// It has left for good.
     Tombstone,
 }
 
-/// What follows from a store's heartbeats that did not come.
+/// The liveness of a store by missed heartbeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Liveness {
-    /// It sent a heartbeat lately.
+    /// PD has a recent heartbeat.
     Connected,
-    /// It has been silent for a while, or has sent nothing since PD started.
+    /// PD has had no heartbeat for a while, or none since it started.
     Disconnected,
-    /// It has been silent for so long that its peers are replaced.
+    /// PD has had no heartbeat for so long that it replaces the store's peers.
     Down,
 }
 
-/// A region as PD believes it to be.
+/// A region in PD's view.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct KnownRegion {
     /// Range, epoch and members, as a leader reported them.
     pub region: Region,
-    /// Who leads it; 0 if it was not reported since PD started.
+    /// The leader's peer; 0 if no leader has reported since PD started.
     pub leader: PeerId,
-    /// In which term; 0 if that is not known.
+    /// The leader's term; 0 if unknown.
     pub term: u64,
-    /// Peers that wait for a snapshot, by the leader's word.
+    /// Pending peers, as the leader reported: they need a snapshot.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub pending: BTreeSet<PeerId>,
-    /// Peers that do not answer, by the leader's word.
+    /// Down peers, as the leader reported: they do not respond.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub down: BTreeSet<PeerId>,
 }
 
 impl KnownRegion {
-    /// The member that leads, as far as PD knows.
+    /// The leader that PD knows.
     pub fn leader(&self) -> Option<Member> {
         self.region.member(self.leader).copied()
     }
 
-    /// The leader says that the peer answers and needs no snapshot.
+    /// Whether the peer is neither pending nor down.
     pub fn is_well(&self, peer: PeerId) -> bool {
         !self.pending.contains(&peer) && !self.down.contains(&peer)
     }
 }
 
-/// A plan for one region: it never acts, it is compared with each report.
+/// A plan for one region. It does not act itself: PD compares it with each report.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Operator {
-    /// Why it was made.
+    /// Why PD created it.
     pub purpose: Purpose,
-    /// The region's epoch when it was made.
+    /// The region's epoch when it was created.
     pub epoch: Epoch,
-    /// The plan.
+    /// All steps.
     pub steps: Vec<OperatorStep>,
-    /// How many steps are done.
+    /// The number of finished steps.
     pub done: usize,
 }
 
 impl Operator {
-    /// The step under way; none once all are done.
+    /// The current step; `None` once all are finished.
     pub fn step(&self) -> Option<&OperatorStep> {
         self.steps.get(self.done)
     }
 }
 
-/// Why an operator was made, by PD's names.
+/// Why an operator was created, by PD's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
-    /// A region is left joint with no operator (tikv#17602).
+    /// A region is joint and has no operator (tikv#17602).
     #[serde(rename = "leave-joint-state")]
     LeaveJoint,
-    /// A peer that no rule asks for.
+    /// A peer that no rule requires.
     RemoveOrphanPeer,
-    /// One of several such peers, which is behind or does not answer (pd#4045).
+    /// One of several such peers, which is pending or down (pd#4045).
     RemoveUnhealthyOrphanPeer,
-    /// A voter on a silent store, where a voter that no rule asks for stands in.
+    /// A voter on a store that does not send heartbeats; an orphan voter takes its place.
     RemoveReplacedOrphanPeer,
-    /// A down voter is replaced by a learner that is there (pd#6559).
+    /// A down voter is replaced by an existing learner (pd#6559).
     ReplaceDownPeerWithOrphanPeer,
-    /// A learner fills the place of a missing voter.
+    /// A learner is promoted because a voter is missing.
     FixPeerRole,
     /// A voter is missing.
     AddRulePeer,
@@ -202,12 +200,12 @@ pub enum Purpose {
     ReplaceRuleDownPeer,
     /// A voter's store is leaving.
     ReplaceRuleOfflinePeer,
-    /// Leadership leaves a store, by the scheduler that pd-ctl or TiUP adds for that
+    /// Leadership leaves a store, by the scheduler that pd-ctl or TiUP adds for this
     /// (`evict-leader-scheduler`, PD `schedulers/evict_leader.go`).
     EvictLeader,
     /// pd-ctl `operator add add-peer`.
     AdminAddPeer,
-    /// The same without the way over a learner.
+    /// The same without a learner first.
     AdminAddVoter,
     /// pd-ctl `operator add remove-peer`.
     AdminRemovePeer,
@@ -218,8 +216,8 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// An administrator made it, or had it made: its priority is above that of the
-    /// patrol's.
+    /// Whether an administrator created it, directly or by a scheduler. Its priority is above that
+    /// of the patrol's operators.
     pub fn is_admin(self) -> bool {
         matches!(
             self,
@@ -232,7 +230,7 @@ impl Purpose {
         )
     }
 
-    /// Its name in PD.
+    /// PD's name for it.
     pub fn name(self) -> &'static str {
         match self {
             Purpose::LeaveJoint => "leave-joint-state",
@@ -254,7 +252,7 @@ impl Purpose {
     }
 }
 
-/// A peer and the store that it lives on.
+/// A peer and its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Seat {
     /// The store.
@@ -273,91 +271,91 @@ impl From<Member> for Seat {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OperatorStep {
-    /// Leadership goes to the peer on this store.
+    /// Leadership moves to the peer on this store.
     TransferLeader {
         /// The store.
         to: StoreId,
     },
-    /// A new learner.
+    /// A learner is added.
     AddLearner(Seat),
-    /// A learner becomes a voter.
+    /// A learner is promoted to voter.
     PromoteLearner(Seat),
-    /// A new voter, at once (TinyKV, and PD before it knew learners).
+    /// A voter is added at once (TinyKV, and PD before it had learners).
     AddPeer(Seat),
-    /// A peer leaves.
+    /// A peer is removed.
     RemovePeer(Seat),
-    /// Learners become voters and voters learners, in a joint configuration.
+    /// Learners are promoted and voters demoted, in a joint configuration.
     EnterJoint {
         /// The learners.
         promote: Vec<Seat>,
         /// The voters.
         demote: Vec<Seat>,
     },
-    /// The joint configuration ends.
+    /// The joint configuration is left.
     LeaveJoint {
-        /// Who was promoted.
+        /// The promoted learners.
         promote: Vec<Seat>,
-        /// Who was demoted.
+        /// The demoted voters.
         demote: Vec<Seat>,
     },
-    /// The region is divided.
+    /// The region is split.
     Split {
-        /// Where.
+        /// The split keys.
         keys: Vec<Key>,
-        /// The range as it was: the region is divided once this changes.
+        /// The region's first key at creation. The step is finished once the range changes.
         start: Key,
-        /// See `start`.
+        /// The region's end at creation.
         end: Key,
     },
 }
 
-/// An order to a leader.
+/// An order to a region's leader.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
-    /// Propose this.
+    /// Propose this command.
     Propose(Command),
     /// Ask for the ids of a split at these keys, and propose it.
     Split {
-        /// Where, in order.
+        /// The split keys, in order.
         keys: Vec<Key>,
     },
 }
 
-/// What an administrator can ask of a region (pd-ctl `operator add`, and one scheduler).
+/// An operator that an administrator can add (pd-ctl `operator add`, and one scheduler).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AdminOperator {
-    /// A new voter on the store, by way of a learner.
+    /// Adds a voter on the store, by way of a learner.
     AddPeer {
         /// The store.
         store: StoreId,
     },
-    /// A new voter on the store, at once.
+    /// Adds a voter on the store at once.
     AddVoter {
         /// The store.
         store: StoreId,
     },
-    /// The peer on the store leaves.
+    /// Removes the peer on the store.
     RemovePeer {
         /// The store.
         store: StoreId,
     },
-    /// Leadership goes to the store.
+    /// Moves leadership to the store.
     TransferLeader {
         /// The store.
         store: StoreId,
     },
-    /// Leadership leaves the store, for whoever may lead. The scheduler that does it
-    /// (pd-ctl `scheduler add evict-leader-scheduler`; TiUP adds it before a store is
-    /// stopped or leaves) comes by the region once.
+    /// Moves leadership from the store to any other voter that may lead. The scheduler behind it
+    /// (pd-ctl `scheduler add evict-leader-scheduler`; TiUP adds it before a store stops or leaves)
+    /// visits the region once.
     EvictLeader {
         /// The store.
         store: StoreId,
     },
-    /// The region is divided.
+    /// Splits the region.
     Split {
-        /// Where, in order.
+        /// The split keys, in order.
         keys: Vec<Key>,
     },
 }

@@ -1,17 +1,16 @@
 //! What an administrator reads when a command is refused.
 //!
-//! A [`Reason`] is Rollcall's name for why; these are PD's own words, as pd-ctl
-//! and the HTTP interface show them (`PD pkg/errs/errno.go`,
-//! `pkg/schedule/handler/handler.go`, `pkg/schedule/operator/builder.go`,
-//! `server/api/store.go`, `server/cluster/cluster.go`,
-//! `pkg/unsaferecovery/unsafe_recovery_controller.go`). The error code before
-//! them is left out, and numbers that the command does not name are dots.
+//! A [`Reason`] is Rollcall's name. These are PD's own words, as pd-ctl and the HTTP interface show
+//! them (`PD pkg/errs/errno.go`, `pkg/schedule/handler/handler.go`,
+//! `pkg/schedule/operator/builder.go`, `server/api/store.go`, `server/cluster/cluster.go`,
+//! `pkg/unsaferecovery/unsafe_recovery_controller.go`). The error code before them is left out.
+//! Numbers that the command does not name are dots.
 //!
-//! What edits a store's disk is typed at tikv-ctl, and the words are TiKV's
-//! (`TV src/server/debug.rs set_region_tombstone`; the lock is RocksDB's, seed 000).
+//! Commands that edit a store's disk belong to tikv-ctl, and the words are TiKV's (`TV
+//! src/server/debug.rs set_region_tombstone`; the lock is RocksDB's, seed 000).
 //!
-//! They hang on the command as well: PD says one thing in several ways, and the
-//! patrol, which comes to the same reasons, says nothing to anybody.
+//! The words depend on the command as well as on the reason: PD words one reason in several ways.
+//! The patrol can meet the same reasons, and reports them to nobody.
 
 use crate::action::Action;
 use crate::outcome::{Outcome, Reason};
@@ -21,8 +20,8 @@ use crate::region::{RegionId, StoreId};
 const SUCCESS: &str = "Success!";
 
 impl Action {
-    /// `outcome` in words, and in pd-ctl's or tikv-ctl's where somebody typed what is
-    /// refused.
+    /// `outcome` in words. For a refused command of an administrator they are those of pd-ctl or
+    /// tikv-ctl.
     pub(crate) fn answered(&self, outcome: &Outcome) -> String {
         let Outcome::Refused(reason) = outcome else { return outcome.to_string() };
         let at_pd = self.pd_ctl(*reason).map(|words| format!("{outcome} (pd-ctl: \"{words}\")"));
@@ -30,7 +29,7 @@ impl Action {
         at_pd.or_else(at_store).unwrap_or_else(|| outcome.to_string())
     }
 
-    /// What tikv-ctl answers where this is refused for `reason`.
+    /// tikv-ctl's message when this is refused for `reason`.
     pub fn tikv_ctl(&self, reason: Reason) -> Option<&'static str> {
         let Action::TombstonePeer { .. } = self else { return None };
         match reason {
@@ -46,9 +45,8 @@ impl Action {
         }
     }
 
-    /// What pd-ctl answers where this is refused for `reason`; nothing where
-    /// nobody types it there, where PD would not refuse it, and where PD knows
-    /// several reasons for what is one here.
+    /// pd-ctl's message when this is refused for `reason`. `None` if it is not a pd-ctl command, if
+    /// PD would not refuse it, or if one reason here stands for several of PD's.
     pub fn pd_ctl(&self, reason: Reason) -> Option<String> {
         match self {
             Action::Decommission { store, .. } | Action::CancelDecommission { store } => {
@@ -57,7 +55,7 @@ impl Action {
             Action::SetTombstone { .. } => {
                 (reason == Reason::StateNotAllowed).then(|| "invalid state Tombstone".into())
             }
-            // pd-ctl names no store: whatever is Tombstone and empty goes.
+            // pd-ctl names no store here: it removes every empty Tombstone store.
             Action::RemoveTombstone { store } => match reason {
                 Reason::UnknownStore | Reason::NotTombstone => Some(SUCCESS.into()),
                 Reason::StoreHasRegions => Some(format!("failed stores: {store}")),
@@ -75,7 +73,7 @@ impl Action {
             }
             Action::RemoveFailedStores { stores } => match stores[..] {
                 [store] => to_give_up(store, reason),
-                // Which of them PD names is chance: it goes through a Go map.
+                // Which of them PD names is random: it iterates over a Go map.
                 _ => None,
             },
             _ => None,
@@ -92,7 +90,7 @@ fn to_leave(store: StoreId, reason: Reason) -> Option<String> {
         Reason::StoresNotEnough => {
             format!("can not remove store {store} since the number of up stores would be ... while need ...")
         }
-        // Nothing happens, and nobody says so (row 43).
+        // Nothing happens, and PD reports success (row 43).
         Reason::AlreadyLeaving | Reason::NotLeaving => SUCCESS.into(),
         _ => return None,
     })
@@ -106,7 +104,7 @@ fn to_add(region: RegionId, operator: &AdminOperator, reason: Reason) -> Option<
         _ => {}
     }
     let Some(store) = operator.store() else {
-        // PD splits a region without its builder, and asks for no leader.
+        // PD splits a region without the builder, and does not ask for a leader.
         let joint = reason == Reason::JointState;
         return joint.then(|| "cannot split region which is in joint state".into());
     };
@@ -121,8 +119,8 @@ fn to_add(region: RegionId, operator: &AdminOperator, reason: Reason) -> Option<
         Reason::StoreUnhealthy => format!("store {store} is unhealthy"),
         Reason::AlreadyLeader => "no operator step is built".into(),
         Reason::LastVoter => "cannot create operator: target peers have no voter".into(),
-        // With more than two voters "fail to build operator: plan is empty,
-        // maybe" stands before it. Why nobody hands over has two answers.
+        // With more than two voters, "fail to build operator: plan is empty, maybe" precedes it.
+        // There are two messages for the lack of a new leader.
         Reason::NoNewLeader if matches!(operator, AdminOperator::RemovePeer { .. }) => {
             "no valid leader".into()
         }

@@ -1,4 +1,4 @@
-//! A peer as it is seen: its Raft state, its region, and what it waits for.
+//! The visible state of a peer: its Raft state, its region, and what it waits for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,69 +14,69 @@ use crate::region::{Epoch, Key, Member, PeerId, Region, StoreId, Value};
 pub struct Peer {
     /// Its id.
     pub id: PeerId,
-    /// Where it stands in its life.
+    /// Its state.
     pub state: PeerState,
-    /// Of an uninitialised peer: a tombstone stood in its place. Until a
-    /// snapshot comes the store knows of that end, and a split brings no peer here.
+    /// Uninitialised peer only: it replaced a tombstone. Until it gets a snapshot, the store
+    /// remembers the tombstone and a split creates no peer here.
     #[serde(default, skip_serializing_if = "is_false")]
     #[serde(alias = "over_tombstone")]
     pub replaces_tombstone: bool,
-    /// What it is in its term. Volatile.
+    /// Its Raft role. Volatile.
     pub role: Role,
     /// Its term.
     pub term: u64,
-    /// Whom it voted for in its term; 0 for nobody.
+    /// Its vote in this term; 0 for none.
     pub vote: PeerId,
-    /// Whom it takes for the leader of its term; 0 for nobody. Volatile.
+    /// The leader that it knows in this term; 0 for none. Volatile.
     pub leader: PeerId,
     /// Its log.
     pub log: Log,
     /// The last index known to be committed.
     pub commit: u64,
-    /// The commit index on disk, where that is behind `commit` and a crash takes
-    /// `commit` back to it ([`crate::Scope::unsynced_commits`]).
+    /// The commit index on disk, if it is behind `commit`. A crash takes `commit` back to it
+    /// ([`crate::Scope::unsynced_commits`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub synced_commit: Option<u64>,
-    /// The last index that took effect.
+    /// The last index that was applied.
     pub applied: u64,
     /// The region as of `applied`. A tombstone keeps the region as of its removal.
     pub region: Region,
-    /// Of a merging peer: what it waits for.
+    /// Merging peer only: what it waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merge: Option<MergeState>,
-    /// The region that took this one in, as it was before. Of a tombstone by what
-    /// its own store knew; of a live peer by what another store said, volatile.
+    /// The region into which this one was merged, as it was before. A tombstone has it from its own
+    /// store. A live peer has it from another store's message (volatile).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<Region>,
-    /// Of an uninitialised peer: by whose message it is there.
+    /// Uninitialised peer only: the sender of the message that created it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<Creator>,
-    /// Whom it asks whether it is a member still, if a tombstone named members that
-    /// it does not know itself. Volatile.
+    /// The members that it asks whether it is still one. Set if a tombstone named members that it
+    /// does not know itself. Volatile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale_check: Option<StaleCheck>,
-    /// From which epoch on it has followed its region entry by entry: that of its
-    /// last snapshot, or every one of them. What it left before it never saw. A tombstone
-    /// by a merge keeps it, beyond its own epoch where the peer had not given its region up.
+    /// The epoch since which it has applied its region's entries: that of its last snapshot; `None`
+    /// if it has applied all of them. It did not see earlier changes. The tombstone of a merged peer
+    /// keeps it. It lies beyond the tombstone's epoch if the peer had not applied `PrepareMerge`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_since: Option<Epoch>,
-    /// A snapshot that was received and is not applied. Volatile.
+    /// A received snapshot that is not applied. Volatile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Snapshot>,
-    /// Set while it is a candidate. Volatile.
+    /// Present while it is a candidate. Volatile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub campaign: Option<Campaign>,
-    /// Set while it leads. Volatile.
+    /// Present while it leads. Volatile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leading: Option<Leading>,
-    /// Of one that leads by force, or asks to: the stores whose votes and
-    /// acknowledgements are made up (TiKV `ForceLeaderState`). Volatile.
+    /// Forced leader or candidate only: the stores whose votes and acknowledgements are assumed
+    /// (TiKV `ForceLeaderState`). Volatile.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub failed_stores: BTreeSet<StoreId>,
-    /// Of one that leads by force: what it has still to do for its store's plan. Volatile.
+    /// Forced leader only: what remains of its store's recovery plan. Volatile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<PeerRecovery>,
-    /// A read under way. Volatile.
+    /// The read under way. Volatile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<Read>,
     /// The keys and values as of `applied`.
@@ -85,7 +85,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// A peer of which nothing is known but where it stands.
+    /// A peer of which only this is known.
     pub fn blank(id: PeerId, state: PeerState, region: Region) -> Self {
         Self {
             id,
@@ -115,12 +115,12 @@ impl Peer {
         }
     }
 
-    /// Whether it leads by force, or asks to.
+    /// Whether it is a forced leader or candidate.
     pub fn is_by_force(&self) -> bool {
         !self.failed_stores.is_empty()
     }
 
-    /// Whether it has a region: it is neither new nor destroyed.
+    /// Whether it has a region: it is neither uninitialised nor a tombstone.
     pub fn is_initialized(&self) -> bool {
         matches!(self.state, PeerState::Normal | PeerState::Merging)
     }
@@ -131,8 +131,8 @@ impl Peer {
     }
 }
 
-/// Who sent the message that created a peer (TiKV `create_by_peer`), and knew that it is a
-/// member.
+/// The sender of the message that created a peer (TiKV `create_by_peer`). It knows that the peer is
+/// a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Creator {
     /// The sender.
@@ -141,52 +141,52 @@ pub struct Creator {
     pub epoch: Epoch,
 }
 
-/// The members of a newer configuration, as a tombstone named them (TiKV
-/// `check_stale_conf_ver`, `check_stale_peers`).
+/// The members of a newer configuration, as a tombstone named them (TiKV `check_stale_conf_ver`,
+/// `check_stale_peers`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct StaleCheck {
-    /// That configuration's.
+    /// The `conf_ver` of that configuration.
     pub conf_ver: u64,
     /// Its members.
     pub peers: Vec<Member>,
 }
 
-/// What a merging region waits for (kvproto `MergeState`).
+/// What a merging peer waits for (kvproto `MergeState`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct MergeState {
-    /// Every replica has the entries before this one.
+    /// Every replica has the entries before this index.
     pub min_index: u64,
-    /// Into what, as it was when that was proposed: `CommitMerge` takes effect at
-    /// this epoch and at no other.
+    /// The target region when `PrepareMerge` was proposed. `CommitMerge` takes effect only at this
+    /// epoch.
     pub target: Region,
     /// The index of the `PrepareMerge`.
     pub commit: u64,
 }
 
-/// Where a peer stands in its life (kvproto `PeerState`, and what comes before it).
+/// The state of a peer (kvproto `PeerState`, and uninitialised before that).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PeerState {
-    /// Created by a message; it knows neither range nor members and needs a snapshot.
+    /// Created by a message. It knows neither range nor members and needs a snapshot.
     Uninitialised,
     /// It has a region.
     Normal,
-    /// It has a region, which waits to be taken in by another.
+    /// It has a region, and waits for the merge into another.
     Merging,
-    /// It was removed; only its id and its last region remain.
+    /// It was removed. Only its id and its last region remain.
     Tombstone,
 }
 
-/// What a peer is in its term.
+/// The Raft role of a peer.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Follows, or waits.
+    /// Follows a leader, or waits for one.
     #[default]
     Follower,
-    /// Asks for votes.
+    /// Requests votes.
     Candidate,
     /// Leads.
     Leader,
@@ -200,10 +200,10 @@ fn is_nothing(index: &u64) -> bool {
     *index == 0
 }
 
-/// The state of a region at one index, to be sent to a replica.
+/// The state of a region at one index, for a replica.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Snapshot {
-    /// The index and term that it stands for.
+    /// The index and term of the snapshot.
     pub position: LogPosition,
     /// The region.
     pub region: Region,
@@ -212,49 +212,49 @@ pub struct Snapshot {
     pub data: BTreeMap<Key, Value>,
 }
 
-/// What a candidate knows of its election.
+/// The state of a candidate's election.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Campaign {
-    /// Its commit index and that entry's term when it asked: its requests carry them.
+    /// Its commit index when it campaigned, and that entry's term. Its vote requests carry them.
     pub commit: LogPosition,
-    /// Where its log ended when it asked, as its requests say, if a merge has
-    /// brought it more since.
+    /// The end of its log when it campaigned, as in its vote requests. Present if a merge has
+    /// appended entries since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<LogPosition>,
-    /// Who granted, itself among them.
+    /// The peers that granted their vote, including itself.
     pub granted: BTreeSet<PeerId>,
-    /// Who rejected.
+    /// The peers that rejected.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub rejected: BTreeSet<PeerId>,
 }
 
-/// What only a leader has.
+/// The volatile state of a leader.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Leading {
-    /// The last index known to be on each member, itself among them.
+    /// For each member, the last index that it is known to have, including itself.
     pub matched: BTreeMap<PeerId, u64>,
-    /// The commit index that each other member is known to have (raft-rs
-    /// `Progress::committed_index`), where anybody asks for it
+    /// For each other member, the commit index that it is known to have (raft-rs
+    /// `Progress::committed_index`). Present if the scope shows it
     /// ([`crate::Scope::reports_commits`]).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub committed: BTreeMap<PeerId, u64>,
-    /// Up to here a conf change may be under way.
+    /// A conf change may be pending up to this index.
     pub pending_conf_index: u64,
-    /// The index of the last snapshot that it sent; 0 for none, or once every
-    /// member is known to have reached it.
+    /// The index of the last snapshot that it sent; 0 for none, or once every member has reached
+    /// it.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub sent_snapshot: u64,
-    /// A transfer of leadership under way.
+    /// The leadership transfer under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transfer: Option<Transfer>,
 }
 
-/// A transfer of leadership.
+/// A leadership transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Transfer {
-    /// Who shall lead.
+    /// The transferee.
     pub to: PeerId,
-    /// Its `TimeoutNow` is under way.
+    /// Whether its `TimeoutNow` was sent and has not arrived.
     pub timeout_now: bool,
 }
 
@@ -263,11 +263,11 @@ pub struct Transfer {
 pub struct Read {
     /// The key.
     pub key: Key,
-    /// The commit index that it took.
+    /// The commit index when it was asked.
     pub index: u64,
-    /// Who acknowledged it, itself among them; meaningless once `ready`.
+    /// The peers that acknowledged it, including itself; meaningless once `ready`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub acks: BTreeSet<PeerId>,
-    /// A quorum acknowledged it: it may be answered once `index` is applied.
+    /// A quorum acknowledged it. It is answered once `index` is applied.
     pub ready: bool,
 }

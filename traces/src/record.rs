@@ -1,4 +1,4 @@
-//! Drives a subject and writes down what comes of it.
+//! Drives a subject and records outcomes and views.
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use crate::scope::{Scope, ScopeError};
 use crate::subject::Subject;
 use crate::view::View;
 
-/// A run that could not be written down.
+/// An error in recording a run.
 #[derive(Debug, Error)]
 pub enum RecordError {
-    /// The scope cannot be begun.
+    /// The scope is invalid.
     #[error(transparent)]
     Scope(#[from] ScopeError),
     /// The file cannot be written.
@@ -22,8 +22,7 @@ pub enum RecordError {
     Trace(#[from] TraceError),
 }
 
-/// Takes actions on a subject and hands back each as a step with its outcome
-/// and view.
+/// Takes actions on a subject and returns each as a step with its outcome and view.
 #[derive(Debug)]
 pub struct Recorder<'s, S> {
     subject: &'s mut S,
@@ -31,11 +30,11 @@ pub struct Recorder<'s, S> {
 }
 
 impl<'s, S: Subject> Recorder<'s, S> {
-    /// Starts the subject over in `header.scope` and notes its first view in
-    /// the header.
+    /// Resets the subject to `header.scope` and records its first view in the header.
     ///
     /// # Errors
-    /// Where the scope's setup is refused.
+    ///
+    /// If the scope's setup is refused.
     pub fn begin(subject: &'s mut S, header: &mut Header) -> Result<Self, ScopeError> {
         subject.reset(&header.scope)?;
         header.view = Some(subject.view());
@@ -52,11 +51,12 @@ impl<'s, S: Subject> Recorder<'s, S> {
     }
 }
 
-/// Takes `actions` on `subject` and keeps the trace in memory. No property is
-/// judged: the header names none, and of none the verdict says that it holds.
+/// Takes `actions` on `subject` and keeps the trace in memory. No property is judged, so the header
+/// lists none.
 ///
 /// # Errors
-/// Where the scope's setup is refused.
+///
+/// If the scope's setup is refused.
 pub fn record<S: Subject>(
     subject: &mut S,
     scope: &Scope,
@@ -71,8 +71,8 @@ pub fn record<S: Subject>(
 /// As [`record`], into a file, with one step in memory.
 ///
 /// # Errors
-/// Where the scope's setup is refused or the file cannot be written; nothing
-/// is left behind then.
+///
+/// If the scope's setup is refused or the file cannot be written. Nothing is left behind then.
 pub fn record_to_file<S: Subject>(
     subject: &mut S,
     mut header: Header,
@@ -87,16 +87,16 @@ pub fn record_to_file<S: Subject>(
     Ok(writer.finish(Some(&Verdict::HOLDS))?)
 }
 
-/// Fills in the outcomes and views of a scenario, or renews those of a trace.
-/// The words for people and what is expected stay as they are; what is violated
-/// and the verdict are judged anew.
+/// Records outcomes and views of a scenario, or renews those of a trace. Notes and expectations are
+/// kept. Violations and the verdict are judged again.
 ///
-/// `judge` names the violated properties of each view in turn: that of the
-/// first state, then that after each action. It must judge what the header
-/// names under `properties`, for that is what the verdict speaks of.
+/// `judge` returns the violated properties of a view. It is called with the first state and then
+/// with the view after each action. It must judge the properties that the header lists, because the
+/// verdict is about those.
 ///
 /// # Errors
-/// Where the scope's setup is refused.
+///
+/// If the scope's setup is refused.
 pub fn record_again<S: Subject>(
     subject: &mut S,
     trace: &Trace,

@@ -1,9 +1,8 @@
-//! Online unsafe recovery: what PD keeps of one, what stores report to it, and what it
-//! has them do.
+//! Online unsafe recovery: PD's state, the stores' reports, and the plans for stores.
 //!
-//! The words are kvproto's (`pdpb.StoreReport`, `PeerReport`, `RecoveryPlan`) and PD's
-//! (`pkg/unsaferecovery`). A report and a plan travel with a store's heartbeat and its
-//! answer, and each carries the step that it belongs to.
+//! The names are those of kvproto (`pdpb.StoreReport`, `PeerReport`, `RecoveryPlan`) and PD
+//! (`pkg/unsaferecovery`). Reports and plans travel with a store's heartbeat and its response. Each
+//! has the step to which it belongs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,88 +12,90 @@ use serde::{Deserialize, Serialize};
 use crate::log::LogPosition;
 use crate::region::{PeerId, Region, RegionId, StoreId};
 
-/// A recovery that PD has under way. Volatile: a new PD knows nothing of it.
+/// A running recovery of PD. Volatile: it is lost when PD restarts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Recovery {
-    /// The stores that are given up.
+    /// The failed stores.
     pub failed_stores: BTreeSet<StoreId>,
-    /// How far it has come.
+    /// The current stage.
     pub stage: RecoveryStage,
-    /// Its first step: [`crate::PlacementDriver::recovery_step`] goes on from there.
+    /// The first step of this recovery, one more than the last one's
+    /// [`crate::PlacementDriver::recovery_step`].
     pub began: u64,
-    /// What each store that is waited for has reported in this step.
+    /// The report of each awaited store in this step, if it has arrived.
     pub reports: BTreeMap<StoreId, Option<Vec<PeerReport>>>,
-    /// What each store is to do in this step; one that is not here has an empty plan.
+    /// The plan for each store in this step. A store that is not listed has an empty plan.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub plans: BTreeMap<StoreId, RecoveryPlan>,
-    /// It has failed or was given up: forced leaders get the order to step down, and that is all.
+    /// It failed or was aborted: forced leaders are ordered to step down, and then it ends.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub aborted: bool,
 }
 
-/// How far a recovery has come (PD `stage`).
+/// The stage of a recovery (PD `stage`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecoveryStage {
     /// Every store reports its peers.
     CollectReport,
-    /// Leaders are forced where a `CommitMerge` is in the log and not known to be committed.
+    /// Leaders are forced in regions whose log has a `CommitMerge` that is not known to be
+    /// committed.
     ForceLeaderForCommitMerge,
-    /// Leaders are forced in every other region that has lost its majority.
+    /// Leaders are forced in all other regions that have lost their majority.
     ForceLeader,
     /// Forced leaders demote failed voters and remove failed learners.
     DemoteFailedVoter,
-    /// What no region covers is covered by new, empty ones.
+    /// Ranges without a region are covered by new, empty regions.
     CreateEmptyRegion,
-    /// Whoever leads by force steps down.
+    /// Forced leaders step down.
     ExitForceLeader,
-    /// It has come to its end.
+    /// The recovery succeeded.
     Finished,
-    /// It was given up.
+    /// The recovery was aborted.
     Failed,
 }
 
-/// What a store reports of one of its peers (kvproto `PeerReport`).
+/// A store's report of one peer (kvproto `PeerReport`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct PeerReport {
     /// The peer's id.
     pub peer: PeerId,
-    /// Its region as it has applied it; without members while it is uninitialised.
+    /// The region that it has applied; without members while it is uninitialised.
     pub region: Region,
     /// Its term.
     pub term: u64,
-    /// The last entry that is discarded, and the last of each term in what is there. TiKV
-    /// reports the last index alone.
+    /// The truncated position, and the last position of each term in the log. TiKV reports only the
+    /// last index.
     pub log: Vec<LogPosition>,
-    /// The last index that it knows to be committed.
+    /// Its commit index.
     pub commit: u64,
-    /// It leads by force, or asks to.
+    /// It is a forced leader or candidate.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_force: bool,
-    /// The regions that entries take in which it does not know to be committed. TiKV
+    /// The source regions of `CommitMerge` entries that it does not know to be committed. TiKV
     /// reports whether there are any (`has_commit_merge`).
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub sources: BTreeSet<RegionId>,
 }
 
 impl PeerReport {
-    /// The last entry of its log.
+    /// The position of its last entry.
     pub fn last(&self) -> LogPosition {
         self.log.last().copied().unwrap_or_default()
     }
 
-    /// The last entry that it knows to be committed.
+    /// The position of the last entry that it knows to be committed.
     pub fn committed(&self) -> LogPosition {
         LogPosition { index: self.commit, term: self.log_term(self.commit).unwrap_or_default() }
     }
 
-    /// The term of the entry at `index`; `None` where it is discarded or not there.
+    /// The term of the entry at `index`; `None` if it is truncated or absent.
     pub fn log_term(&self, index: u64) -> Option<u64> {
         let run = self.log.iter().find(|run| index <= run.index);
         run.filter(|_| !self.has_discarded(index)).map(|run| run.term)
     }
 
-    /// Whether its log has that entry, or has discarded it.
+    /// Whether its log has that entry or has truncated it.
     pub fn has(&self, entry: LogPosition) -> bool {
         self.has_discarded(entry.index) || self.log_term(entry.index) == Some(entry.term)
     }
@@ -104,31 +105,31 @@ impl PeerReport {
     }
 }
 
-/// What a store is to do for a recovery (kvproto `RecoveryPlan`), one step's worth. One
-/// that forces no leader ends with everybody a forced leader stepping down.
+/// A store's part in one step of a recovery (kvproto `RecoveryPlan`). A plan without
+/// `force_leaders` ends with every forced leader stepping down.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct RecoveryPlan {
-    /// The step of the recovery.
+    /// The step to which it belongs.
     pub step: u64,
-    /// Leaders that are to be forced; empty for a store that has none, in a stage that
-    /// forces some: leaders that are there stay.
+    /// The leaders to force. Empty for a store that forces none in a stage that forces some, so
+    /// that its forced leaders stay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub force_leaders: Option<ForceLeaders>,
-    /// The failed members that forced leaders are to be rid of, by region.
+    /// The failed members that forced leaders demote or remove, by region.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub demotes: BTreeMap<RegionId, Vec<PeerId>>,
-    /// The regions whose peers are to be destroyed: others have taken their range.
+    /// The regions whose peers are destroyed, because other regions have their range.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub tombstones: BTreeSet<RegionId>,
-    /// The regions that are to be made anew, empty.
+    /// The empty regions to create.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub creates: Vec<Region>,
 }
 
-/// The leaders that a store is to force (kvproto `ForceLeader`).
+/// The leaders that a store forces (kvproto `ForceLeader`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ForceLeaders {
-    /// The stores whose votes and acknowledgements are made up.
+    /// The stores whose votes and acknowledgements are assumed.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub failed_stores: BTreeSet<StoreId>,
     /// The regions.
@@ -136,32 +137,32 @@ pub struct ForceLeaders {
     pub regions: BTreeMap<RegionId, ForceLeader>,
 }
 
-/// A leader that is to be forced. TiKV gets the region alone.
+/// A leader to force. TiKV gets only the region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ForceLeader {
-    /// It asks in a term beyond this one, the highest that anybody who is left reported.
+    /// It campaigns in a term above this one, the highest that a remaining peer reported.
     pub above: u64,
-    /// The last entry that anybody who is left knows to be committed: it must have that.
+    /// The last entry that a remaining peer knows to be committed. The forced leader must have it.
     pub committed: LogPosition,
 }
 
-/// A plan that a store carries out and has not reported yet. Volatile.
+/// A plan that a store is executing and has not reported. Volatile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct PlanUnderWay {
-    /// Its step.
+    /// The step to which it belongs.
     pub step: u64,
-    /// Whoever leads by force steps down at its end.
+    /// Forced leaders step down at its end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub exits: bool,
 }
 
-/// What a forced leader has still to do for a plan (TiKV `UnsafeRecoveryState`). Volatile.
+/// What a forced leader has yet to do for a plan (TiKV `UnsafeRecoveryState`). Volatile.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PeerRecovery {
-    /// It is to be rid of these members: a merge is rolled back before, and a joint
-    /// configuration left.
+    /// It must remove or demote these members. It first rolls back a merge and leaves a joint
+    /// configuration.
     Demotes(Vec<PeerId>),
-    /// Something of that was refused: it goes on leading, and waits for the next plan.
+    /// A command of it was refused. It remains leader and waits for the next plan.
     Failed,
 }

@@ -1,4 +1,4 @@
-//! What a region is: its key range, its epoch and its members.
+//! A region: its key range, its epoch and its members.
 //!
 //! Follows kvproto `metapb.Region`, `metapb.RegionEpoch` and `metapb.Peer`.
 
@@ -8,24 +8,24 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// Identifies a store, for its lifetime.
+/// The id of a store, for its lifetime.
 pub type StoreId = u64;
-/// Identifies a region, for its lifetime.
+/// The id of a region, for its lifetime.
 pub type RegionId = u64;
-/// Identifies a peer (one replica of one region on one store); 0 is nobody.
+/// The id of a peer (one replica of one region on one store); 0 for none.
 pub type PeerId = u64;
 
-/// A key: any bytes, ordered bytewise; written as lower-case hex in traces.
+/// A key: any bytes, in bytewise order. Traces have it as lower-case hex.
 ///
-/// As the end of a range the empty key means "no end".
+/// As the end of a range, the empty key means "no end".
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Arc<[u8]>);
 
-/// A value: any bytes; written as lower-case hex in traces.
+/// A value: any bytes. Traces have it as lower-case hex.
 pub type Value = Key;
 
 impl Key {
-    /// The empty key: before every other as a start, after every other as an end.
+    /// The empty key: as a start it is before every other key, as an end after every other.
     pub fn empty() -> Self {
         Self(Arc::from([]))
     }
@@ -35,7 +35,7 @@ impl Key {
         &self.0
     }
 
-    /// Whether there are no bytes at all.
+    /// Whether it has no bytes.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -53,7 +53,7 @@ impl From<&[u8]> for Key {
     }
 }
 
-/// Printable keys show as text, others as hex.
+/// Printable keys are shown as text, others as hex.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match std::str::from_utf8(&self.0) {
@@ -105,14 +105,14 @@ impl<'de> Deserialize<'de> for Key {
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 pub struct Epoch {
-    /// Raised by every conf change; by the number of changes when joint.
+    /// Incremented by every conf change; for a joint one, by the number of changes.
     pub conf_ver: u64,
-    /// Raised by split and merge.
+    /// Incremented by splits and merges.
     pub version: u64,
 }
 
 impl Epoch {
-    /// Either component is behind `other`'s (TiKV `is_epoch_stale`).
+    /// Whether either component is behind `other`'s (TiKV `is_epoch_stale`).
     pub fn is_stale_against(&self, other: &Epoch) -> bool {
         self.version < other.version || self.conf_ver < other.conf_ver
     }
@@ -124,13 +124,13 @@ impl fmt::Display for Epoch {
     }
 }
 
-/// What a member may do in its region (kvproto `PeerRole`).
+/// The role of a member in its region (kvproto `PeerRole`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MemberRole {
-    /// Votes and is counted.
+    /// Votes, and counts for the quorum.
     Voter,
-    /// Receives the log only.
+    /// Only receives the log.
     Learner,
     /// Joint: a voter of the new configuration only.
     IncomingVoter,
@@ -143,9 +143,9 @@ pub enum MemberRole {
 pub struct Member {
     /// The peer's id.
     pub id: PeerId,
-    /// The store that it lives on.
+    /// Its store.
     pub store: StoreId,
-    /// What it may do.
+    /// Its role.
     pub role: MemberRole,
 }
 
@@ -154,7 +154,7 @@ pub struct Member {
 pub struct KeyRange {
     /// The first key.
     pub start: Key,
-    /// The first key beyond it; empty for no end.
+    /// The end, which is excluded; empty for no end.
     pub end: Key,
 }
 
@@ -165,18 +165,18 @@ impl Default for KeyRange {
 }
 
 impl KeyRange {
-    /// Whether this is every key there is.
+    /// Whether it contains every key.
     pub fn is_whole(&self) -> bool {
         self.start.is_empty() && self.end.is_empty()
     }
 
-    /// Whether the ranges share a key.
+    /// Whether the ranges have a key in common.
     pub fn overlaps(&self, other: &KeyRange) -> bool {
         self.overlaps_between(&other.start, &other.end)
     }
 
-    /// Whether a key of this range lies between the two, the second excluded;
-    /// empty for no end.
+    /// Whether the range has a key in common with `start` (included) to `end` (excluded; empty for
+    /// no end).
     pub fn overlaps_between(&self, start: &Key, end: &Key) -> bool {
         overlap((&self.start, &self.end), (start, end))
     }
@@ -193,7 +193,7 @@ pub struct Region {
     pub id: RegionId,
     /// The first key of the range.
     pub start: Key,
-    /// The first key beyond the range; empty for no end.
+    /// The end of the range, which is excluded; empty for no end.
     pub end: Key,
     /// The epoch.
     pub epoch: Epoch,
@@ -202,7 +202,7 @@ pub struct Region {
 }
 
 impl Region {
-    /// A region of which nothing is known yet: epoch zero, nobody in it.
+    /// A region of which only the id is known: epoch zero, no members.
     pub fn unknown(id: RegionId) -> Self {
         Self { id, start: Key::empty(), end: Key::empty(), epoch: Epoch::default(), peers: Vec::new() }
     }
@@ -217,17 +217,17 @@ impl Region {
         self.peers.iter().find(|member| member.id == id)
     }
 
-    /// Whether `key` lies in the range.
+    /// Whether the range contains `key`.
     pub fn contains(&self, key: &Key) -> bool {
         *key >= self.start && (self.end.is_empty() || *key < self.end)
     }
 
-    /// Whether `key` lies in the range and does not begin it: a split key does.
+    /// Whether the range contains `key` and does not start with it, as a split key must be.
     pub fn has_inside(&self, key: &Key) -> bool {
         self.contains(key) && *key != self.start
     }
 
-    /// Whether the ranges share a key.
+    /// Whether the ranges have a key in common.
     pub fn overlaps(&self, other: &Region) -> bool {
         overlap((&self.start, &self.end), (&other.start, &other.end))
     }
@@ -237,14 +237,14 @@ impl Region {
         KeyRange { start: self.start.clone(), end: self.end.clone() }
     }
 
-    /// Whether the region is between two configurations.
+    /// Whether the configuration is joint.
     pub fn is_joint(&self) -> bool {
         self.peers
             .iter()
             .any(|member| matches!(member.role, MemberRole::IncomingVoter | MemberRole::DemotingVoter))
     }
 
-    /// Voters of the old configuration while joint, of the only one otherwise.
+    /// Voters of the old configuration if joint, of the only one otherwise.
     pub fn outgoing_voters(&self) -> impl Iterator<Item = PeerId> + '_ {
         self.peers
             .iter()
@@ -252,7 +252,7 @@ impl Region {
             .map(|member| member.id)
     }
 
-    /// Voters of the new configuration while joint, of the only one otherwise.
+    /// Voters of the new configuration if joint, of the only one otherwise.
     pub fn incoming_voters(&self) -> impl Iterator<Item = PeerId> + '_ {
         self.peers
             .iter()
@@ -260,13 +260,13 @@ impl Region {
             .map(|member| member.id)
     }
 
-    /// Whether `peer` votes in either configuration.
+    /// Whether `peer` is a voter in either configuration.
     pub fn is_voter(&self, peer: PeerId) -> bool {
         self.member(peer).is_some_and(|member| member.role != MemberRole::Learner)
     }
 
-    /// Whether those for whom `acked` holds are a majority of the old
-    /// configuration and of the new one. Nobody is no majority.
+    /// Whether the peers for which `acked` holds are a majority of the old and of the new
+    /// configuration. A configuration without voters has no majority.
     pub fn has_quorum(&self, acked: impl Fn(PeerId) -> bool) -> bool {
         majority(self.outgoing_voters(), &acked) && majority(self.incoming_voters(), &acked)
     }

@@ -1,4 +1,4 @@
-//! Drives a subject by a trace and compares after every step.
+//! Replays a trace on a subject and compares after every step.
 
 use std::fmt;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::scenario::had_nothing_to_do;
 use crate::scope::ScopeError;
 use crate::subject::Subject;
 
-/// What a replay that agreed has compared.
+/// What a successful replay compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Replayed {
     /// Steps taken.
@@ -23,50 +23,50 @@ pub struct Replayed {
     pub outcomes: u64,
     /// Whole views compared, that of the first state included.
     pub views: u64,
-    /// Single expectations checked: keys of stores, leaders, and `conf_ver`s.
+    /// Expectations checked.
     pub expectations: u64,
 }
 
-/// A replay that did not reach its end.
+/// An error that ends a replay.
 #[derive(Debug, Error)]
 pub enum ReplayError {
     /// The two sides differ.
     #[error("{0}")]
     Diverged(Box<Divergence>),
-    /// An action of a scenario cannot be taken, and the scenario does not say so.
+    /// A scenario's action cannot be taken, and the scenario does not expect that.
     #[error(
         "{at}: `{action}` cannot be taken: {reason}; correct it, or give the step that outcome if it is meant"
     )]
     Refused {
-        /// The step, with its file and line where it came from one.
+        /// The step, with its file and line if it has one.
         at: StepPlace,
         /// The action.
         action: Box<Action>,
-        /// Why.
+        /// The reason of the refusal.
         reason: Reason,
     },
-    /// There is nothing to replay.
+    /// The trace has no steps.
     #[error("{scenario}: zero steps were replayed; a trace without steps shows nothing")]
     ZeroSteps {
-        /// The situation.
+        /// The scenario's name.
         scenario: String,
     },
-    /// The scope cannot be begun.
+    /// The scope is invalid.
     #[error(transparent)]
     Scope(#[from] ScopeError),
-    /// The file is no trace.
+    /// The file is not a trace.
     #[error(transparent)]
     Trace(#[from] TraceError),
 }
 
-/// Which step, and where it is written.
+/// A step and its position in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepPlace {
-    /// The situation.
+    /// The scenario's name.
     pub scenario: String,
     /// The step, from 1.
     pub step: u64,
-    /// The line of the file, where there is one.
+    /// The line of the file, if there is one.
     pub place: Option<FilePosition>,
 }
 
@@ -79,7 +79,7 @@ impl fmt::Display for StepPlace {
     }
 }
 
-/// A replay under way.
+/// A replay in progress.
 #[derive(Debug)]
 pub struct Replayer<'s, S> {
     subject: &'s mut S,
@@ -87,15 +87,16 @@ pub struct Replayer<'s, S> {
     sides: Sides,
     prefix: Vec<Action>,
     compared: Replayed,
-    /// Nothing is compared.
+    /// Compares nothing.
     blind: bool,
 }
 
 impl<'s, S: Subject> Replayer<'s, S> {
-    /// Starts the subject over in the header's scope.
+    /// Resets the subject to the header's scope.
     ///
     /// # Errors
-    /// Where the scope cannot be begun, or its first view differs from the header's.
+    ///
+    /// If the scope is invalid, or its first view differs from the header's.
     pub fn begin(subject: &'s mut S, header: &Header, sides: Sides) -> Result<Self, ReplayError> {
         let mut this = Self { blind: false, ..Self::blind(subject, header, sides)? };
         if let Some(expected) = &header.view {
@@ -108,22 +109,23 @@ impl<'s, S: Subject> Replayer<'s, S> {
         Ok(this)
     }
 
-    /// The same where nothing is compared: only whether a step can be taken is looked at.
+    /// The same without comparison: only whether a step can be taken is checked.
     pub(crate) fn blind(subject: &'s mut S, header: &Header, sides: Sides) -> Result<Self, ReplayError> {
         subject.reset(&header.scope)?;
         let (scenario, prefix, compared) = (header.scenario.clone(), Vec::new(), Replayed::default());
         Ok(Self { subject, scenario, sides, prefix, compared, blind: true })
     }
 
-    /// What it is replayed on.
+    /// The subject of the replay.
     pub fn subject(&self) -> &S {
         self.subject
     }
 
-    /// Takes one step and compares everything that the step says.
+    /// Takes one step and compares everything that the step states.
     ///
     /// # Errors
-    /// Where the two sides differ, or a step without an outcome is refused.
+    ///
+    /// If the two sides differ, or a step without an outcome is refused.
     pub fn step(&mut self, step: &Step) -> Result<(), ReplayError> {
         self.prefix.push(step.action.clone());
         self.compared.steps += 1;
@@ -149,10 +151,11 @@ impl<'s, S: Subject> Replayer<'s, S> {
         Err(self.diverged(step.outcome.clone(), Some(actual), found))
     }
 
-    /// Compares what the step, which came to `actual`, says of view and expectations.
+    /// Compares the step's view and expectations after it had the outcome `actual`.
     ///
     /// # Errors
-    /// Where they are not met.
+    ///
+    /// If they are not met.
     pub(crate) fn check(&mut self, step: &Step, actual: Option<Outcome>) -> Result<(), ReplayError> {
         if self.blind {
             return Ok(());
@@ -186,7 +189,8 @@ impl<'s, S: Subject> Replayer<'s, S> {
     /// What was compared.
     ///
     /// # Errors
-    /// Where no step was taken.
+    ///
+    /// If no step was taken.
     pub fn finish(self) -> Result<Replayed, ReplayError> {
         match self.compared.steps {
             0 => Err(ReplayError::ZeroSteps { scenario: self.scenario }),
@@ -221,8 +225,8 @@ impl<'s, S: Subject> Replayer<'s, S> {
 /// Replays a trace or scenario from memory.
 ///
 /// # Errors
-/// Where the two sides differ, an action cannot be taken, the scope cannot be
-/// begun, or there is no step.
+///
+/// If the two sides differ, an action cannot be taken, the scope is invalid, or there is no step.
 pub fn replay<S: Subject>(subject: &mut S, trace: &Trace, sides: Sides) -> Result<Replayed, ReplayError> {
     let mut replayer = Replayer::begin(subject, &trace.header, sides)?;
     for step in &trace.steps {
@@ -234,7 +238,8 @@ pub fn replay<S: Subject>(subject: &mut S, trace: &Trace, sides: Sides) -> Resul
 /// Replays a trace or scenario from its file, with one step in memory.
 ///
 /// # Errors
-/// As [`replay`], and where the file cannot be read.
+///
+/// As [`replay`], and if the file cannot be read.
 pub fn replay_file<S: Subject>(subject: &mut S, path: &Path, sides: Sides) -> Result<Replayed, ReplayError> {
     let mut reader = Reader::open(path)?;
     let mut replayer = Replayer::begin(subject, reader.header(), sides)?;
@@ -248,7 +253,7 @@ pub fn replay_file<S: Subject>(subject: &mut S, path: &Path, sides: Sides) -> Re
     replayer.finish()
 }
 
-/// Adds the line to an action that cannot be taken.
+/// Adds the line number to an action that cannot be taken.
 fn placed<R: std::io::BufRead>(mut error: ReplayError, reader: &Reader<R>) -> ReplayError {
     if let ReplayError::Refused { at, .. } = &mut error {
         at.place = Some(reader.position_of("action"));

@@ -1,4 +1,4 @@
-//! How a round goes: whom it reaches, how far it brings a log, and what becomes of its reply.
+//! The parameters of a round: the receiver, the number of entries, and the reply.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,54 +9,54 @@ use crate::region::StoreId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
-    /// It arrives.
+    /// The reply arrives.
     #[serde(alias = "given")]
     Delivered,
-    /// It is lost.
+    /// The reply is lost.
     #[serde(alias = "lost")]
     Dropped,
-    /// It stays under way, and may arrive late.
+    /// The reply is delayed and may arrive later.
     #[serde(alias = "held")]
     Delayed,
 }
 
-/// Whom a peer asks whether it is a member still.
+/// Who is asked whether a peer is still a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Authority {
-    /// Another member, on that store (TiKV `MsgCheckStalePeer`).
+    /// Another member, on this store (TiKV `MsgCheckStalePeer`).
     Member(StoreId),
     /// The placement driver (TiKV `PdTask::ValidatePeer`).
     PlacementDriver,
 }
 
-/// How far one round brings a follower's log.
+/// How many entries one round carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Entries {
-    /// One entry beyond the common prefix.
+    /// One entry after the common prefix.
     One,
-    /// Up to the leader's last entry.
+    /// All entries up to the leader's last.
     All,
 }
 
-/// A message that may be sent and that the world may hold.
+/// A message that may be sent and delayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outgoing {
-    /// One entry beyond the common prefix (or none), with the leader's commit
-    /// index; a snapshot where the log no longer reaches back.
+    /// One entry after the common prefix, or none, with the leader's commit index. A snapshot if
+    /// the log no longer reaches back that far.
     Append,
-    /// A heartbeat; it may create the receiver if the leader knows nothing of it.
+    /// A heartbeat. It may create the receiver if the leader knows nothing of it.
     Heartbeat,
     /// The pending `TimeoutNow`.
     TimeoutNow,
-    /// A candidate's vote request; it stays at hand for a round all the same.
+    /// A candidate's vote request. The same request remains available for a round.
     VoteRequest,
-    /// A leader's report to the placement driver, which stands for store 0.
+    /// A leader's report to the placement driver, which counts as store 0.
     RegionReport,
-    /// What a store has done for an unsafe recovery, to the placement driver: the store
-    /// that is `from` has carried out its plan, and the region is 0. One that never arrives
-    /// is lost.
+    /// A store's report to the placement driver about its plan of an unsafe recovery. `from` is the
+    /// store, which has executed its plan, and the region is 0. A report that never arrives is
+    /// lost.
     StoreReport,
 }

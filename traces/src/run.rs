@@ -1,10 +1,9 @@
-//! A run at the grain of single messages: what happened to each store, what it
-//! sent, and the durable facts afterwards.
+//! A run at the grain of single messages: events at stores, messages sent, and the durable facts
+//! afterwards.
 //!
-//! Nobody chose these events as actions of the model; a run is what an
-//! implementation did on its own, written down to be explained. Facts are written
-//! as changes: of a log only what is new. What a leader or candidate keeps in
-//! mind of others (matched indexes, votes received) is no fact.
+//! These events are not actions of the model. A run records what an implementation did on its own,
+//! so that the model can explain it. Facts are recorded as changes: of a log, only what is new.
+//! Volatile knowledge of other peers (matched indexes, votes received) is not a fact.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,17 +22,17 @@ mod book;
 
 pub use book::{Book, factual};
 
-/// The version of the run file that is written, `rollcall-run/<major>`.
+/// The version of the run file, `rollcall-run/<major>`.
 pub const RUN_SCHEMA: &str = "rollcall-run/1";
 
-/// What a run is about, and everything that it takes to have it again.
+/// The header of a run, with everything that is needed to repeat it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunHeader {
     /// The version of the file, [`RUN_SCHEMA`].
     pub schema: String,
-    /// The name of the situation.
+    /// The scenario's name.
     pub scenario: String,
-    /// From where all that is random is drawn.
+    /// The seed of all random choices.
     pub seed: u64,
     /// What happens to the cluster.
     pub parameters: Parameters,
@@ -41,25 +40,25 @@ pub struct RunHeader {
     pub scope: Scope,
 }
 
-/// What happens to the cluster of a run.
+/// What happens to the cluster in a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parameters {
-    /// How many events there are before faults stop.
+    /// The number of events before faults stop.
     pub events: u64,
-    /// Clients that write and scan, each its own range of keys.
+    /// The number of clients that write and scan, each in a key range of its own.
     pub clients: u64,
     /// Messages are lost and duplicated.
     pub unreliable: bool,
     /// Stores crash and restart.
     pub crash: bool,
-    /// The network is parted in two, again and again.
+    /// The network is partitioned in two, repeatedly.
     pub partitions: bool,
-    /// Applied entries beyond which the log is compacted.
+    /// The log is compacted when it has more applied entries than this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_limit: Option<u64>,
-    /// Members come and go.
+    /// Members are added and removed.
     pub conf_change: bool,
-    /// Regions of too many bytes are split.
+    /// Regions that grow too large are split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<SplitSizes>,
     /// Regions are merged into their neighbours.
@@ -70,37 +69,37 @@ pub struct Parameters {
 /// When a region is split, in bytes of keys and values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SplitSizes {
-    /// One of more is split.
+    /// A larger region is split.
     pub max: u64,
-    /// About what the left part keeps.
+    /// The approximate size of the left part.
     pub split: u64,
-    /// After so much was written a leader looks.
+    /// A leader checks the size after this many bytes were written.
     pub check: u64,
-    /// Which part keeps the id.
+    /// Which part keeps the region's id.
     pub derive: Derive,
 }
 
-/// One event: what happened to one store, what it then sent, and what it was then.
+/// One event at a store, the messages that it sent, and the facts afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// Its place, from 1.
+    /// Its index, from 1.
     pub index: u64,
-    /// What happened.
+    /// The event.
     pub event: Happening,
-    /// What the store sent.
+    /// The messages that the store sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sent: Vec<Sent>,
-    /// What its peers were afterwards: the one that it happened to, or all of
-    /// the store where others can have changed.
+    /// The facts afterwards: of the peer concerned, or of all peers of the store if others may have
+    /// changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<Facts>,
 }
 
-/// What can happen to a store.
+/// The kinds of event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Happening {
-    /// The clock of one peer goes on.
+    /// A peer's clock ticks.
     Tick {
         /// The region.
         region: RegionId,
@@ -109,69 +108,69 @@ pub enum Happening {
     },
     /// A message reaches its receiver, for the first time or again.
     Deliver {
-        /// The number under which it was sent.
+        /// The message's id.
         message: u64,
     },
-    /// A message is lost, or one of its copies is.
+    /// A message, or one copy of it, is lost.
     Lose {
-        /// The number under which it was sent.
+        /// The message's id.
         message: u64,
     },
-    /// The network says to the sender of a snapshot what became of it.
+    /// The network tells the sender of a snapshot whether it arrived.
     ReportSnapshot {
         /// The region.
         region: RegionId,
         /// The store of the sender.
         store: StoreId,
-        /// The number under which it was sent.
+        /// The message's id.
         message: u64,
         /// Whether it arrived.
         arrived: bool,
     },
-    /// Something is proposed.
+    /// A command is proposed.
     Propose {
         /// The region.
         region: RegionId,
         /// The store.
         store: StoreId,
-        /// What.
+        /// The command.
         command: Command,
-        /// The epoch that the proposer knows; the peer's own if left out.
+        /// The epoch that the proposer knows. If left out, it is that of the peer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         epoch: Option<Epoch>,
-        /// What was answered at once.
+        /// The immediate outcome.
         outcome: Outcome,
     },
-    /// A leader finds its region too big and asks the placement driver for the
-    /// ids of a split. What is sent is PD's answer.
+    /// A leader finds its region too large and asks the placement driver for the ids of a split.
+    /// The message that is sent is PD's response.
     AskSplit {
         /// The region.
         region: RegionId,
         /// The store of the leader.
         store: StoreId,
-        /// Where to split, in order.
+        /// The split keys, in order.
         keys: Vec<Key>,
         /// Which part keeps the region's id.
         derive: Derive,
     },
-    /// A peer that received nothing for long asks the members that it knows whether
-    /// it is still one of them (TiKV `bcast_check_stale_peer_message`).
+    /// A peer without messages for long asks its members whether it is still one of them (TiKV
+    /// `bcast_check_stale_peer_message`).
     AskMembers {
         /// The region.
         region: RegionId,
         /// The store.
         store: StoreId,
     },
-    /// A client asks for a value, or for all of the region (ReadIndex).
+    /// A client reads one key or the whole region (ReadIndex).
     Read {
         /// The region.
         region: RegionId,
         /// The store of the peer that is asked.
         store: StoreId,
-        /// The key; left out for all.
+        /// The key; all keys if left out.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<Key>,
-        /// What was answered at once.
+        /// The immediate outcome.
         outcome: Outcome,
     },
     /// A read is answered.
@@ -180,31 +179,31 @@ pub enum Happening {
         region: RegionId,
         /// The store.
         store: StoreId,
-        /// The region that goes with the answer.
+        /// The region returned with the result.
         meta: Region,
-        /// What was asked for, as far as it is there.
+        /// The keys that were read and exist, with their values.
         data: BTreeMap<Key, Value>,
     },
-    /// The next committed admin entry takes effect.
+    /// The peer applies the next committed admin entry.
     Apply {
         /// The region.
         region: RegionId,
         /// The store.
         store: StoreId,
     },
-    /// A received snapshot becomes the peer's state.
+    /// The peer applies its received snapshot.
     ApplySnapshot {
         /// The region.
         region: RegionId,
         /// The store.
         store: StoreId,
     },
-    /// The process ends.
+    /// The process stops.
     Crash {
         /// The store.
         store: StoreId,
     },
-    /// The process comes back from its disk.
+    /// The process restarts from its disk.
     Restart {
         /// The store.
         store: StoreId,
@@ -212,7 +211,7 @@ pub enum Happening {
 }
 
 impl Happening {
-    /// The region that it names; a message names its own.
+    /// The region that the event names. A message names its own.
     pub fn region(&self) -> Option<RegionId> {
         match self {
             Happening::Tick { region, .. }
@@ -231,7 +230,7 @@ impl Happening {
         }
     }
 
-    /// Every store that it names.
+    /// Every store that the event names.
     pub fn stores(&self) -> Vec<StoreId> {
         match self {
             Happening::Tick { store, .. }
@@ -297,20 +296,20 @@ impl fmt::Display for Happening {
 /// A message that a store sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sent {
-    /// Its number, from 1 in the order of sending.
+    /// Its id, from 1 in the order of sending.
     pub id: u64,
     /// The message.
     pub message: Held,
 }
 
-/// What was in one place after an event.
+/// The facts of a region on a store after an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// The store.
     pub store: StoreId,
     /// The region.
     pub region: RegionId,
-    /// The peer or tombstone; `None` for nothing.
+    /// The peer or tombstone; `None` if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<PeerFacts>,
 }
@@ -320,47 +319,47 @@ pub struct Facts {
 pub struct PeerFacts {
     /// Its id.
     pub id: PeerId,
-    /// Where it stands in its life.
+    /// Its state.
     pub state: PeerState,
-    /// Whether a message made it where a tombstone was.
+    /// Uninitialised peer only: it replaced a tombstone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[serde(alias = "over_tombstone")]
     pub replaces_tombstone: bool,
-    /// Of an uninitialised peer: who sent the message that created it.
+    /// Uninitialised peer only: the sender of the message that created it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<Creator>,
-    /// What it is in its term.
+    /// Its Raft role.
     pub role: Role,
     /// Its term.
     pub term: u64,
-    /// Whom it voted for; 0 for nobody.
+    /// Its vote; 0 for none.
     pub vote: PeerId,
-    /// Whom it takes for the leader; 0 for nobody.
+    /// The leader that it knows; 0 for none.
     pub leader: PeerId,
-    /// What is new of its log.
+    /// The change of its log.
     pub log: LogFacts,
     /// The last index known to be committed.
     pub commit: u64,
-    /// The last index that took effect.
+    /// The last index that was applied.
     pub applied: u64,
     /// The region.
     pub meta: Region,
-    /// Where the received snapshot stands that is not applied.
+    /// The position of a received snapshot that is not applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<LogPosition>,
-    /// What is new of the keys and values; nothing for a key that is gone.
+    /// The changes of keys and values; `None` for a deleted key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub data: BTreeMap<Key, Option<Value>>,
 }
 
-/// A log, written by what is new.
+/// The change of a log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogFacts {
-    /// The last discarded entry.
+    /// The last truncated entry.
     pub truncated: LogPosition,
-    /// Up to here the entries are as before.
+    /// The entries up to this index are unchanged.
     pub kept: u64,
-    /// The entries behind `kept`.
+    /// The entries after `kept`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entries: Vec<Entry>,
 }
@@ -368,8 +367,8 @@ pub struct LogFacts {
 /// A whole run in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// What it is about.
+    /// The header.
     pub header: RunHeader,
-    /// The events, their indexes from 1.
+    /// The events, with indexes from 1.
     pub events: Vec<Event>,
 }

@@ -1,4 +1,4 @@
-//! A scenario as its file has it: with steps of many, that a subject writes out.
+//! A scenario as in its file. A settle line stands for steps that the subject determines.
 
 use std::io::BufRead;
 use std::path::Path;
@@ -12,23 +12,23 @@ use crate::outcome::{Outcome, Reason};
 use crate::replay::{ReplayError, Replayer};
 use crate::subject::Settler;
 
-/// A settling that goes on for longer than this does not end.
+/// A settle that takes more steps than this does not end.
 const LONGEST_SETTLING: usize = 10_000;
 
-/// What a scenario's or trace's file holds, line by line.
+/// The content of a scenario or trace file, line by line.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    /// What it is about.
+    /// The header.
     pub header: Header,
     first: PlacedLine,
     lines: Vec<Line>,
-    /// How it ended; who writes a scenario has none.
+    /// The verdict; a scenario that a person wrote has none.
     pub verdict: Option<Verdict>,
 }
 
 #[derive(Clone, Debug)]
 struct Line {
-    /// Where the action, or what settles, is written.
+    /// The position of the action or settle.
     place: FilePosition,
     says: Says,
 }
@@ -72,12 +72,12 @@ impl Scenario {
         Ok(Self { header: reader.into_header(), first, lines, verdict })
     }
 
-    /// Where the header says `field`.
+    /// The position of the header's `field`.
     pub fn position_of(&self, field: &str) -> FilePosition {
         self.first.position_of(field)
     }
 
-    /// Whether it has neither a step nor anything that stands for steps.
+    /// Whether it has neither a step nor a settle.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
@@ -93,7 +93,7 @@ impl Scenario {
             .map(String::as_str)
     }
 
-    /// What is expected, line by line.
+    /// The expectations, line by line.
     pub fn expectations(&self) -> impl Iterator<Item = &Expect> {
         self.lines.iter().filter_map(|line| match &line.says {
             Says::Step(step) => step.expect.as_ref(),
@@ -101,7 +101,7 @@ impl Scenario {
         })
     }
 
-    /// How many lines say what is seen or what an action comes to.
+    /// The number of lines with a view, an expectation or an outcome.
     pub fn checks(&self) -> usize {
         let says = |line: &&Line| match &line.says {
             Says::Step(step) => step.expect.is_some() || step.outcome.is_some() || step.view.is_some(),
@@ -110,7 +110,7 @@ impl Scenario {
         self.lines.iter().filter(says).count()
     }
 
-    /// The trace that it is, where every step has its outcome and view.
+    /// The scenario as a trace, if every step has its outcome and view.
     pub fn recorded(&self) -> Option<Trace> {
         let step = |line: &Line| match &line.says {
             Says::Step(step) if step.outcome.is_some() && step.view.is_some() => Some((**step).clone()),
@@ -120,21 +120,23 @@ impl Scenario {
         Some(Trace { header: self.header.clone(), steps, verdict: self.verdict.clone() })
     }
 
-    /// Takes it on a subject and hands back the steps one by one: those of a settling written
-    /// out. Nothing but whether a step can be taken is looked at.
+    /// Takes it on a subject and returns the steps, with settles written out. Only whether a step
+    /// can be taken is checked.
     ///
     /// # Errors
-    /// Where a step cannot be taken, or a settling does not end.
+    ///
+    /// If a step cannot be taken, or a settle does not end.
     pub fn written_out<S: Settler>(&self, subject: &mut S, sides: Sides) -> Result<Trace, ReplayError> {
         self.take(Replayer::blind(subject, &self.header, sides)?)
     }
 
-    /// The same, and what the scenario expects is checked; where it ends early, the steps up to
-    /// there, that of the end among them, and why: as [`crate::replay`], or because something is
-    /// expected behind a settling that has nothing to do, or that does not end.
+    /// The same, and the expectations are checked. If it ends early, it returns the steps so far,
+    /// including the last, and the error: as [`crate::replay`], or because a settle with an
+    /// expectation has nothing to do or does not end.
     ///
     /// # Errors
-    /// Where it cannot be begun.
+    ///
+    /// If the scope is invalid.
     pub fn taken_as_far<S: Settler>(
         &self,
         subject: &mut S,
@@ -171,8 +173,8 @@ impl Scenario {
     }
 }
 
-/// Takes the steps for which the line stands. Where nothing is left to do, what is
-/// expected is expected of the step before.
+/// Takes the steps for which the line stands. If there are none, the expectation belongs to the
+/// step before.
 fn settle<S: Settler>(
     replayer: &mut Replayer<'_, S>,
     line: &SettleLine,
@@ -204,7 +206,7 @@ fn settle<S: Settler>(
     Ok(())
 }
 
-/// Adds the line to an action that cannot be taken.
+/// Adds the line number to an action that cannot be taken.
 fn placed(mut error: ReplayError, place: &FilePosition) -> ReplayError {
     if let ReplayError::Refused { at, .. } = &mut error {
         at.place = Some(place.clone());
@@ -212,7 +214,7 @@ fn placed(mut error: ReplayError, place: &FilePosition) -> ReplayError {
     error
 }
 
-/// Whether this is what [`Step::if_any`] lets pass.
+/// Whether [`Step::if_any`] allows this outcome.
 pub(crate) fn had_nothing_to_do(outcome: &Outcome) -> bool {
     use Reason::{NoEffect, NoSnapshot, NothingHeld, NothingToApply, NothingToDo};
     matches!(outcome, Outcome::Refused(NoEffect | NoSnapshot | NothingHeld | NothingToApply | NothingToDo))

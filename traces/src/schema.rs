@@ -1,5 +1,5 @@
-//! The JSON Schema of a line of a trace or scenario, made of the types that read it, and
-//! what it says of the actions.
+//! The JSON Schema of a line of a trace or scenario, derived from the types that read it, and their
+//! documentation of the actions.
 
 mod forms;
 
@@ -47,8 +47,8 @@ impl JsonSchema for Outcome {
     }
 }
 
-/// The JSON Schema (draft 2020-12) of one line of a trace or scenario. A header comes
-/// first, a verdict last.
+/// The JSON Schema (draft 2020-12) of one line of a trace or scenario. The header comes first, the
+/// verdict last.
 pub fn schema() -> Json {
     let mut generator = SchemaGenerator::default();
     let lines = [
@@ -90,7 +90,7 @@ pub fn schema() -> Json {
     })
 }
 
-/// A field that there is not is an error.
+/// Makes unknown fields an error.
 fn close(json: &mut Json) {
     match json {
         Json::Object(object) => {
@@ -104,23 +104,23 @@ fn close(json: &mut Json) {
     }
 }
 
-/// An action as its type tells of it.
+/// An action as documented by its type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActionForm {
     /// Its name in a file.
     pub name: String,
-    /// What happens.
+    /// Its documentation.
     pub says: String,
-    /// Its fields: the name, the type, whether it may be left out, and what it is.
+    /// Its fields: the name, the type, whether it may be left out, and the documentation.
     pub fields: Vec<(String, String, bool, String)>,
 }
 
-/// Every action that a step may have.
+/// Every action.
 pub fn actions() -> Vec<ActionForm> {
     forms(Action::json_schema)
 }
 
-/// Every command that may be proposed.
+/// Every command.
 pub fn commands() -> Vec<ActionForm> {
     forms(crate::command::Command::json_schema)
 }
@@ -162,7 +162,7 @@ fn form(variant: &Json, definitions: &Json) -> Vec<ActionForm> {
     vec![ActionForm { name: name.clone(), says: says(variant), fields }]
 }
 
-/// The type in a word.
+/// The type in one word.
 fn type_of(json: &Json, definitions: &Json) -> String {
     let named = |at: &Json| at.as_str().and_then(|at| at.rsplit('/').next()).map(str::to_string);
     let type_of = |json: &Json| type_of(json, definitions);
@@ -189,7 +189,7 @@ fn type_of(json: &Json, definitions: &Json) -> String {
     }
 }
 
-/// The words that a type may be, where it is one of a few.
+/// The alternatives of an enumeration.
 fn words_of(definition: &Json) -> Option<String> {
     let variants = definition["oneOf"].as_array().or(definition["enum"].as_array())?;
     let word = |one: &Json| one["const"].as_str().or(one.as_str()).map(str::to_string);

@@ -1,4 +1,4 @@
-//! Bounds, separate from rules: which cluster, which budgets, which commands.
+//! A scope: the cluster, the commands and the budgets of an exploration. The rules are elsewhere.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,106 +11,103 @@ use crate::outcome::Reason;
 use crate::region::{Key, Region, RegionId, StoreId};
 use crate::round::Entries;
 
-/// A finite piece of the world to look at exhaustively, and where it begins.
+/// A finite configuration to explore exhaustively, and its first state.
 ///
-/// Every replica of `regions` begins as a follower of term 5 that has
-/// truncated, committed and applied index 5 of term 5 (TiKV
-/// `RAFT_INIT_LOG_TERM`, `RAFT_INIT_LOG_INDEX`); then `setup` is taken.
+/// Every replica of `regions` starts as a follower of term 5 that has truncated, committed and
+/// applied index 5 of term 5 (TiKV `RAFT_INIT_LOG_TERM`, `RAFT_INIT_LOG_INDEX`). Then `setup` is
+/// taken.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Scope {
-    /// Its name: the situation.
+    /// Its name, which describes the situation.
     pub name: String,
     /// The question that it answers.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub question: String,
-    /// The stores. In a file also as pd-ctl prints them (`store N`).
+    /// The stores. A file may also have them as pd-ctl prints them (`store N`).
     #[schemars(with = "Vec<crate::schema::StoreForm>")]
     pub stores: Vec<StoreId>,
-    /// The regions as first configured. In a file also as pd-ctl prints them (`region N`).
+    /// The regions at first. A file may also have them as pd-ctl prints them (`region N`).
     #[schemars(with = "Vec<crate::schema::RegionForm>")]
     pub regions: Vec<Region>,
-    /// What the placement driver believes of regions at first, where that differs from what
-    /// is true.
+    /// The regions that PD knows at first, where they differ from `regions`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<crate::schema::RegionForm>")]
     pub believed: Vec<Region>,
-    /// What happened before the first state. Costs no budget, and must be done.
+    /// The actions before the first state. They cost no budget, and each must take effect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[serde(alias = "prelude")]
     pub setup: Vec<Action>,
-    /// The round sizes in use.
+    /// The round sizes that are explored.
     #[serde(default = "one_entry_rounds")]
     pub rounds: Vec<Entries>,
-    /// What may be proposed (except `CompactLog`: it compacts to the leader's
-    /// applied index, by budget).
+    /// The commands that may be proposed. `CompactLog` is not one of them: its budget allows
+    /// compactions to the leader's applied index.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<Command>,
-    /// What may be proposed to regions that come to be by a split, beside the
-    /// writes, compactions and transfers of `commands`.
+    /// Commands that may be proposed to regions created by a split. The writes, compactions and
+    /// transfers of `commands` are allowed there anyway.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub child_commands: Vec<ChildCommand>,
-    /// The splits that a leader may ask for, where all keys are inside its region.
+    /// The splits that a leader may ask for, if all keys are inside its region.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub splits: Vec<SplitKeys>,
-    /// Which region may give itself up to which; whoever leads one that waits
-    /// may get the order to take it in, or to stay, at no cost.
+    /// Pairs of source and target that may merge. The leader of a target may be ordered at no cost
+    /// to commit the merge, and the leader of a merging source to roll it back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merges: Vec<(RegionId, RegionId)>,
-    /// The first id that the placement driver allots; 0 for no driver.
+    /// The first id that the placement driver allots; 0 if there is none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub next_id: u64,
-    /// How many voters the placement driver wants of a region (PD
-    /// `max-replicas`); 0 for PD that only allots ids.
+    /// The number of voters that PD wants in a region (PD `max-replicas`); 0 if PD only allots ids.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub max_replicas: u64,
-    /// The stores that have too little space for another peer.
+    /// The stores with too little space for another peer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub full: Vec<StoreId>,
-    /// The stores that are full by their share, and have room in bytes for
-    /// what little a new cluster has (row 40).
+    /// The stores whose space ratio is low, with enough bytes for the little that a new cluster has
+    /// (row 40).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[serde(alias = "tight")]
     pub low_space: Vec<StoreId>,
-    /// How many of its own operators the placement driver has under way at a
-    /// time (PD `replica-schedule-limit`); 0 for as many as it likes.
+    /// How many of its own operators PD runs at a time (PD `replica-schedule-limit`); 0 for no
+    /// limit.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub schedule_limit: u64,
-    /// How many more of its own wait for their turn; beyond that it makes none.
+    /// How many more of its own operators may wait. PD creates none beyond that.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub waiting_limit: u64,
-    /// The stores that the placement driver has no record of at first.
+    /// The stores of which PD has no record at first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub joining: Vec<StoreId>,
-    /// What an administrator may type.
+    /// The commands that an administrator may give.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub admin: Vec<Action>,
     /// The keys that may be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<Key>,
-    /// The stores whose peers may campaign unasked; all if empty.
+    /// The stores whose peers may campaign on their own; all if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub campaigners: Vec<StoreId>,
-    /// The stores that may crash or lose its disk; all if empty.
+    /// The stores that may crash or lose their disk; all if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub crashers: Vec<StoreId>,
-    /// The stores whose disk hangs: nothing that was committed or received takes
-    /// effect there from the first state on, and all else goes on.
+    /// The stores on which apply is stalled from the first state: no committed entry and no
+    /// received snapshot takes effect there. Everything else proceeds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[serde(alias = "hung")]
     pub apply_stalled: Vec<StoreId>,
-    /// Whether a crash is the machine's, and takes back what raft-rs lets a store
-    /// leave unsynced (`Ready::must_sync`): a commit index with which nothing else
-    /// was written. Of one region that does not divide, for a store has one disk.
+    /// Whether a crash is one of the machine, and reverts what raft-rs lets a store leave unsynced
+    /// (`Ready::must_sync`): a commit index that was written alone. Only for one region without
+    /// splits, because all regions of a store share a disk.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsynced_commits: bool,
-    /// Whether leaders send heartbeats to followers that are there, too.
+    /// Whether leaders also send heartbeats to existing followers.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub heartbeats: bool,
-    /// Whether what a store has done for an unsafe recovery may be under way to the placement
-    /// driver, too: late, or lost if it never arrives.
+    /// Whether a store's report of an unsafe recovery may be delayed, and so also be lost.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub store_reports: bool,
-    /// How often each thing may happen.
+    /// How often each kind of action may happen.
     #[serde(default, skip_serializing_if = "Budgets::is_none")]
     pub budgets: Budgets,
 }
@@ -120,14 +117,14 @@ pub struct Scope {
 pub struct ChildCommand {
     /// The region.
     pub region: RegionId,
-    /// What may be proposed to it.
+    /// The command.
     pub command: Command,
 }
 
 /// A split that may be asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct SplitKeys {
-    /// Where, in order.
+    /// The split keys, in order.
     pub keys: Vec<Key>,
     /// Which part keeps the region's id.
     pub derive: Derive,
@@ -141,17 +138,17 @@ fn one_entry_rounds() -> Vec<Entries> {
     vec![Entries::One]
 }
 
-/// A scope that cannot be begun.
+/// An invalid scope.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ScopeError {
-    /// The setup does not go through.
+    /// A setup action was refused.
     #[error("scope `{scope}`: step {step} of its setup is refused: {reason:?}; correct the setup")]
     Setup {
         /// The scope.
         scope: String,
         /// The step, from 1.
         step: usize,
-        /// Why.
+        /// The reason.
         reason: Reason,
     },
     /// A region names a store that the scope does not have.
@@ -164,7 +161,7 @@ pub enum ScopeError {
         /// The store.
         store: StoreId,
     },
-    /// Something that must not be empty or repeated is.
+    /// A field is empty, repeated or otherwise invalid.
     #[error("scope `{scope}`: {what}")]
     Malformed {
         /// The scope.
@@ -175,15 +172,15 @@ pub enum ScopeError {
 }
 
 impl Scope {
-    /// Checks everything that can be checked without taking the setup.
+    /// Checks everything that does not need the setup to be taken.
     ///
     /// # Errors
-    /// Where an id is unknown, repeated or 0, a range is empty or overlaps another,
-    /// there is no region or round size, the placement driver would allot an id
-    /// that is in use or has none to allot, the keys of a split are none, empty
-    /// or out of order, a disk hangs of no store, commit indexes are to be lost of
-    /// several regions, a store that is to join has a peer, or an administrator is
-    /// to type what nobody can.
+    ///
+    /// If an id is unknown, repeated or 0; a range is empty or overlaps another; there is no region
+    /// or round size; the placement driver would allot an id in use, or has none to allot; the keys
+    /// of a split are missing, empty or out of order; apply is stalled on no store; unsynced
+    /// commits are asked for with several regions; a joining store has a peer; or an
+    /// administrator's command is not one.
     pub fn validate(&self) -> Result<(), ScopeError> {
         let malformed = |what: &str| ScopeError::Malformed { scope: self.name.clone(), what: what.into() };
         if self.regions.is_empty() {
@@ -242,13 +239,13 @@ impl Scope {
         self.validate_splits().and(of_pd).map_err(|what| malformed(&what))
     }
 
-    /// Whether a view shows which commit indexes a leader knows of others. Only who begins
-    /// a merge asks, and where nobody can the states need not differ by it.
+    /// Whether views show the commit indexes that a leader knows of other peers. Only a leader that
+    /// starts a merge reads them. Without merges they would only multiply states.
     pub fn reports_commits(&self) -> bool {
         !self.merges.is_empty() || self.budgets.is_none()
     }
 
-    /// The regions as the placement driver believes them to be at first.
+    /// The regions that the placement driver knows at first.
     pub fn believed_regions(&self) -> impl Iterator<Item = &Region> {
         let believed = |region: &&Region| self.believed.iter().find(|believed| believed.id == region.id);
         self.regions.iter().map(move |region| believed(&region).unwrap_or(region))
@@ -276,7 +273,7 @@ impl Scope {
         Ok(())
     }
 
-    /// What the placement driver is given to do with.
+    /// Checks the fields about the placement driver.
     fn validate_pd(&self) -> Result<(), String> {
         let Scope { stores, max_replicas, full, low_space, .. } = self;
         if *max_replicas > 0 && self.next_id == 0 {
@@ -315,7 +312,7 @@ impl Scope {
         Ok(())
     }
 
-    /// Keys that must be refused are for probes, not for what a leader asks for.
+    /// Keys that must be refused are for refusal checks, not for a leader to ask for.
     fn validate_splits(&self) -> Result<(), String> {
         let used = self.highest_id();
         if self.next_id > 0 && self.next_id <= used {
@@ -336,8 +333,8 @@ impl Scope {
         Ok(())
     }
 
-    /// The highest id of a region or peer that is configured, or that a command
-    /// would give to a peer.
+    /// The highest id of a region or peer that is configured, or that a command would give to a
+    /// peer.
     fn highest_id(&self) -> u64 {
         let added = |command: &Command| {
             let changes: &[Change] = match command {

@@ -1,4 +1,4 @@
-//! A scope step by step, with defaults for what is not said.
+//! Builds a scope step by step, with defaults.
 
 use crate::action::Action;
 use crate::budgets::Budgets;
@@ -30,8 +30,8 @@ impl Scope {
         ScopeBuilder { scope: Scope::empty(name) }
     }
 
-    /// A scope of that name in which there is nothing, and nothing may happen: what a file that
-    /// leaves everything out means. A round brings one entry.
+    /// A scope with this name in which nothing exists and nothing may happen: the defaults of a
+    /// file. A round carries one entry.
     pub fn empty(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -65,8 +65,8 @@ impl Scope {
     }
 }
 
-/// Builds a [`Scope`]. What is not said is absent: no commands, no faults, no placement driver;
-/// a round brings one entry, and any store's peer may campaign or crash within the budgets.
+/// Builds a [`Scope`]. By default there are no commands, no faults and no placement driver. A round
+/// carries one entry, and the peers of any store may campaign or crash within the budgets.
 #[derive(Clone, Debug)]
 #[must_use = "a scope is made by `build`"]
 pub struct ScopeBuilder {
@@ -80,7 +80,7 @@ impl ScopeBuilder {
         self
     }
 
-    /// Adds these stores.
+    /// Adds stores.
     pub fn stores(mut self, stores: impl IntoIterator<Item = StoreId>) -> Self {
         self.scope.stores.extend(stores);
         self
@@ -94,62 +94,61 @@ impl ScopeBuilder {
         self.region_as(Region { id, start: Key::empty(), end: Key::empty(), epoch, peers })
     }
 
-    /// Adds a region with any range, epoch and roles.
+    /// Adds any region.
     pub fn region_as(mut self, region: Region) -> Self {
         self.scope.regions.push(region);
         self
     }
 
-    /// These actions come before the first state. They cost no budget, and each must take effect.
+    /// Adds actions before the first state. They cost no budget, and each must take effect.
     pub fn setup(mut self, actions: impl IntoIterator<Item = Action>) -> Self {
         self.scope.setup.extend(actions);
         self
     }
 
-    /// How far a round may bring a follower's log; by default [`Entries::One`] alone.
+    /// Sets the round sizes; the default is [`Entries::One`] alone.
     pub fn rounds(mut self, rounds: impl IntoIterator<Item = Entries>) -> Self {
         self.scope.rounds = rounds.into_iter().collect();
         self
     }
 
-    /// A command that may be proposed, within its budget.
+    /// Adds a command that may be proposed, within its budget.
     pub fn command(mut self, command: Command) -> Self {
         self.scope.commands.push(command);
         self
     }
 
-    /// A split that a leader may ask for, within [`ScopeBuilder::splits`].
+    /// Adds a split that a leader may ask for, within [`ScopeBuilder::splits`].
     pub fn split(mut self, split: SplitKeys) -> Self {
         self.scope.splits.push(split);
         self
     }
 
-    /// A key that may be read, within [`ScopeBuilder::reads`].
+    /// Adds a key that may be read, within [`ScopeBuilder::reads`].
     pub fn key(mut self, key: impl Into<Key>) -> Self {
         self.scope.keys.push(key.into());
         self
     }
 
-    /// The first id that the placement driver allots. Without it there is no driver.
+    /// Sets the first id that the placement driver allots. Without it there is no placement driver.
     pub fn next_id(mut self, id: u64) -> Self {
         self.scope.next_id = id;
         self
     }
 
-    /// How many voters the placement driver wants of a region. Without it the driver only
-    /// allots ids.
+    /// Sets the number of voters that PD wants in a region. Without it PD only allots ids.
     pub fn max_replicas(mut self, voters: u64) -> Self {
         self.scope.max_replicas = voters;
         self
     }
 
-    /// What an administrator may type, within [`Budgets::admin`].
+    /// Adds a command that an administrator may give, within [`Budgets::admin`].
     pub fn admin(mut self, action: Action) -> Self {
         self.scope.admin.push(action);
         self
     }
 
-    /// Only peers of these stores campaign unasked.
+    /// Only peers of these stores campaign on their own.
     pub fn campaigners(mut self, stores: impl IntoIterator<Item = StoreId>) -> Self {
         self.scope.campaigners = stores.into_iter().collect();
         self
@@ -179,13 +178,13 @@ impl ScopeBuilder {
         self
     }
 
-    /// Replies that are lost.
+    /// Dropped replies.
     pub fn lost(mut self, times: u8) -> Self {
         self.scope.budgets.lost = times;
         self
     }
 
-    /// Messages that are delayed.
+    /// Delayed messages.
     pub fn late(mut self, times: u8) -> Self {
         self.scope.budgets.late = times;
         self
@@ -197,7 +196,7 @@ impl ScopeBuilder {
         self
     }
 
-    /// Conf changes; a joint change and its end count one each.
+    /// Conf changes. Entering and leaving a joint configuration count one each.
     pub fn changes(mut self, times: u8) -> Self {
         self.scope.budgets.changes = times;
         self
@@ -209,7 +208,7 @@ impl ScopeBuilder {
         self
     }
 
-    /// Transfers of leadership.
+    /// Leadership transfers.
     pub fn transfers(mut self, times: u8) -> Self {
         self.scope.budgets.transfers = times;
         self
@@ -221,7 +220,7 @@ impl ScopeBuilder {
         self
     }
 
-    /// Every budget at once.
+    /// Sets all budgets.
     pub fn budgets(mut self, budgets: Budgets) -> Self {
         self.scope.budgets = budgets;
         self
@@ -230,6 +229,7 @@ impl ScopeBuilder {
     /// The scope.
     ///
     /// # Errors
+    ///
     /// As [`Scope::validate`].
     pub fn build(self) -> Result<Scope, ScopeError> {
         self.scope.validate()?;

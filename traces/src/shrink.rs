@@ -1,22 +1,20 @@
-//! Makes a failing schedule as short as it gets.
+//! Minimises a failing schedule.
 //!
-//! Delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating
-//! Failure-Inducing Input", ddmin): ever smaller pieces are left out as long as
-//! the rest still fails.
+//! Delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input",
+//! ddmin): ever smaller pieces are left out as long as the rest still fails.
 
 use crate::action::Action;
 
-/// A part of `actions`, in order, that still fails and no longer does so
-/// without any one of its actions.
+/// A subsequence of `actions` that still fails, and stops failing without any one of its actions.
 ///
-/// `still_fails` must be deterministic. It may be asked the same question again;
-/// it is not asked about `actions` itself, which must fail.
+/// `still_fails` must be deterministic. It may be asked about the same schedule twice. It is not
+/// asked about `actions` itself, which must fail.
 pub fn shrink(actions: &[Action], mut still_fails: impl FnMut(&[Action]) -> bool) -> Vec<Action> {
     let mut kept = actions.to_vec();
     let mut piece = kept.len().div_ceil(2);
     while piece > 0 {
         let mut any = false;
-        // From the end: what happens after the failure goes first.
+        // From the end: actions after the failure go first.
         let mut end = kept.len();
         while end > 0 {
             let begin = end.saturating_sub(piece);
@@ -27,7 +25,7 @@ pub fn shrink(actions: &[Action], mut still_fails: impl FnMut(&[Action]) -> bool
             }
             end = begin;
         }
-        // One piece size is done when a whole pass leaves nothing out.
+        // A piece size is finished when a whole pass leaves nothing out.
         if !any {
             piece = if piece == 1 { 0 } else { piece.div_ceil(2) };
         }

@@ -1,4 +1,4 @@
-//! Anything that a trace can be replayed on.
+//! Anything on which a trace can be replayed.
 
 use std::collections::BTreeMap;
 
@@ -8,40 +8,40 @@ use crate::outcome::Outcome;
 use crate::scope::Scope;
 use crate::view::View;
 
-/// Something that takes actions and can be looked at: the model, or the world
-/// around the implementation.
+/// Takes actions and shows its state: the model, or the harness around the implementation.
 pub trait Subject {
-    /// Starts over in the first state of `scope` (its setup taken).
+    /// Resets to the first state of `scope`, after its setup.
     ///
     /// # Errors
-    /// Where the scope's setup is refused.
+    ///
+    /// If the scope's setup is refused.
     fn reset(&mut self, scope: &Scope) -> Result<(), crate::ScopeError>;
 
     /// Takes one action.
     fn apply(&mut self, action: &Action) -> Outcome;
 
-    /// Shows everything there is to see.
+    /// The whole visible state.
     fn view(&self) -> View;
 
-    /// What comes once faults stop, by the healing schedule; `None` of who has none.
+    /// The result of healing once faults stop. `None` if the subject has no healing schedule.
     fn healed(&self) -> Option<Healed> {
         None
     }
 }
 
-/// How healing ended.
+/// The result of healing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Healed {
-    /// The steps that it took.
+    /// The number of steps.
     pub steps: u64,
-    /// Every goal that is owed and missed, in words.
+    /// The goals that are owed and missed, in words.
     pub missed: Vec<String>,
-    /// By name, why something is not owed, each with its words.
+    /// The stuck reasons by name, each with its text.
     pub stuck_reasons: BTreeMap<String, String>,
 }
 
-/// A subject that knows what is left to replicate and to apply.
+/// A subject that knows what remains to be replicated and applied.
 pub trait Settler: Subject {
-    /// The next step of a settling; `None` where nothing moves.
+    /// The next step of a settle; `None` if nothing remains.
     fn next_to_settle(&self, settle: &Settle) -> Option<Action>;
 }

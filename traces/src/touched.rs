@@ -1,8 +1,7 @@
-//! Which peers an action can change: one region and at most two stores.
+//! Which peers an action can change: one region, and at most two stores.
 //!
-//! A round has two ends, everything else has one. What folds or compares after
-//! an action looks there and nowhere else. An entry that splits a region or
-//! commits a merge reaches other regions on the same store.
+//! A round has two ends; any other action has one. Folds and comparisons look only there. An entry
+//! that splits a region or commits a merge also changes other regions on the same store.
 
 use crate::action::Action;
 use crate::cluster::Cluster;
@@ -19,7 +18,7 @@ pub struct Touched {
     stores: [Option<StoreId>; MOST],
 }
 
-/// The most stores that one action can reach.
+/// The most stores that one action can change.
 const MOST: usize = 2;
 
 fn with(first: &[Option<StoreId>]) -> [Option<StoreId>; MOST] {
@@ -32,7 +31,7 @@ impl Touched {
         self.stores.into_iter().flatten()
     }
 
-    /// Nothing but the placement driver and what is under way.
+    /// Only the placement driver and delayed messages.
     fn none() -> Self {
         Self { region: None, stores: [None; MOST] }
     }
@@ -51,8 +50,8 @@ impl Touched {
 }
 
 impl Action {
-    /// The peers that this action can change when it is taken in `before`:
-    /// the receiver of a held message and the target of a transfer stand there.
+    /// The peers that this action can change in the state `before`. The receiver of a delayed
+    /// message and the transferee are read from there.
     pub fn touched(&self, before: &impl Cluster) -> Touched {
         match *self {
             Action::Vote { region, candidate, voter, .. } => Touched::two(region, candidate, Some(voter)),
@@ -81,14 +80,14 @@ impl Action {
                 _ => Touched::none(),
             },
             Action::Hold { message: Outgoing::RegionReport, .. } => Touched::none(),
-            // An order reaches whom PD takes for the leader.
+            // An order reaches the leader that PD knows.
             Action::Schedule { region, .. }
             | Action::PushOperator { region, .. }
             | Action::AddOperator { region, .. } => {
                 let leader = before.pd().regions.get(&region).and_then(|known| known.leader());
                 leader.map_or_else(Touched::none, |leader| Touched::one(region, leader.store))
             }
-            // Its forced leaders may step down.
+            // The store's forced leaders may step down.
             Action::Hold { from, message: Outgoing::StoreReport, .. } => Touched::store(from),
             Action::Hold { region, from, .. } => Touched::one(region, from),
             Action::Apply { region, store } => {
@@ -98,7 +97,8 @@ impl Action {
                     _ => Touched::one(region, store),
                 }
             }
-            // A snapshot ends the regions here that it has taken in elsewhere.
+            // A snapshot may show that regions of this store were merged elsewhere. Their peers end
+            // here.
             Action::ApplySnapshot { region, store } if tells_of_merge(before, region, store) => {
                 Touched::store(store)
             }
@@ -133,7 +133,7 @@ impl Action {
     }
 }
 
-/// Whether a live peer on the store knows that `target` has taken it in.
+/// Whether a live peer on the store knows that it was merged into `target`.
 fn tells_of_merge(cluster: &impl Cluster, target: RegionId, store: StoreId) -> bool {
     let merged_into = |region| cluster.peer(store, region).and_then(|peer| peer.merged_into.as_ref());
     cluster.regions_on(store).any(|region| merged_into(region).is_some_and(|into| into.id == target))

@@ -1,4 +1,4 @@
-//! Everything that can be seen of a cluster between two actions.
+//! The visible state of a cluster between two actions.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use crate::peer::Peer;
 use crate::recovery::PlanUnderWay;
 use crate::region::{Key, Region, RegionId, StoreId};
 
-/// A cluster, seen between two actions.
+/// The visible state of a cluster between two actions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct View {
     /// The stores.
     pub stores: BTreeMap<StoreId, Store>,
-    /// The messages held to arrive late, oldest first.
+    /// The delayed messages, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<Held>,
     /// The placement driver.
@@ -29,27 +29,26 @@ pub struct View {
 pub struct Store {
     /// Whether it runs.
     pub status: StoreStatus,
-    /// Its peers and the tombstones of those it had. Of a store that is down
-    /// this is what it will come back with.
+    /// Its peers and tombstones. If the store is down, they are what it will restart with.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub peers: BTreeMap<RegionId, Peer>,
     /// The index from key range to region, in key order: initialised peers only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ranges: Vec<RangeEntry>,
-    /// The ranges of snapshots that were received and are not applied, by region
-    /// (TiKV `pending_snapshot_regions`). Volatile.
+    /// The ranges of received snapshots that are not applied, by region (TiKV
+    /// `pending_snapshot_regions`). Volatile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pending_ranges: Vec<RangeEntry>,
-    /// First messages for peers that a split will create, oldest first. Volatile.
+    /// Pending first messages for peers that a split will create, oldest first. Volatile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[serde(alias = "parked")]
     pub pending_messages: Vec<Held>,
-    /// The plan of an unsafe recovery that it carries out. Volatile.
+    /// The unsafe recovery plan that it is executing. Volatile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanUnderWay>,
 }
 
-/// Whether a store runs.
+/// The status of a store.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -58,9 +57,9 @@ pub enum StoreStatus {
     /// Its process runs.
     #[default]
     Up,
-    /// Its process does not run; its disk is there.
+    /// Its process does not run. Its disk is intact.
     Down,
-    /// Its disk is gone for good.
+    /// Its disk is lost for good.
     #[serde(alias = "destroyed")]
     DiskLost,
 }
@@ -70,14 +69,14 @@ pub enum StoreStatus {
 pub struct RangeEntry {
     /// The first key of the range.
     pub start: Key,
-    /// The first key beyond it; empty for no end.
+    /// The end, which is excluded; empty for no end.
     pub end: Key,
-    /// Whose range it is.
+    /// The region with this range.
     pub region: RegionId,
 }
 
 impl RangeEntry {
-    /// The range that the region will have once the peer applies what it received.
+    /// The range that the region will have once the peer applies its snapshot.
     pub fn pending(peer: &Peer) -> Option<Self> {
         let Region { id, start, end, .. } = &peer.snapshot.as_ref()?.region;
         Some(Self { start: start.clone(), end: end.clone(), region: *id })

@@ -1,5 +1,5 @@
-//! How the dictionary reads: `Display` for what people meet in a step list, an
-//! error or a divergence. Machines read the serde forms; nothing parses these.
+//! The dictionary in words: `Display` for step lists, errors and divergences. Machines read the
+//! serde forms. These words are never parsed.
 
 mod chinese;
 mod language;
@@ -117,7 +117,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// What becomes of an order; nothing when it arrives.
+/// What becomes of an order; empty if it arrives.
 fn fate(reply: Reply) -> &'static str {
     match reply {
         Reply::Delivered => "",
@@ -126,7 +126,7 @@ fn fate(reply: Reply) -> &'static str {
     }
 }
 
-/// Nothing when given: the usual case needs no words.
+/// Empty if delivered, as usual.
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -247,7 +247,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// The name that traces use.
+/// The name in traces.
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, letter) in format!("{self:?}").char_indices() {
@@ -383,7 +383,7 @@ impl fmt::Display for Message {
     }
 }
 
-/// The items' words with `separator` between them.
+/// The items in words with `separator` between them.
 pub(crate) fn joined<T: fmt::Display>(items: impl IntoIterator<Item = T>, separator: &str) -> String {
     let words: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     words.join(separator)

@@ -234,13 +234,13 @@ impl ClusterSummary for StateRef<'_> {
     }
 
     /// What is noted is that the two sides of a step were compared, and no more.
-    fn leaves_store(&self, after: &Self, store: StoreId) -> bool {
+    fn shares_store(&self, after: &Self, store: StoreId) -> bool {
         let Some(at) = self.parts.store_place(store) else { return false };
         self.track(|_| Slot::Moved(at));
         self.state.stores[at] == after.state.stores[at]
     }
 
-    fn leaves_pd(&self, after: &Self) -> bool {
+    fn shares_pd(&self, after: &Self) -> bool {
         self.track(|_| Slot::PdMoved);
         self.rest().pd == after.rest().pd
     }

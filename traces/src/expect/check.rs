@@ -1,4 +1,4 @@
-//! What of an expectation a view does not show.
+//! Checks expectations against a view.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,20 +17,20 @@ use crate::subject::Healed;
 use crate::view::{StoreStatus, View};
 
 impl Expect {
-    /// How many single things are expected.
+    /// The number of single values that are expected.
     pub fn count(&self) -> u64 {
         let of_healing = u64::from(self.heals) + u64::from(!self.stuck.is_empty());
         self.checked(&View::default()).count + of_healing
     }
 
-    /// What of it `view` does not show, as `stores/<id>/holds/<key>`,
-    /// `regions/<id>/leader` (a store), `peers/<region>/<store>/state` and so on.
-    /// What it says of healing no view shows.
+    /// The expectations that `view` does not meet, as `stores/<id>/holds/<key>`,
+    /// `regions/<id>/leader` (a store), `peers/<region>/<store>/state` and so on. Expectations
+    /// about healing are not checked.
     pub fn unmet(&self, view: &View) -> Vec<Difference> {
         self.checked(view).unmet
     }
 
-    /// What of it does not come by healing, as `heals` and `stuck`.
+    /// The expectations about healing that are not met, as `heals` and `stuck`.
     pub fn unhealed(&self, healed: Option<&Healed>) -> Vec<Difference> {
         let field = if self.heals { "heals" } else { "stuck" };
         let differ = |path: String, expected: Option<Json>, actual: Option<Json>| Difference {
@@ -106,7 +106,7 @@ struct Checked {
 }
 
 impl Checked {
-    /// One thing is expected. `None` stands for nothing, on both sides.
+    /// Expects one value. `None` on either side is no value.
     fn same<T: PartialEq + Serialize>(
         &mut self,
         path: impl Fn() -> String,
@@ -121,7 +121,7 @@ impl Checked {
         }
     }
 
-    /// The same where it may be left out.
+    /// Expects one value if it is stated.
     fn maybe<T: PartialEq + Serialize>(
         &mut self,
         path: impl Fn() -> String,
@@ -221,7 +221,7 @@ impl Checked {
         self.same(|| path.clone(), None, actual);
     }
 
-    /// That it is there is expected, whatever it is.
+    /// Expects any value.
     fn there<T: Serialize>(&mut self, path: &str, actual: Option<&T>) {
         self.same(|| path.to_owned(), Some(&"there"), actual.map(|_| &"there"));
     }
@@ -267,7 +267,7 @@ impl Checked {
         );
     }
 
-    /// Nothing is there only where something could be: a misspelt way leads nowhere.
+    /// The parent of an absent value must exist. Otherwise a misspelt path would pass.
     fn pointer(&mut self, pointer: &str, expected: &Json, shown: &Json) {
         self.count += 1;
         let actual = shown.pointer(pointer);
@@ -311,7 +311,7 @@ fn planned(step: &OperatorStep) -> PlannedStep {
     }
 }
 
-/// What `store` holds of `key` in an initialised peer whose range has the key.
+/// The value of `key` on `store`, in an initialised peer whose range contains the key.
 fn held_by<'v>(view: &'v View, store: StoreId, key: &Key) -> Option<&'v Value> {
     let peers = view.stores.get(&store)?.peers.values();
     peers
@@ -319,7 +319,7 @@ fn held_by<'v>(view: &'v View, store: StoreId, key: &Key) -> Option<&'v Value> {
         .find_map(|peer| peer.data.get(key))
 }
 
-/// The peers of a region on stores that run.
+/// The peers of a region on running stores.
 fn running(view: &View, region: RegionId) -> impl Iterator<Item = (StoreId, &Peer)> {
     view.stores
         .iter()
@@ -327,7 +327,7 @@ fn running(view: &View, region: RegionId) -> impl Iterator<Item = (StoreId, &Pee
         .filter_map(move |(id, store)| Some((*id, store.peers.get(&region)?)))
 }
 
-/// The leader of the newest term, if that term has one that runs.
+/// The leader of the newest term, on a running store.
 fn leader(view: &View, region: RegionId) -> Option<(StoreId, &Peer)> {
     let newest = running(view, region).map(|(_, peer)| peer.term).max()?;
     running(view, region).find(|(_, peer)| peer.role == Role::Leader && peer.term == newest)
@@ -337,7 +337,7 @@ fn leads(view: &View, region: RegionId) -> Option<StoreId> {
     leader(view, region).map(|(store, _)| store)
 }
 
-/// The region as its leader has it, or else as the peer with the newest epoch.
+/// The region of its leader, or else of the peer with the newest epoch.
 fn newest(view: &View, region: RegionId) -> Option<&Region> {
     let epoch = |region: &Region| (region.epoch.version, region.epoch.conf_ver);
     let known = || view.stores.values().filter_map(|store| store.peers.get(&region));

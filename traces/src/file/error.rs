@@ -1,4 +1,4 @@
-//! Everything that can be wrong with a trace file, each with its place.
+//! The errors of a trace file, each with its position.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::NUMBER_LIMIT;
 use crate::region::StoreId;
 use crate::scope::ScopeError;
 
-/// A place in a trace file. Line and column count from 1, the column in bytes.
+/// A position in a trace file. Line and column count from 1, the column in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilePosition {
     /// The file's name, as the caller gave it.
@@ -25,152 +25,152 @@ impl fmt::Display for FilePosition {
     }
 }
 
-/// A trace file that cannot be read or written.
+/// An error in reading or writing a trace file.
 #[derive(Debug, Error)]
 pub enum TraceError {
-    /// The operating system refuses to read.
+    /// The operating system reports an error on reading.
     #[error("{at}: cannot be read: {source}")]
     Unreadable {
         /// Where reading stopped.
         at: FilePosition,
-        /// Why.
+        /// The error.
         source: std::io::Error,
     },
-    /// The operating system refuses to write.
+    /// The operating system reports an error on writing.
     #[error("{file}: cannot be written: {source}; nothing was left behind")]
     Unwritable {
         /// The file.
         file: String,
-        /// Why.
+        /// The error.
         source: std::io::Error,
     },
-    /// There is nothing in it.
+    /// The file is empty.
     #[error("{at}: the file is empty; a trace begins with a header")]
     Empty {
-        /// The place.
+        /// The position.
         at: FilePosition,
     },
-    /// It is longer than what is read.
+    /// A line or the file is too long.
     #[error("{at}: the {what} is longer than {limit} bytes, the most that is read; is it a trace?")]
     TooLong {
-        /// The place.
+        /// The position.
         at: FilePosition,
-        /// The line or the file.
+        /// `line` or `file`.
         what: &'static str,
-        /// The most that is read.
+        /// The limit in bytes.
         limit: u64,
     },
     /// A line is not JSON.
     #[error("{at}: not JSON: {what}")]
     NotJson {
-        /// The place.
+        /// The position.
         at: FilePosition,
-        /// What the parser says.
+        /// The parser's message.
         what: String,
     },
-    /// The file ends within a record, or before the verdict of a recorded run.
+    /// The file ends within a record, or a recorded run ends before its verdict.
     #[error("{at}: cut short: {what}; record or copy it again")]
     CutShort {
-        /// The place.
+        /// The position.
         at: FilePosition,
         /// What is missing.
         what: String,
     },
-    /// A line is JSON, but no record of a trace.
+    /// A line is JSON, but not a record of a trace.
     #[error("{at}: no valid record: {what}")]
     Malformed {
-        /// The place.
+        /// The position.
         at: FilePosition,
         /// What is wrong.
         what: String,
     },
-    /// A record has a field that nobody reads.
+    /// A record has an unknown field.
     #[error("{at}: there is no field `{field}` here; {hint}")]
     UnknownField {
-        /// The place.
+        /// The position.
         at: FilePosition,
         /// The field.
         field: String,
-        /// The nearest name, or all that there are.
+        /// The nearest known name, or all known names.
         hint: String,
     },
-    /// A settle stands where only steps can be read.
+    /// A settle line stands where only steps are allowed.
     #[error("{at}: only a replay on the model can fill in a settle: replay the scenario with `--out`")]
     Settles {
-        /// The place.
+        /// The position.
         at: FilePosition,
     },
-    /// The header names another schema or major version, or none.
+    /// The header has another schema or major version, or none.
     #[error("{at}: schema is {found}, and this reads `{reads}`; {}", what_to_do(found, reads))]
     WrongSchema {
-        /// The place.
+        /// The position.
         at: FilePosition,
-        /// What the header says, quoted.
+        /// The schema in the header, quoted.
         found: String,
-        /// What is read here.
+        /// The schema that is expected here.
         reads: &'static str,
     },
-    /// The first record is no header.
+    /// The first record is not a header.
     #[error("{at}: no header: the first record is `{found}`; a trace begins with a header")]
     NoHeader {
-        /// The place.
+        /// The position.
         at: FilePosition,
-        /// The first record's kind.
+        /// The kind of the first record.
         found: String,
     },
     /// There is a second header.
     #[error("{at}: a second header; two traces were put into one file: split them")]
     HeaderTwice {
-        /// The place.
+        /// The position.
         at: FilePosition,
     },
-    /// Something follows the verdict.
+    /// A record follows the verdict.
     #[error("{at}: a `{found}` after the verdict; the verdict must be the last record")]
     BehindVerdict {
-        /// The place.
+        /// The position.
         at: FilePosition,
         /// The record's kind.
         found: String,
     },
-    /// The steps are not counted one by one from 1.
+    /// The step indexes do not count up from 1.
     #[error("{at}: step {found} where step {expected} belongs; a step is missing or out of place")]
     StepOutOfOrder {
-        /// The place.
+        /// The position.
         at: FilePosition,
-        /// The index that belongs here.
+        /// The expected index.
         expected: u64,
-        /// The index that stands here.
+        /// The actual index.
         found: u64,
     },
-    /// A store is named that the scope does not have.
+    /// The scope does not have a store that is named.
     #[error("{at}: store {store} is not among the scope's stores {known:?}")]
     UnknownStore {
-        /// The place.
+        /// The position.
         at: FilePosition,
         /// The store.
         store: StoreId,
         /// The scope's stores.
         known: Vec<StoreId>,
     },
-    /// A number is too large for readers that know only floating point.
+    /// A number is too large for a reader that uses floating point.
     #[error("{at}: the number {number} is not below 2^53 ({NUMBER_LIMIT})")]
     NumberTooLarge {
-        /// The place.
+        /// The position.
         at: FilePosition,
-        /// The number, as it stands there.
+        /// The number, as written.
         number: String,
     },
-    /// The scope of the header cannot be begun.
+    /// The scope in the header is invalid.
     #[error("{at}: {source}")]
     BadScope {
-        /// The place.
+        /// The position.
         at: FilePosition,
-        /// What is wrong with it.
+        /// The error.
         source: ScopeError,
     },
 }
 
-/// A run is no trace, and a trace no run; else it is another version's.
+/// The hint for a wrong schema: a run is not a trace, a trace is not a run, or the version differs.
 fn what_to_do(found: &str, reads: &str) -> &'static str {
     let is = |schema: &str| found.trim_matches('`').split('.').next() == Some(schema) && reads != schema;
     if is(crate::run::RUN_SCHEMA) {
@@ -183,12 +183,12 @@ fn what_to_do(found: &str, reads: &str) -> &'static str {
 }
 
 impl TraceError {
-    /// Whether it is a recorded run, and was read for a trace.
+    /// Whether the file is a recorded run that was read as a trace.
     pub fn is_a_run(&self) -> bool {
         matches!(self, TraceError::WrongSchema { found, .. } if what_to_do(found, super::SCHEMA).contains("run"))
     }
 
-    /// Where it is; `None` for a file that cannot be written.
+    /// The position; `None` for a file that cannot be written.
     pub fn position(&self) -> Option<&FilePosition> {
         match self {
             TraceError::Unwritable { .. } => None,

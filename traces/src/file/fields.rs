@@ -1,9 +1,8 @@
-//! Finds the fields of a record that nobody reads, wherever they are in it.
+//! Finds unknown fields anywhere in a record.
 //!
-//! serde passes them over, and with a misspelt `expect` a whole finding. What a
-//! type reads is known to its own `Deserialize`, so that is run once more, on
-//! the parsed text, by a deserialiser that compares the names. Map keys (ids,
-//! keys of regions) are no fields.
+//! serde ignores unknown fields, so a misspelt `expect` would hide a finding. Only a type's own
+//! `Deserialize` knows its fields. So it runs once more on the parsed text, with a deserialiser
+//! that compares the names. Map keys (ids, keys of regions) are not fields.
 
 use std::fmt;
 
@@ -14,16 +13,16 @@ use serde_json::Value as Json;
 
 use super::old_names;
 
-/// A field that its record does not have.
+/// An unknown field of a record.
 #[derive(Debug)]
 pub(super) struct Unknown {
-    /// The way to it: names of fields and keys, places in lists.
+    /// The path to it: names of fields, map keys, indexes of lists.
     pub(super) path: Vec<PathStep>,
-    /// What there is instead.
+    /// The known fields.
     pub(super) known: &'static [&'static str],
 }
 
-/// One step of the way into a JSON value.
+/// One step of a path into a JSON value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PathStep {
     Name(String),
@@ -39,7 +38,7 @@ impl fmt::Display for PathStep {
     }
 }
 
-/// The nearest of the current names that there are, or all of them.
+/// The nearest current name, or all current names.
 pub(super) fn hint(field: &str, known: &[&str]) -> String {
     let known = old_names::current_of(known);
     let near = known
@@ -54,8 +53,8 @@ pub(super) fn hint(field: &str, known: &[&str]) -> String {
     }
 }
 
-/// What serde says of a name that it does not know, with the nearest current name in place of
-/// its list, which has the old names, too.
+/// serde's message about an unknown name. It suggests the nearest current name. serde's own list
+/// would include the old names.
 pub(super) fn unknown_name(what: &str) -> Option<String> {
     let (kind, rest) = what.strip_prefix("unknown ")?.split_once(" `")?;
     let (name, expected) = rest.split_once("`, expected ")?;
@@ -64,19 +63,19 @@ pub(super) fn unknown_name(what: &str) -> Option<String> {
     Some(format!("there is no {kind} `{name}` here; {}", hint(name, &known)))
 }
 
-/// The first field of `json` that `T` does not read, but `record`, which tells what the line is.
+/// The first field of `json` that `T` does not read. `record` is allowed: it is the line's tag.
 pub(super) fn unknown<'a, T: Deserialize<'a>>(json: &'a Json) -> Option<Unknown> {
     match T::deserialize(Strict { json, depth: 0 }) {
         Err(Fault::Unknown { mut path, known }) => {
             path.reverse();
             Some(Unknown { path, known })
         }
-        // Everything else was an error before, with its place.
+        // Any other fault was reported before, with its position.
         Err(Fault::Other) | Ok(_) => None,
     }
 }
 
-/// Where in `text`, which is JSON, the name at the end of `path` begins.
+/// The offset in the JSON `text` of the name at the end of `path`.
 pub(super) fn offset_of(text: &[u8], path: &[PathStep]) -> Option<usize> {
     let mut at = skip_space(text, 0);
     for (nth, step) in path.iter().enumerate() {
@@ -114,7 +113,7 @@ fn skip_space(text: &[u8], at: usize) -> usize {
     at + rest.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(rest.len())
 }
 
-/// Behind the value that begins at `at`.
+/// The offset behind the value at `at`.
 fn skip_value(text: &[u8], mut at: usize) -> usize {
     let mut depth = 0;
     while let Some(byte) = text.get(at) {
@@ -141,7 +140,7 @@ fn skip_value(text: &[u8], mut at: usize) -> usize {
 
 #[derive(Debug)]
 enum Fault {
-    /// The way to it is collected from its end.
+    /// The path is collected from its end.
     Unknown {
         path: Vec<PathStep>,
         known: &'static [&'static str],
@@ -286,7 +285,7 @@ impl<'de> de::MapAccess<'de> for Fields<'de> {
     }
 }
 
-/// A key of a map: in JSON always a string, an id where one is asked for.
+/// A map key: always a string in JSON, and parsed as an id where the type has one.
 struct MapKey<'a>(&'a str);
 
 impl<'de> de::Deserializer<'de> for MapKey<'de> {

@@ -1,4 +1,4 @@
-//! Where a trace comes from: a file, or standard input under the name `-`.
+//! The source of a trace: a file, or standard input under the name `-`.
 
 use std::fmt;
 use std::fs::File;
@@ -7,19 +7,20 @@ use std::path::Path;
 
 use super::{FilePosition, TraceError};
 
-/// The most bytes that a line may have. The longest that Rollcall writes has some thousand.
+/// The longest line in bytes. The longest that Rollcall writes has some thousands.
 pub const LINE_LIMIT: u64 = 16 << 20;
-/// The most bytes that a file may have: what is read is held in memory.
+/// The longest file in bytes. A file that is read is held in memory.
 pub const FILE_LIMIT: u64 = 256 << 20;
 
 /// A file that is being read, or standard input.
 pub struct Input(Box<dyn BufRead + Send>);
 
 impl Input {
-    /// Opens the file; `-` is standard input. With the name that errors call it by.
+    /// Opens the file (`-` is standard input), and returns it with its name for errors.
     ///
     /// # Errors
-    /// Where it cannot be opened.
+    ///
+    /// If it cannot be opened.
     pub(super) fn open(path: &Path) -> Result<(Self, String), TraceError> {
         if path == Path::new("-") {
             return Ok((Self(Box::new(BufReader::new(std::io::stdin()))), "standard input".into()));

@@ -1,4 +1,4 @@
-//! The lines of a trace file: numbered, bounded, parsed one by one.
+//! The lines of a trace file: numbered, bounded and parsed one by one.
 
 use std::io::{BufRead, Read as _};
 
@@ -13,10 +13,10 @@ use super::{FilePosition, NUMBER_LIMIT, TraceError};
 use crate::command::Command;
 use crate::region::StoreId;
 
-/// What editors of some systems put before UTF-8.
+/// The byte order mark that some editors write before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A line that was read, for who finds a fault in it later.
+/// A line that was read, kept for an error that is found later.
 #[derive(Clone, Debug)]
 pub(crate) struct PlacedLine {
     text: Vec<u8>,
@@ -24,13 +24,13 @@ pub(crate) struct PlacedLine {
 }
 
 impl PlacedLine {
-    /// The place of the line, the column at `field` if it is there.
+    /// The position of `field` in the line, or of the line if it lacks the field.
     pub(crate) fn position_of(&self, field: &str) -> FilePosition {
         FilePosition { column: column_of(&self.text, field), ..self.at.clone() }
     }
 }
 
-/// The column of the value of `field`, or the first.
+/// The column of `field`'s value, or 1.
 fn column_of(line: &[u8], field: &str) -> u64 {
     let quoted = format!("\"{field}\"");
     let text = String::from_utf8_lossy(line);
@@ -41,23 +41,23 @@ fn column_of(line: &[u8], field: &str) -> u64 {
     column.unwrap_or(1) as u64
 }
 
-/// The input line by line, blank lines left out, and where we are in it.
+/// The non-blank lines of the input, with the current position.
 #[derive(Debug)]
 pub(super) struct Lines<R> {
     input: R,
     file: String,
     number: u64,
-    /// The bytes that were read so far.
+    /// The bytes read so far.
     bytes: u64,
     pub(super) text: Vec<u8>,
-    /// The text is not as the file has it: of its columns nothing can be said.
+    /// The text differs from the file, so columns are unknown.
     rewritten: bool,
-    /// The line ended with a line feed: what is missing in it was never there.
+    /// The line ended with a line feed, so nothing of it was cut off.
     terminated: bool,
 }
 
 impl<R: BufRead> Lines<R> {
-    /// Before the first line of `input`, which errors call `name`.
+    /// Starts before the first line of `input`; errors call it `name`.
     pub(super) fn new(input: R, name: &str) -> Self {
         Self {
             input,
@@ -70,7 +70,7 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// Goes to the next line that is not blank; `false` at the end.
+    /// Advances to the next non-blank line; `false` at the end.
     pub(super) fn advance(&mut self) -> Result<bool, TraceError> {
         loop {
             self.text.clear();
@@ -117,7 +117,7 @@ impl<R> Lines<R> {
         FilePosition { file: self.file.clone(), line, column }
     }
 
-    /// The line that is not there.
+    /// The position after the last line.
     pub(super) fn after(&self) -> FilePosition {
         self.position(self.number + 1, 1)
     }
@@ -126,7 +126,7 @@ impl<R> Lines<R> {
         self.position(self.number, column.max(1) as u64)
     }
 
-    /// Where the value of `field` stands, or the line's begin.
+    /// The position of `field`'s value, or the start of the line.
     pub(super) fn column_of(&self, field: &str) -> FilePosition {
         self.here(if self.rewritten { 1 } else { column_of(&self.text, field) as usize })
     }
@@ -140,13 +140,13 @@ impl<R> Lines<R> {
         serde_json::from_slice(&self.text).map_err(|error| self.fault(&error))
     }
 
-    /// The line, for who finds a fault in it later.
+    /// The line, for an error that is found later.
     pub(super) fn placed(&self) -> PlacedLine {
         let text = if self.rewritten { Vec::new() } else { self.text.clone() };
         PlacedLine { text, at: self.here(1) }
     }
 
-    /// Puts what a header has from pd-ctl into the words of a scope.
+    /// Rewrites pd-ctl's JSON in a header into a scope's.
     pub(super) fn rewrite_pd_json(&mut self) -> Result<(), TraceError> {
         let Ok(mut header) = serde_json::from_slice(&self.text) else { return Ok(()) };
         let malformed = |what| TraceError::Malformed { at: self.column_of("scope"), what };
@@ -157,7 +157,7 @@ impl<R> Lines<R> {
         Ok(())
     }
 
-    /// Refuses a field that `T` does not read.
+    /// Rejects a field that `T` does not read.
     pub(super) fn check_fields<T: for<'a> Deserialize<'a>>(&self) -> Result<(), TraceError> {
         let json = serde_json::from_slice(&self.text).map_err(|error| self.fault(&error))?;
         let Some(Unknown { path, known }) = fields::unknown::<T>(&json) else { return Ok(()) };
@@ -187,7 +187,7 @@ impl<R> Lines<R> {
         }
     }
 
-    /// Refuses what a reader that knows only floating point would round.
+    /// Rejects numbers that a reader with floating point would round.
     pub(super) fn check_numbers(&self) -> Result<(), TraceError> {
         match too_large(&self.text) {
             None => Ok(()),
@@ -195,7 +195,7 @@ impl<R> Lines<R> {
         }
     }
 
-    /// Raft takes the id 0 for nobody.
+    /// Rejects peer id 0: Raft uses it for no peer.
     pub(super) fn check_peers(&self, command: &Command, field: &str) -> Result<(), TraceError> {
         let zero = match command {
             Command::ChangePeer(change) => (change.peer == 0).then_some("peer"),
@@ -232,7 +232,7 @@ impl<R> Lines<R> {
     }
 }
 
-/// The first number of a JSON text that is not below [`NUMBER_LIMIT`], with its place.
+/// The first number of a JSON text that is at least [`NUMBER_LIMIT`], with its offset.
 pub(super) fn too_large(json: &[u8]) -> Option<(usize, String)> {
     let mut at = 0;
     while at < json.len() {

@@ -1,10 +1,9 @@
 //! The trace file: JSON Lines, one record a line, the header first.
 //!
-//! A scenario is a trace without outcomes and views; both have one parser. A
-//! step without an outcome says that its action can be taken. An unknown field
-//! is an error, for what is misspelt would be passed over; those of a newer
-//! minor version are ignored, and another major version is refused. What a
-//! property or a guard is called is not known here: callers check those names.
+//! A scenario is a trace without outcomes and views. Both have one parser. A step without an
+//! outcome must take effect. Another major version is an error. An unknown field is an error,
+//! because a misspelt one would otherwise be ignored. It is allowed only in a newer minor version.
+//! The names of properties and guards are not known here; callers check them.
 
 mod error;
 mod fields;
@@ -34,59 +33,60 @@ pub(crate) use lines::PlacedLine;
 pub use reader::Reader;
 pub use writer::{FileWriter, Writer};
 
-/// The version of the trace file that is written, `rollcall-trace/<major>`.
+/// The version of the trace file, `rollcall-trace/<major>`.
 pub const SCHEMA: &str = "rollcall-trace/1";
 
-/// The first number that a trace may not hold: beyond it a reader that knows
-/// only floating point would round.
+/// All numbers of a trace are below this. A reader that uses floating point would round larger
+/// ones.
 pub const NUMBER_LIMIT: u64 = 1 << 53;
 
-/// What stands for every property among those that a header names.
+/// Stands for every property in a header's list.
 pub const ALL_PROPERTIES: &str = "all";
 
 fn all_properties() -> Vec<String> {
     vec![ALL_PROPERTIES.into()]
 }
 
-/// What a trace is about.
+/// The header of a trace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Header {
     /// The version of the file, [`SCHEMA`].
     pub schema: String,
-    /// The name of the situation.
+    /// The scenario's name.
     pub scenario: String,
-    /// The situation in a sentence, for people.
+    /// The scenario in one sentence.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub title: String,
-    /// Where it comes from: a test, a report, a seed.
+    /// Its origin: a test, a report, a seed.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub source: String,
-    /// What was decided where the source leaves it open, for people.
+    /// What was assumed where the source leaves it open.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assumptions: Vec<String>,
     /// The cluster and its bounds.
     pub scope: Scope,
-    /// The guards that are dropped.
+    /// The guards that are switched off.
     #[serde(default, deserialize_with = "old_names::names")]
     pub without: Vec<String>,
-    /// The properties that are judged; every one ([`ALL_PROPERTIES`]) where a file says nothing of
-    /// them, none where its list is empty.
+    /// The properties that are judged: all ([`ALL_PROPERTIES`]) if the field is left out, none if
+    /// the list is empty.
     #[serde(default = "all_properties", deserialize_with = "old_names::names")]
     pub properties: Vec<String>,
-    /// What some state behind the steps must show, where the scope is explored (`check`, `verify`).
+    /// Situations that a state after the steps must show when the scope is explored (`check`,
+    /// `verify`).
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "old_names::names")]
     pub must_reach: Vec<String>,
-    /// Why a state behind the steps may, rightly, end short of its goals; any reason where
-    /// none is named.
+    /// The stuck reasons that are allowed for states after the steps. All are allowed if none is
+    /// listed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub may_end: Vec<String>,
-    /// The first state, the scope's setup taken. Compared like a step's view.
+    /// The first state, after the scope's setup. It is compared like a step's view.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub view: Option<View>,
 }
 
 impl Header {
-    /// A header for `scope`, named after it.
+    /// A header for `scope`, named like the scope.
     pub fn new(scope: Scope) -> Self {
         Self {
             schema: SCHEMA.into(),
@@ -104,30 +104,30 @@ impl Header {
     }
 }
 
-/// One action, and what is known of what it came to.
+/// One action, with its outcome and view if they are known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
-    /// Its place, from 1. A scenario may leave it out.
+    /// Its index, from 1. A scenario may leave it out.
     #[serde(default)]
     pub index: u64,
-    /// What happens.
+    /// The action.
     pub action: Action,
-    /// What it comes to. Left out in a scenario: it is done.
+    /// The outcome. If a scenario leaves it out, the action must take effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
-    /// Where the outcome is left out: it may as well have nothing to do.
+    /// Without an outcome: the action may also have nothing to do.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub if_any: bool,
-    /// What is seen afterwards.
+    /// The view after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub view: Option<View>,
-    /// The properties that are violated afterwards.
+    /// The properties that are violated after it.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "old_names::names")]
     pub violated: Vec<String>,
-    /// Words for people.
+    /// A note for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
-    /// What is checked afterwards, where the view is left out.
+    /// What is checked after it, if the view is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect: Option<Expect>,
 }
@@ -141,32 +141,32 @@ impl Step {
     }
 }
 
-/// In a scenario, a step of many: the leaders replicate, and everybody applies,
-/// until nothing moves. Written out it is the steps that it stands for.
+/// A scenario's line that stands for many steps: leaders replicate and all peers apply, until
+/// nothing changes. In a trace it is written out as those steps.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Settle {
-    /// One region; every region where it is left out.
+    /// The region; every region if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<RegionId>,
-    /// The stores that take no part: cut off, or slow.
+    /// The stores that take no part because they are cut off or slow.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub except: Vec<StoreId>,
 }
 
-/// The line of a scenario that says so.
+/// A settle line of a scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SettleLine {
-    /// What settles.
+    /// The settle.
     pub settle: Settle,
-    /// Words for people.
+    /// A note for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
-    /// What is checked afterwards.
+    /// What is checked after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect: Option<Expect>,
 }
 
-/// How it ended.
+/// How a trace ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// The result.
@@ -174,13 +174,13 @@ pub struct Verdict {
     /// The property that is violated.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "old_names::name")]
     pub property: Option<String>,
-    /// The step at which it is seen; 0 for the first state.
+    /// The step after which it is violated; 0 for the first state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<u64>,
 }
 
 impl Verdict {
-    /// Every property of the header holds after every step.
+    /// All properties of the header hold after every step.
     pub const HOLDS: Verdict = Verdict { result: VerdictResult::Holds, property: None, at: None };
 
     /// `property` is violated after step `at`.
@@ -206,30 +206,30 @@ pub enum VerdictResult {
     Diverged,
 }
 
-/// One line of a trace file behind its header.
+/// A line of a trace file after its header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
     /// A step.
     Step(Box<Step>),
-    /// In a scenario, a step of many.
+    /// In a scenario, a line that stands for many steps.
     Settle(Box<SettleLine>),
-    /// The verdict; nothing follows it.
+    /// The verdict, which is the last record.
     Verdict(Verdict),
 }
 
 /// A whole trace in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
-    /// What it is about.
+    /// The header.
     pub header: Header,
-    /// The steps, in order, their indexes from 1.
+    /// The steps in order, with indexes from 1.
     pub steps: Vec<Step>,
-    /// How it ended; a scenario has none.
+    /// The verdict; a scenario has none.
     pub verdict: Option<Verdict>,
 }
 
 impl Trace {
-    /// A scenario: nothing but the actions.
+    /// A scenario: a trace of actions only.
     pub fn scenario(header: Header, actions: impl IntoIterator<Item = Action>) -> Self {
         let steps = (1..).zip(actions).map(|(index, action)| Step::new(index, action)).collect();
         Self { header, steps, verdict: None }
@@ -238,7 +238,8 @@ impl Trace {
     /// Reads a trace file.
     ///
     /// # Errors
-    /// Where the file cannot be read or is no trace; with its line and column.
+    ///
+    /// If the file cannot be read or is not a trace. The error has the line and column.
     pub fn read(path: &Path) -> Result<Self, TraceError> {
         Self::collect(Reader::open(path)?)
     }
@@ -272,10 +273,11 @@ impl Trace {
         Ok(Self { header: reader.into_header(), steps, verdict })
     }
 
-    /// Writes the trace to a file, whole or not at all.
+    /// Writes the trace to a file, completely or not at all.
     ///
     /// # Errors
-    /// Where the file cannot be written; nothing is left behind then.
+    ///
+    /// If the file cannot be written. Nothing is left behind then.
     pub fn write(&self, path: &Path) -> Result<(), TraceError> {
         let mut writer = FileWriter::create(path, &self.header)?;
         for step in &self.steps {
@@ -287,7 +289,8 @@ impl Trace {
     /// The text of the trace file.
     ///
     /// # Errors
-    /// Where a number is too large for a trace.
+    ///
+    /// If a number is too large for a trace.
     pub fn to_text(&self) -> Result<String, TraceError> {
         let mut writer = Writer::new(Vec::new(), "memory", &self.header)?;
         for step in &self.steps {

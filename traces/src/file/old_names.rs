@@ -1,9 +1,9 @@
-//! Names of properties, guards and situations in traces that were written before a renaming. Fields and
-//! variants have their old names as serde aliases; these are strings, and are mapped here.
+//! Old names of properties, guards and situations in traces from before a renaming. The old names
+//! of fields and variants are serde aliases. These are strings, and are mapped here.
 
 use serde::{Deserialize, Deserializer};
 
-/// The old name and the current one.
+/// Pairs of old and current name.
 const RENAMED: &[(&str, &str)] = &[
     ("driver_view", "pd_view"),
     ("driver_true", "pd_view_current"),
@@ -40,8 +40,8 @@ const RENAMED: &[(&str, &str)] = &[
     ("a leader behind what PD knows", "a leader behind PD's record"),
 ];
 
-/// The old name and the current one of every field and variant with a serde alias. serde lists both where it
-/// lists what it expects, and an error shall name the current one alone.
+/// Pairs of old and current name of every field and variant with a serde alias. serde lists both
+/// among the expected names, and an error should show only the current one.
 const ALIASES: &[(&str, &str)] = &[
     ("already_parked", "message_already_pending"),
     ("answer", "reply"),
@@ -67,7 +67,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("vote_answer", "vote_response"),
 ];
 
-/// The names without those that were replaced by another of them.
+/// The names without those that another of them replaces.
 pub(super) fn current_of<'a>(names: &[&'a str]) -> Vec<&'a str> {
     let is_old = |name: &str| ALIASES.iter().any(|(old, new)| *old == name && names.contains(new));
     names.iter().copied().filter(|name| !is_old(name)).collect()
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn only_the_current_one_of_two_names_is_left() {
         assert_eq!(current_of(&["delivered", "given", "dropped", "lost"]), ["delivered", "dropped"]);
-        // The view's `held` is no old name.
+        // `held` of the view is not an old name.
         assert_eq!(current_of(&["stores", "held", "pd"]), ["stores", "held", "pd"]);
     }
 }

@@ -1,12 +1,11 @@
-//! Regions and stores as pd-ctl prints them (`region N`, `region store N`, `store N`) in a
-//! scope's `regions`, `believed` and `stores`.
+//! Regions and stores as pd-ctl prints them (`region N`, `region store N`, `store N`) in a scope's
+//! `regions`, `believed` and `stores`.
 //!
-//! PD describes a cluster in the middle of its life: a region has a leader, a peer is down or
-//! behind, a store is leaving. The region becomes the scope's, and the rest becomes steps at the
-//! beginning of its setup: stores that are down crash; the voters that are up elect leaders, which
-//! replicate to every peer that is not pending; PD gets heartbeats where it places peers, and the
-//! stores reach the states that it names. Load and sizes are ignored;
-//! a field that pd-ctl does not print is an error.
+//! PD describes a running cluster: regions have leaders, peers are down or pending, stores are
+//! leaving. The region becomes the scope's region. The rest becomes steps at the start of its
+//! setup. Down stores crash. The voters on running stores elect leaders, and these replicate to
+//! every peer that is not pending. If PD schedules, it gets heartbeats. The stores enter the states
+//! that PD shows. Load and sizes are ignored. A field that pd-ctl does not print is an error.
 
 use std::collections::BTreeSet;
 
@@ -55,9 +54,10 @@ const STORE: &[&str] = &[
     "state_name",
 ];
 
-/// Rewrites a header that has such regions or stores; whether it has any.
+/// Rewrites a header that has such regions or stores. Returns whether it has any.
 ///
 /// # Errors
+///
 /// What is wrong with them.
 pub(super) fn rewrite(header: &mut Json) -> Result<bool, String> {
     let Some(scope) = header.get_mut("scope").and_then(Json::as_object_mut) else { return Ok(false) };
@@ -71,7 +71,7 @@ pub(super) fn rewrite(header: &mut Json) -> Result<bool, String> {
     let mut stated = PdJson { placed, ..PdJson::default() };
     let stores: Vec<Json> = stores.into_iter().map(|one| stated.store(one)).collect::<Result<_, _>>()?;
     let regions: Vec<Json> = regions.into_iter().map(|one| stated.region(one)).collect::<Result<_, _>>()?;
-    // What is only believed makes nobody lead or crash.
+    // `believed` regions make no peer lead and no store crash.
     let mut of_pd = PdJson::default();
     let believed: Vec<Json> = believed.into_iter().map(|one| of_pd.region(one)).collect::<Result<_, _>>()?;
     let mut setup = stated.setup()?;
@@ -106,18 +106,18 @@ fn known(object: &Map<String, Json>, known: &[&str], what: &str) -> Result<(), S
     }
 }
 
-/// What pd-ctl said beside the members.
+/// What pd-ctl prints besides the members.
 #[derive(Default)]
 struct PdJson {
-    /// Somebody places peers, who learns of all that.
+    /// PD schedules in this scope, so it gets the heartbeats.
     placed: bool,
     down: BTreeSet<StoreId>,
     led: Vec<Led>,
-    /// What PD says of its stores, as steps.
+    /// The states that PD shows for its stores, as steps.
     of_stores: Vec<Json>,
 }
 
-/// A region that is led.
+/// A region with a leader.
 struct Led {
     region: Region,
     leader: PeerId,
@@ -166,7 +166,7 @@ impl PdJson {
         known(&stated, REGION, "a region")?;
         let id = stated.get("id").and_then(Json::as_u64).ok_or("a region of pd-ctl has no id")?;
         let key = |name: &str| stated.get(name).and_then(Json::as_str).unwrap_or_default().to_lowercase();
-        // What is zero is not printed.
+        // pd-ctl omits zero values.
         let epoch = |name: &str| {
             stated.get("epoch").and_then(|epoch| epoch.get(name)).and_then(Json::as_u64).unwrap_or(0)
         };
@@ -232,7 +232,8 @@ fn member(region: u64, peer: &Json) -> Result<Json, String> {
 }
 
 impl Led {
-    /// The leader is elected by voters that are up, and brings up to date who is not pending.
+    /// The steps by which the running voters elect the leader and it replicates to every peer that
+    /// is not pending.
     fn elected(&self, down: &BTreeSet<StoreId>) -> Result<Vec<Json>, String> {
         let Led { region, leader, pending } = self;
         let id = region.id;
@@ -263,7 +264,8 @@ impl Led {
             let round = json!({ "region": id, "leader": led_by.store, "follower": store, "entries": "all", "reply": "delivered" });
             json!({ "replicate": round })
         };
-        // Whoever has the leader's first entry before it is committed learns of that in a round more.
+        // A peer that had the leader's first entry before it was committed learns its commit one
+        // round later.
         let (mut acked, mut again) = (vec![*leader], Vec::new());
         for member in others().filter(|member| !pending.contains(&member.id)) {
             steps.push(round(member.store));

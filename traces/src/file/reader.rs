@@ -1,6 +1,6 @@
 //! Reads a trace file record by record, with one line in memory.
 //!
-//! Every fault is found at the first line that shows it, and reading ends there.
+//! A fault is reported at the first line that shows it. Reading ends there.
 
 use std::borrow::Cow;
 use std::io::BufRead;
@@ -15,16 +15,16 @@ use super::{FilePosition, Header, Record, SCHEMA, SettleLine, Step, TraceError, 
 use crate::action::Action;
 use crate::expect::Expect;
 
-/// A trace file that is being read: the header at once, then an iterator over
-/// the steps and the verdict.
+/// Reads a trace file. The header is read at once. The reader then iterates over the steps and the
+/// verdict.
 #[derive(Debug)]
 pub struct Reader<R> {
     lines: Lines<R>,
     header: Header,
-    /// A newer minor version may have records that are not known here.
+    /// The minor version is newer, so there may be unknown records.
     newer_minor: bool,
     next_index: u64,
-    /// A view was shown: this was recorded, so a verdict must follow.
+    /// A view was read, so this is a recorded run and a verdict must follow.
     recorded: bool,
     ended: Ended,
 }
@@ -36,7 +36,7 @@ enum Ended {
     ForGood,
 }
 
-/// What is read of a line before its kind is known.
+/// The part of a line that is read before its kind is known.
 #[derive(Deserialize)]
 pub(super) struct Tag<'a> {
     #[serde(borrow)]
@@ -51,7 +51,8 @@ impl Reader<Input> {
     /// Opens a trace file (`-` is standard input) and reads its header.
     ///
     /// # Errors
-    /// Where the file cannot be read or does not begin with a valid header.
+    ///
+    /// If the file cannot be read or does not begin with a valid header.
     pub fn open(path: &Path) -> Result<Self, TraceError> {
         let (input, name) = Input::open(path)?;
         Self::new(input, &name)
@@ -103,23 +104,22 @@ impl<R: BufRead> Reader<R> {
         Ok(Self { lines, header, newer_minor, next_index: 1, recorded, ended: Ended::No })
     }
 
-    /// What the trace is about.
+    /// The header.
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// The header, when the records are read.
+    /// The header, after the records have been read.
     pub fn into_header(self) -> Header {
         self.header
     }
 
-    /// The line that was read last.
+    /// The last line that was read.
     pub(crate) fn line(&self) -> PlacedLine {
         self.lines.placed()
     }
 
-    /// The place of the record that was read last, the column at `field` if it
-    /// is there.
+    /// The position of the last record, or of its `field` if it has it.
     pub fn position_of(&self, field: &str) -> FilePosition {
         self.lines.column_of(field)
     }
@@ -151,7 +151,7 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
-    /// The record of a kind; a field that it does not have is an error, but of a newer minor version.
+    /// Parses a record of a kind. An unknown field is an error unless the minor version is newer.
     fn parse<T: for<'a> Deserialize<'a>>(&self) -> Result<T, TraceError> {
         let record = self.lines.parse()?;
         if !self.newer_minor {
@@ -211,7 +211,7 @@ impl<R: BufRead> Reader<R> {
         Ok(Record::Verdict(verdict))
     }
 
-    /// The file has ended; was it time?
+    /// Checks at the end of the file that nothing is missing.
     fn end(&mut self) -> Result<(), TraceError> {
         if self.recorded && self.ended == Ended::No {
             let what = format!("it was recorded, and no verdict follows step {}", self.next_index - 1);
@@ -236,7 +236,7 @@ impl<R: BufRead> Iterator for Reader<R> {
     }
 }
 
-/// `Some(whether the minor version is newer)` if the schema can be read.
+/// `Some(is the minor version newer)` if the schema is known.
 pub(super) fn known_schema(schema: &str, found: Option<&str>) -> Option<bool> {
     let rest = found?.strip_prefix(schema)?;
     match rest.strip_prefix('.') {

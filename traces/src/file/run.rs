@@ -1,5 +1,5 @@
-//! The run file: JSON Lines like the trace file, with events for steps, and an
-//! end that counts them.
+//! The run file: JSON Lines like a trace file, with events instead of steps, and a last record that
+//! counts them.
 
 use std::io::BufRead;
 use std::path::Path;
@@ -14,7 +14,7 @@ use super::writer::{FileWriter, Writer};
 use crate::region::StoreId;
 use crate::run::{Event, RUN_SCHEMA, Run, RunHeader, Sent};
 
-/// The last record: a file without it is cut short.
+/// The last record. A file without it was cut short.
 #[derive(Serialize, Deserialize)]
 struct End {
     events: u64,
@@ -24,7 +24,8 @@ impl Run {
     /// Reads a run file; `-` is standard input.
     ///
     /// # Errors
-    /// Where the file cannot be read or is no run; with its line and column.
+    ///
+    /// If the file cannot be read or is not a run. The error has the line and column.
     pub fn read(path: &Path) -> Result<Self, TraceError> {
         let (input, name) = Input::open(path)?;
         Self::from(input, &name)
@@ -73,10 +74,11 @@ impl Run {
         Ok(Self { header, events })
     }
 
-    /// Writes the run to a file, whole or not at all.
+    /// Writes the run to a file, completely or not at all.
     ///
     /// # Errors
-    /// Where the file cannot be written; nothing is left behind then.
+    ///
+    /// If the file cannot be written. Nothing is left behind then.
     pub fn write(&self, path: &Path) -> Result<(), TraceError> {
         let mut file = FileWriter::begin(path, &self.header)?;
         for event in &self.events {
@@ -89,7 +91,8 @@ impl Run {
     /// The text of the run file.
     ///
     /// # Errors
-    /// Where a number is too large for a trace.
+    ///
+    /// If a number is too large for a trace.
     pub fn to_text(&self) -> Result<String, TraceError> {
         let mut writer = Writer::begin(Vec::new(), "memory", &self.header)?;
         for event in &self.events {
@@ -128,7 +131,7 @@ fn event<R>(lines: &Lines<R>, expected: u64, known: &[StoreId]) -> Result<Event,
         return Err(TraceError::StepOutOfOrder { at: lines.column_of("index"), expected, found });
     }
     lines.check_stores(&event.event.stores(), known, "event")?;
-    // The placement driver is no store: what it sends comes from store 0.
+    // The placement driver is not a store. Its messages come from store 0.
     let sender = |sent: &Sent| Some(sent.message.from.store).filter(|_| !sent.message.is_from_pd());
     let ends = |sent: &Sent| sender(sent).into_iter().chain([sent.message.to.store]).collect::<Vec<_>>();
     lines.check_stores(&event.sent.iter().flat_map(ends).collect::<Vec<_>>(), known, "sent")?;

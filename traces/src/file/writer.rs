@@ -1,7 +1,7 @@
 //! Writes a trace file record by record.
 //!
-//! A file is written beside its target and renamed when it is complete, so a
-//! run that fails or is given up leaves nothing behind.
+//! The file is written under a temporary name and renamed when it is complete, so a run that fails
+//! or is stopped leaves nothing behind.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -13,12 +13,12 @@ use serde::Serialize;
 use super::lines::too_large;
 use super::{FilePosition, Header, Step, TraceError, Verdict};
 
-/// A trace that is being written to anything.
+/// Writes a trace to any output.
 #[derive(Debug)]
 pub struct Writer<W> {
     output: W,
     name: String,
-    /// Records written so far.
+    /// The number of records written.
     lines: u64,
     buffer: Vec<u8>,
 }
@@ -31,15 +31,16 @@ struct Tagged<'a, T> {
 }
 
 impl<W: Write> Writer<W> {
-    /// Writes the header; `name` is what errors call the output.
+    /// Writes the header; errors call the output `name`.
     ///
     /// # Errors
-    /// Where the output cannot be written, or a number is too large for a trace.
+    ///
+    /// If the output cannot be written, or a number is too large for a trace.
     pub fn new(output: W, name: &str, header: &Header) -> Result<Self, TraceError> {
         Self::begin(output, name, header)
     }
 
-    /// The same with a header of any kind.
+    /// The same for a header of any kind.
     pub(super) fn begin<H: Serialize>(output: W, name: &str, header: &H) -> Result<Self, TraceError> {
         let mut writer = Self { output, name: name.into(), lines: 0, buffer: Vec::new() };
         writer.write("header", header)?;
@@ -49,18 +50,21 @@ impl<W: Write> Writer<W> {
     /// Writes the next step.
     ///
     /// # Errors
+    ///
     /// As [`Writer::new`].
     ///
     /// # Panics
-    /// Where steps are not given one by one from 1: such a file could not be read.
+    ///
+    /// If the step indexes do not count up from 1: such a file could not be read.
     pub fn step(&mut self, step: &Step) -> Result<(), TraceError> {
         assert_eq!(step.index, self.lines, "{}: steps are written one by one, from 1", self.name);
         self.write("step", step)
     }
 
-    /// Writes the verdict, if there is one, and hands back the output, flushed.
+    /// Writes the verdict, if there is one, and returns the flushed output.
     ///
     /// # Errors
+    ///
     /// As [`Writer::new`].
     pub fn finish(mut self, verdict: Option<&Verdict>) -> Result<W, TraceError> {
         if let Some(verdict) = verdict {
@@ -92,26 +96,26 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// A trace file that is being written; nothing is there until it is finished.
+/// Writes a trace file, which appears only when it is finished.
 #[derive(Debug)]
 pub struct FileWriter {
-    /// `None` once it is finished.
+    /// `None` after `finish`.
     writer: Option<Writer<BufWriter<File>>>,
     target: PathBuf,
     beside: PathBuf,
 }
 
 impl FileWriter {
-    /// Begins to write what shall become the file at `target`, beside it under
-    /// its name with `.tmp` behind.
+    /// Starts writing the file at `target`. Until it is finished it has the suffix `.tmp`.
     ///
     /// # Errors
-    /// Where the file cannot be written, or a number is too large for a trace.
+    ///
+    /// If the file cannot be written, or a number is too large for a trace.
     pub fn create(target: &Path, header: &Header) -> Result<Self, TraceError> {
         Self::begin(target, header)
     }
 
-    /// The same with a header of any kind.
+    /// The same for a header of any kind.
     pub(super) fn begin<H: Serialize>(target: &Path, header: &H) -> Result<Self, TraceError> {
         let mut beside = OsString::from(target.as_os_str());
         beside.push(".tmp");
@@ -146,9 +150,10 @@ impl FileWriter {
         self.writer.as_mut().expect("taken only by finish").write(record, content)
     }
 
-    /// Writes the verdict, if there is one, and puts the file in its place.
+    /// Writes the verdict, if there is one, and renames the file to its target.
     ///
     /// # Errors
+    ///
     /// As [`FileWriter::create`].
     pub fn finish(mut self, verdict: Option<&Verdict>) -> Result<(), TraceError> {
         let writer = self.writer.take().expect("taken only here");
@@ -159,7 +164,7 @@ impl FileWriter {
 }
 
 impl Drop for FileWriter {
-    /// Removes what is not finished. After the renaming nothing is there to remove.
+    /// Removes an unfinished file. After `finish` there is none.
     fn drop(&mut self) {
         self.writer = None;
         let _ = fs::remove_file(&self.beside);

@@ -1,5 +1,5 @@
-//! Regions that a split brings: what they begin with, and whether one of them
-//! may be born once more on a store that is behind.
+//! Regions created by a split: their initial data, and whether another replica may still be created
+//! on a store that is behind.
 
 use super::merges::is_merged_away;
 use super::summary::{Claimant, ClusterSummary, RangeClaim};
@@ -10,24 +10,23 @@ use crate::peer::Peer;
 use crate::region::{Key, KeyRange, Region, RegionId, StoreId};
 
 impl Fold<'_> {
-    /// Takes in what the regions begin with that `parent` brings on `store`:
-    /// all that it held of their keys, under the index at which they begin.
+    /// Records the initial data of the regions that `parent` creates on `store`: all that the
+    /// parent held of their keys, at the index at which they start.
     ///
-    /// It counts as known to a client, and that is right even where nobody was
-    /// answered yet. What the parent held there it had applied, so it was committed
-    /// in front of the split; every replica that splits holds the same, every
-    /// replica of the child begins with it or takes it from one that did, so
-    /// none may ever show less. A leader of the parent that is slow tells its
-    /// client when it has applied the write in turn; that may be long after the
-    /// child was born elsewhere, and after newer writes there. It is no false
-    /// alarm: such a write is remembered of the parent, for which only replicas
-    /// answer that have not split yet. And it is not lost from sight when the
-    /// last of those has split, for the child was born with it. A write that
-    /// stands behind the split in the parent's log is skipped by every replica,
-    /// so no client learns of it.
+    /// It counts as known to a client, even if no client got a response yet. The parent had applied
+    /// it, so it was committed before the split. Every replica that applies the split holds the
+    /// same, and every replica of the child starts with it or takes it from one that did. So none
+    /// may ever show less.
     ///
-    /// A replica that is born later finds its keys here and adds none: what the
-    /// first brought stands, and all that was written since stands behind it.
+    /// A slow leader of the parent answers its client when it applies the write itself. The child
+    /// may have been created elsewhere long before, and may have newer writes. This raises no false
+    /// alarm: such a write is recorded for the parent, for which only replicas count that have not
+    /// applied the split. Nor is the write lost when the last of them applies the split, because
+    /// the child started with it. A write after the split in the parent's log is skipped by every
+    /// replica, so no client learns of it.
+    ///
+    /// A replica that is created later adds nothing. Its keys are recorded already, and all later
+    /// writes follow them.
     pub(super) fn births(
         &mut self,
         parent: RegionId,
@@ -45,8 +44,8 @@ impl Fold<'_> {
         }
     }
 
-    /// What of the parent's keys is the child's and not remembered of it yet;
-    /// keys that were deleted are among them.
+    /// The parent's keys, deleted ones included, that now belong to the child and are not recorded
+    /// for it.
     fn handed_over(&self, parent: &Peer, child: &Region) -> Vec<(Key, KeyWrites)> {
         let (of_parent, of_child) = (&self.region(parent.region.id).writes, &self.region(child.id).writes);
         let deleted = of_parent.keys().filter(|key| !parent.data.contains_key(*key));
@@ -63,9 +62,8 @@ impl Fold<'_> {
             .collect()
     }
 
-    /// A region answers for a key as long as one of its replicas has the key in
-    /// its range: after a split that is the child's business alone. A region of
-    /// which no replica is initialised keeps what it owes.
+    /// A region accounts for a key while the range of one of its replicas contains the key. After a
+    /// split only the child does. A region without an initialised replica keeps its record.
     pub(super) fn forget_writes(&mut self, region: RegionId, after: &impl ClusterSummary) {
         let writes = &self.region(region).writes;
         if writes.is_empty() || initialised(after, region).next().is_none() && !is_merged_away(after, region)
@@ -79,21 +77,20 @@ impl Fold<'_> {
     }
 }
 
-/// The peer that a split brought: initialised now, and not before.
+/// The peer that a split created: initialised now, and not before.
 pub(super) fn born<'a>(before: Option<&Peer>, after: Option<&'a Peer>) -> Option<&'a Peer> {
     let after = after.filter(|after| after.is_initialized())?;
     let was_there = before.is_some_and(|before| before.is_initialized() && before.id == after.id);
     (!was_there).then_some(after)
 }
 
-/// Whether a split may still create a replica of `region`: somewhere there is
-/// the region from which it was split off, as it was before. Its replicas may
-/// be slow, or removed and not aware of it; a snapshot of it may wait, applied
-/// or under way. An uninitialised peer brings nothing unless one of these
-/// gives it a region first.
+/// Whether a split may still create a replica of `region`. This needs the ancestor region, as it
+/// was before the split, on some store. Its replicas may be slow, or removed without knowing it, or
+/// a snapshot of it may be delayed or unapplied. An uninitialised peer counts only once one of
+/// these gives it a region.
 ///
-/// What overlaps the newest range of `region` under an older version is such
-/// an ancestor: versions along the line of owners of one key only rise.
+/// An ancestor is whatever overlaps the newest range of `region` under an older version: along the
+/// owners of one key, versions only rise.
 pub(super) fn may_be_born(cluster: &impl ClusterSummary, region: RegionId) -> bool {
     let metas = cluster.summaries(region).filter(|peer| peer.shows_epoch());
     let newest = metas.map(|peer| peer.into_owned().extent).max_by_key(|extent| extent.epoch.version);
@@ -114,7 +111,7 @@ pub(super) fn may_be_born(cluster: &impl ClusterSummary, region: RegionId) -> bo
         })
 }
 
-/// Whether the newest ranges of the regions leave no key out.
+/// Whether the newest ranges of the regions cover every key.
 pub(super) fn covers_every_key(cluster: &impl Cluster) -> bool {
     let newest = |region| {
         let initialised = |(_, peer): &(StoreId, &Peer)| peer.is_initialized();
@@ -123,7 +120,7 @@ pub(super) fn covers_every_key(cluster: &impl Cluster) -> bool {
     };
     let mut from = Key::empty();
     loop {
-        // A range that begins no later and ends beyond: the search goes on behind it.
+        // A range that starts no later and ends further on. The search continues from its end.
         let further = |meta: &&Region| meta.contains(&from);
         let Some(meta) = cluster.regions().filter_map(newest).find(further) else { return false };
         if meta.end.is_empty() {

@@ -1,4 +1,4 @@
-//! What a transition violated, in words.
+//! Violations that only a transition shows.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -7,11 +7,11 @@ use super::Winner;
 use crate::region::{Epoch, Key, KeyRange, Member, PeerId, RegionId, StoreId, Value};
 use crate::words::joined;
 
-/// Something that must never happen and that only a transition shows.
+/// A violation that only a transition shows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Error)]
 #[serde(rename_all = "snake_case")]
 pub enum Breach {
-    /// An election was won in a term that had a leader already.
+    /// An election was won in a term that already had a leader.
     #[error("peer {} on store {} became leader in term {term}, which peer {} on store {} had led",
         second.peer, second.store, first.peer, first.store)]
     SecondLeader {
@@ -19,9 +19,9 @@ pub enum Breach {
         region: RegionId,
         /// The term.
         term: u64,
-        /// Who won first.
+        /// The first winner.
         first: Winner,
-        /// Who won again; the same peer, if it had forgotten.
+        /// The second winner; it may be the same peer, if it lost its vote.
         second: Winner,
     },
     /// Two peers knew different entries to be committed at one index.
@@ -31,37 +31,37 @@ pub enum Breach {
     DifferentCommit {
         /// The region.
         region: RegionId,
-        /// The store that came later.
+        /// The second store.
         store: StoreId,
         /// The index.
         index: u64,
         /// The term of its entry.
         term: u64,
-        /// The term of the entry that was known to be committed.
+        /// The term of the entry known first.
         first_term: u64,
     },
-    /// A store's epoch of a region went back.
+    /// A store's epoch of a region decreased.
     #[error("the epoch on store {store} decreased from {from} to {to}")]
     EpochDecreased {
         /// The region.
         region: RegionId,
         /// The store.
         store: StoreId,
-        /// The epoch that it had.
+        /// The epoch before.
         from: Epoch,
-        /// The epoch that it has.
+        /// The epoch after.
         to: Epoch,
     },
-    /// Of two epochs neither is behind the other in both components.
+    /// Neither of two epochs is behind the other in both components.
     #[error("store {store} reached epoch {epoch}, which is not comparable with {other}")]
     EpochsIncomparable {
         /// The region.
         region: RegionId,
-        /// The store that came later.
+        /// The second store.
         store: StoreId,
         /// Its epoch.
         epoch: Epoch,
-        /// The epoch seen before.
+        /// The epoch seen first.
         other: Epoch,
     },
     /// One epoch stood for two different regions.
@@ -69,12 +69,12 @@ pub enum Breach {
     EpochReused {
         /// The region.
         region: RegionId,
-        /// The store that came later.
+        /// The second store.
         store: StoreId,
         /// The epoch.
         epoch: Epoch,
     },
-    /// An entry raised the epoch and changed neither members nor range.
+    /// An entry raised the epoch without changing members or range.
     #[error("store {store} went from epoch {from} to {to}, and neither members nor range changed")]
     EpochRaisedForNothing {
         /// The region.
@@ -86,19 +86,19 @@ pub enum Breach {
         /// The epoch after.
         to: Epoch,
     },
-    /// A configuration follows one with which it need not share a quorum member.
+    /// A configuration follows one with which it may not share a quorum member.
     #[error("store {store} went from epoch {from} to {to}, and their quorums need not intersect")]
     QuorumsDisjoint {
         /// The region.
         region: RegionId,
         /// The store.
         store: StoreId,
-        /// The epoch of the configuration that it left.
+        /// The epoch of the first configuration.
         from: Epoch,
-        /// The epoch of the one that it entered.
+        /// The epoch of the second.
         to: Epoch,
     },
-    /// A destroyed peer came back, or another in its place without right.
+    /// A destroyed peer came back, or another peer illegally took its place.
     #[error(
         "peer {peer} was created on store {store} by a configuration of epoch {by}, where peer {destroyed} was destroyed at epoch {at}"
     )]
@@ -109,14 +109,14 @@ pub enum Breach {
         store: StoreId,
         /// The new peer.
         peer: PeerId,
-        /// The epoch by which it came to be.
+        /// The epoch of the configuration that created it.
         by: Epoch,
         /// The peer that was destroyed.
         destroyed: PeerId,
         /// The epoch of its tombstone.
         at: Epoch,
     },
-    /// A tombstone does not say what removed the peer.
+    /// A tombstone does not record the configuration that removed the peer.
     #[error("the tombstone of peer {peer} on store {store} has epoch {tombstone}, the peer had {peer_epoch}")]
     TombstoneBehind {
         /// The region.
@@ -130,7 +130,7 @@ pub enum Breach {
         /// The tombstone's.
         tombstone: Epoch,
     },
-    /// A peer or its tombstone disappeared from a store whose disk is there.
+    /// A peer or tombstone disappeared from a store whose disk is intact.
     #[error("peer {peer} disappeared from store {store} and left no tombstone")]
     Vanished {
         /// The region.
@@ -140,32 +140,31 @@ pub enum Breach {
         /// The peer.
         peer: PeerId,
     },
-    /// A peer is another than it was, and the one that was there has no end: the place
-    /// knows nothing of a tombstone between the two.
+    /// Another peer replaced a live one, and the store recorded no tombstone in between.
     #[error("peer {peer} on store {store} was replaced by peer {by} and left no tombstone")]
     Supplanted {
         /// The region.
         region: RegionId,
         /// The store.
         store: StoreId,
-        /// The peer that was there.
+        /// The old peer.
         peer: PeerId,
-        /// The peer that is there.
+        /// The new peer.
         by: PeerId,
     },
-    /// A part of a split has not what it inherits.
+    /// A part of a split differs from what it should inherit.
     #[error("it was created by the split of region {parent} on store {store} with {fault}")]
     WrongPart {
-        /// The part: the region that was divided, or a child of it.
+        /// The part: the parent or a child.
         region: RegionId,
         /// The store.
         store: StoreId,
-        /// The region that was divided.
+        /// The parent of the split.
         parent: RegionId,
-        /// What is wrong with the part.
+        /// The fault.
         fault: PartFault,
     },
-    /// A read returned less than a client knew of when it was asked.
+    /// A read returned less than a client knew when it was asked.
     #[error(
         "store {store} answered a read of {key} as of index {applied}; when the read began, the write at index {acknowledged} was known"
     )]
@@ -176,13 +175,13 @@ pub enum Breach {
         store: StoreId,
         /// The key.
         key: Key,
-        /// What the store had applied.
+        /// The applied index of the store.
         applied: u64,
-        /// The index of the write that a client knew of.
+        /// The index of a write that a client knew.
         acknowledged: u64,
     },
-    /// A read was answered by a peer that had not applied a split, and when it
-    /// was asked the key had been written in the region that was split off.
+    /// A peer answered a read before applying a split. When the read was asked, the key had been
+    /// written in the child.
     #[error(
         "store {store} answered a read of {key} at version {version}; when the read began, a write in region {split_off}, to which a split had given the key, was known"
     )]
@@ -195,11 +194,11 @@ pub enum Breach {
         key: Key,
         /// The version of the peer that answered.
         version: u64,
-        /// The region that has the key and the write.
+        /// The region that now has the key and the write.
         split_off: RegionId,
     },
-    /// A read returned what the peer does not hold, a key that is not its to
-    /// answer for, or a region that is not the peer's.
+    /// A read returned a value that the peer does not hold, a key outside its range, or another
+    /// region.
     #[error(
         "store {store} answered a read of {key} with a value or a region that differs from what it holds"
     )]
@@ -211,39 +210,39 @@ pub enum Breach {
         /// The key.
         key: Key,
     },
-    /// PD believes an older epoch of a region than it did.
+    /// PD's epoch of a region decreased.
     #[error("the placement driver knew epoch {from}, and now believes {to}")]
     PdWentBack {
         /// The region.
         region: RegionId,
-        /// The epoch that it knew.
+        /// The epoch before.
         from: Epoch,
-        /// The epoch that it knows.
+        /// The epoch after.
         to: Epoch,
     },
-    /// PD believes who led a region in an older term than it knew of.
+    /// PD's term of a region's leader decreased.
     #[error("the placement driver knew a leader of term {from}, and now believes one of term {to}")]
     PdTermWentBack {
         /// The region.
         region: RegionId,
-        /// The term that it knew.
+        /// The term before.
         from: u64,
-        /// The term that it knows.
+        /// The term after.
         to: u64,
     },
-    /// A store that had left for good is there again.
+    /// A Tombstone store is no longer Tombstone.
     #[error("store {store} was Tombstone, and no longer is")]
     TombstoneRose {
         /// The store.
         store: StoreId,
     },
-    /// A store of which somebody said that its disk is gone is taken for there again.
+    /// A store that was declared physically destroyed is no longer marked so.
     #[error("store {store} was physically destroyed, and no longer is")]
     DestroyedReturned {
         /// The store.
         store: StoreId,
     },
-    /// The record of a store was thrown away while PD knew of a peer there.
+    /// The record of a store was removed while PD knew of a peer there.
     #[error("the record of store {store} was removed, and the placement driver knew of a member there")]
     RecordRemoved {
         /// The region.
@@ -251,7 +250,7 @@ pub enum Breach {
         /// The store.
         store: StoreId,
     },
-    /// A plan takes a live voter, and with it the majority of live ones.
+    /// An operator would remove a live voter and leave no majority of live voters.
     #[error(
         "the placement driver plans to remove the live voter {peer} from store {store}, which leaves no live majority"
     )]
@@ -263,8 +262,8 @@ pub enum Breach {
         /// The voter.
         peer: PeerId,
     },
-    /// A leader takes a change that removes or demotes a live voter, and with it the
-    /// majority of live ones.
+    /// A leader appends a change that removes or demotes a live voter and leaves no majority of
+    /// live voters.
     #[error("its leader removes the live voter {peer} from store {store}, which leaves no live majority")]
     UnsafeRemoval {
         /// The region.
@@ -274,7 +273,7 @@ pub enum Breach {
         /// The voter.
         peer: PeerId,
     },
-    /// An unfinished operator gave way to one that is not above it, or to none.
+    /// An operator of no higher priority, or none, replaced an unfinished one.
     #[error("its unfinished operator was replaced, and not by one of a higher priority")]
     OperatorDisplaced {
         /// The region.
@@ -286,7 +285,7 @@ pub enum Breach {
         /// The region.
         region: RegionId,
     },
-    /// An operator had waited for its turn, and began for a region that had moved on.
+    /// A waiting operator started although its region had changed.
     #[error("a waiting operator started, although the region has changed since it was made")]
     OperatorOutrun {
         /// The region.
@@ -295,7 +294,7 @@ pub enum Breach {
 }
 
 impl Breach {
-    /// The region in which it happened; none for what happened to a whole store.
+    /// The region in which it happened; none if it concerns a whole store.
     pub fn region(&self) -> Option<RegionId> {
         match *self {
             Breach::TombstoneRose { .. } | Breach::DestroyedReturned { .. } => None,
@@ -326,22 +325,22 @@ impl Breach {
     }
 }
 
-/// What a part of a split has, and was due to have from the region as it was.
+/// How a part of a split differs from what it should inherit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Error)]
 #[serde(rename_all = "snake_case")]
 pub enum PartFault {
-    /// A region came to be that is not in the split.
+    /// A new region is not in the split.
     #[error("an id that the split does not name")]
     Unnamed,
-    /// Not the `conf_ver` as it was, and the version raised by one for each child.
+    /// The epoch must have the parent's `conf_ver`, and its version plus one for each child.
     #[error("epoch {is}, where {due} was due")]
     Epoch {
         /// The part's epoch.
         is: Epoch,
-        /// The one that every part has.
+        /// The epoch that every part must have.
         due: Epoch,
     },
-    /// Members on other stores, in other roles or in another order.
+    /// The members differ from the parent's in stores, roles or order.
     #[error(
         "members {{{}}}, where stores and roles were those of {{{}}}",
         joined(is, " "),
@@ -350,18 +349,18 @@ pub enum PartFault {
     Members {
         /// The part's members.
         is: Vec<Member>,
-        /// Those of the region as it was.
+        /// The parent's members before the split.
         were: Vec<Member>,
     },
-    /// Not the ids that the split gives a child, or that the parent had.
+    /// The peer ids are not those that the split gives, or the parent's own.
     #[error("peer ids {{{}}}, where {{{}}} were due", joined(is, " "), joined(due, " "))]
     Ids {
         /// The part's peer ids.
         is: Vec<PeerId>,
-        /// Those of the split, or of the parent as it was.
+        /// The ids that it must have.
         due: Vec<PeerId>,
     },
-    /// A child's peer is another than the member on its store.
+    /// A child's peer is not the member on its store.
     #[error("peer {is}, where its member there is {due}")]
     Peer {
         /// The peer.
@@ -369,28 +368,28 @@ pub enum PartFault {
         /// The member on the store; 0 for none.
         due: PeerId,
     },
-    /// A range that leaves a gap to the next part, shares a key with it, or is another's.
+    /// The range leaves a gap to the next part, overlaps it, or belongs to another part.
     #[error("the range [{}, {}), where [{}, {}) was due", is.start, is.end, due.start, due.end)]
     Range {
         /// The part's range.
         is: KeyRange,
-        /// The one between its keys.
+        /// The range between its split keys.
         due: KeyRange,
     },
-    /// The keys of the split do not lie in order within the region.
+    /// The split keys are not in order within the region.
     #[error("the range [{}, {}), in which there is no key", is.start, is.end)]
     NoKeys {
         /// The part's range.
         is: KeyRange,
     },
-    /// Not what was held in its range.
+    /// The part's data differ from those of its range before.
     #[error("{} for key {key}, where {} was due", shown(is), shown(due))]
     Data {
         /// The key.
         key: Key,
-        /// Its value in the part.
+        /// The part's value.
         is: Option<Value>,
-        /// The value that the part inherits.
+        /// The value that it must inherit.
         due: Option<Value>,
     },
 }

@@ -1,4 +1,4 @@
-//! What clients know: acknowledged writes, and reads.
+//! What clients know: acknowledged writes, and the results of reads.
 
 use super::{Acknowledged, Breach, Fold, PeerStep, PendingRead, RegionHistory, Write};
 use crate::action::Action;
@@ -9,8 +9,8 @@ use crate::peer::{Peer, Role};
 use crate::region::{Key, RegionId, StoreId};
 
 impl Fold<'_> {
-    /// Takes in the writes that a peer has just applied. Its proposer answers
-    /// the client if it still leads in the write's term.
+    /// Records the writes that a peer has just applied. The proposer answers its client if it still
+    /// leads in the write's term.
     pub(super) fn applied_writes(&mut self, step: &PeerStep<'_>) {
         let Some(peer) = step.after.filter(|after| after.is_initialized()) else { return };
         let applied_before = step.same_replica().map_or(0, |before| before.applied);
@@ -21,7 +21,7 @@ impl Fold<'_> {
             let Some(entry) = peer.log.entry(index) else { continue };
             let Some(command) = &entry.command else { continue };
             let Some(key) = command.written_key() else { continue };
-            // A write under another version, or of a key elsewhere, is skipped at apply.
+            // A write under another version, or with a key outside the region, is skipped at apply.
             if entry.epoch.version != peer.region.epoch.version || !peer.region.contains(key) {
                 continue;
             }
@@ -53,7 +53,7 @@ impl Fold<'_> {
         self.region_mut(region).writes.entry(key.clone()).or_default().later.insert(later, write);
     }
 
-    /// A client now knows of `write`, answered by a peer in term `known_in`.
+    /// Records that a client knows `write`, from a response by a peer in term `known_in`.
     pub(super) fn acknowledge(&mut self, region: RegionId, key: &Key, write: Write, known_in: u64) {
         let known = self.region(region).writes.get(key).and_then(|writes| writes.acknowledged.as_ref());
         if known.is_some_and(|known| {
@@ -67,7 +67,7 @@ impl Fold<'_> {
         writes.acknowledged = Some(Acknowledged { write, known_in });
     }
 
-    /// Takes in a read that is asked or answered in `before`.
+    /// Records a read that is asked or answered in `before`.
     pub(super) fn client(&mut self, before: &impl Cluster, action: &Action, outcome: &Outcome) {
         match (action, outcome) {
             (Action::Read { region, store, key }, Outcome::Done(_)) => {
@@ -84,10 +84,9 @@ impl Fold<'_> {
         }
     }
 
-    /// Notes what is known when a read is asked. A write under a newer version
-    /// than the peer's is of a region to which a split gave the key. The peer
-    /// will have dropped the read when it has applied that split, so whatever it
-    /// answers is older than the write.
+    /// Records what is known when a read is asked. If a region has a write of the key under a newer
+    /// version than the peer's, a split gave it the key. The peer drops the read when it applies
+    /// that split, so any response before that is older than the write.
     fn asked(&mut self, region: RegionId, store: StoreId, peer: &Peer, key: &Key) {
         let known = |of: &RegionHistory| {
             of.writes.get(key).and_then(|writes| writes.acknowledged.as_ref()).map(|known| {
@@ -105,9 +104,8 @@ impl Fold<'_> {
         }
     }
 
-    /// Judges an answer by indexes, not by values: one that happens to equal a
-    /// newer value is stale all the same. What a read returned a client knows
-    /// from then on, so a later read must not fall behind it either.
+    /// Judges a response by index, not by value: a value that happens to equal a newer one is still
+    /// stale. The client knows the result from then on, so a later read must not be older.
     fn answered(&mut self, region: RegionId, store: StoreId, peer: &Peer, returned: &Returned) {
         let Some(read) = &peer.read else { return };
         let key = &read.key;
@@ -135,10 +133,10 @@ impl Fold<'_> {
         }
     }
 
-    /// A read that is not under way any more is forgotten.
+    /// Forgets a read that has ended.
     pub(super) fn read_ended(&mut self, step: &PeerStep<'_>) {
         let under_way = |peer: &Peer| peer.read.is_some();
-        // Where none was under way, none is remembered.
+        // No read was under way, so none is recorded.
         if step.before.is_some_and(under_way)
             && !step.after.is_some_and(under_way)
             && self.region(step.region).reads.contains_key(&step.store)

@@ -7,8 +7,8 @@ use crate::peer::Role;
 use crate::region::RegionId;
 
 impl Fold<'_> {
-    /// A peer that begins to lead has won an election: a leader that steps
-    /// down cannot win its own term again.
+    /// A peer that starts to lead has won an election: a leader that steps down cannot win its term
+    /// again.
     pub(super) fn leader(&mut self, step: &PeerStep<'_>) {
         let Some(after) = step.after.filter(|after| after.role == Role::Leader) else { return };
         let led_before = step.before.is_some_and(|before| {
@@ -27,11 +27,11 @@ impl Fold<'_> {
         }
     }
 
-    /// An election of a term can still be won by a candidate of that term, or
-    /// by a peer that is behind it. A peer that a message is yet to create takes
-    /// the term of a living one. One that a split has yet to create does not: it
-    /// begins at term 5, behind every term that can be won, can campaign in term
-    /// 6 and be voted for by others of its kind, so nobody's win is forgotten.
+    /// Only a candidate of a term, or a peer in an older one, can still win the term. A peer that a
+    /// message is yet to create takes the term of a live peer. A peer that a split is yet to create
+    /// starts at term
+    /// 5. It can campaign in term 6 and get the votes of other new peers, so no winner is forgotten while
+    /// one may be created.
     pub(super) fn forget_leaders(&mut self, region: RegionId, after: &impl ClusterSummary) {
         let leaders = &self.region(region).leaders;
         if leaders.is_empty() {
@@ -47,9 +47,8 @@ impl Fold<'_> {
         }
     }
 
-    /// What a peer knows to be committed was committed in its term or before:
-    /// it learns a commit index only from messages of its own term.
-    /// What all know of that is forgotten at once.
+    /// What a peer knows to be committed was committed in its term or before: it learns a commit
+    /// index only from messages of its own term. What all know is forgotten at once.
     pub(super) fn commit(&mut self, step: &PeerStep<'_>) {
         let Some(peer) = step.after.filter(|after| after.is_initialized()) else { return };
         let known_before = step.same_replica().map_or(0, |before| before.commit);
@@ -70,7 +69,7 @@ impl Fold<'_> {
                     });
                 }
                 Some(first) if first.known_in <= known_in => {}
-                // It knows from the entry that takes its region in, which has no term.
+                // It knows this from the `CommitMerge`, which has no term of this region.
                 Some(_) if step.carried => {}
                 _ => {
                     self.region_mut(region).committed.insert(index, Committed { term, known_in });
@@ -79,10 +78,9 @@ impl Fold<'_> {
         }
     }
 
-    /// What all know, the views show; a peer that is yet to be initialised
-    /// takes it as a snapshot from one of them. One that a split has yet to create
-    /// knows nothing beyond its birth, and could take another entry for
-    /// committed when those who had this one have compacted it away.
+    /// What all peers know, the views show. A peer that is yet to be initialised takes it as a
+    /// snapshot from one of them. A peer that a split is yet to create knows nothing beyond its
+    /// initial state. It could commit another entry once those that had this one have compacted it.
     pub(super) fn forget_committed(&mut self, region: RegionId, after: &impl ClusterSummary) {
         let Some((first, _)) = self.region(region).committed.first_key_value() else { return };
         let known_by_all = commit_of_all(after, region);
@@ -92,8 +90,8 @@ impl Fold<'_> {
     }
 }
 
-/// Up to here every initialised peer knows the log to be committed, those that
-/// a split may still create included.
+/// The index up to which every initialised peer, and every one that a split may still create, knows
+/// the log to be committed.
 fn commit_of_all(cluster: &impl ClusterSummary, region: RegionId) -> u64 {
     let known = initialised(cluster, region).map(|peer| peer.commit).min().unwrap_or(u64::MAX);
     if known > BIRTH.index && may_be_born(cluster, region) { BIRTH.index } else { known }

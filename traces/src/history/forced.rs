@@ -1,9 +1,9 @@
-//! What is left of a cluster once an administrator has given up some stores.
+//! What remains of a cluster after an administrator gave up some stores.
 //!
-//! Whoever names a store to `unsafe remove-failed-stores` says that it will
-//! never be back. Its peers are not destroyed by that, and if they come back
-//! they may elect, commit and answer as they did before: no rule prevents it,
-//! and nothing is promised of them. What is promised holds of the others.
+//! By naming a store to `unsafe remove-failed-stores` the administrator promises that it never
+//! comes back. Its peers are not destroyed. If they do come back they may elect, commit and answer
+//! as before: no rule prevents it, and nothing is promised for them. The properties hold for the
+//! other stores.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -18,14 +18,14 @@ use crate::recovery::PlanUnderWay;
 use crate::region::{Key, Region, RegionId, StoreId};
 use crate::view::{RangeEntry, StoreStatus};
 
-/// A cluster without the peers of some stores, whose disks it takes for gone.
+/// A cluster without the peers of some stores. Their disks count as lost.
 pub struct Remaining<'a, C> {
     cluster: &'a C,
     abandoned: &'a BTreeSet<StoreId>,
 }
 
 impl<'a, C: Cluster> Remaining<'a, C> {
-    /// What is left of `cluster` without those stores.
+    /// `cluster` without those stores.
     pub fn of(cluster: &'a C, abandoned: &'a BTreeSet<StoreId>) -> Self {
         Self { cluster, abandoned }
     }
@@ -81,19 +81,18 @@ impl<C: Cluster> Cluster for Remaining<'_, C> {
 }
 
 impl<C: ClusterSummary> ClusterSummary for Remaining<'_, C> {
-    fn leaves_store(&self, after: &Self, store: StoreId) -> bool {
-        self.cluster.leaves_store(after.cluster, store)
+    fn shares_store(&self, after: &Self, store: StoreId) -> bool {
+        self.cluster.shares_store(after.cluster, store)
     }
 
-    fn leaves_pd(&self, after: &Self) -> bool {
-        self.cluster.leaves_pd(after.cluster)
+    fn shares_pd(&self, after: &Self) -> bool {
+        self.cluster.shares_pd(after.cluster)
     }
 }
 
-/// The regions that begin anew with a step: those that there is a forced leader from now
-/// on, and what they may have to take in. What was known of them before may have been known
-/// to those alone that were given up; but not where a majority is left, and there everything
-/// is judged as before.
+/// The regions whose history starts again with this step: those that get a forced leader, and their
+/// merge sources. What was known of them before may have been known only on the failed stores. A
+/// region that still has a majority is judged as before.
 pub(super) fn begins(
     abandoned: &BTreeSet<StoreId>,
     before: &impl Cluster,
@@ -119,7 +118,7 @@ pub(super) fn begins(
     begins
 }
 
-/// Whether a majority of the newest configuration that is known to who is left is left.
+/// Whether the remaining stores have a majority of the newest configuration that they know.
 fn has_majority_left(abandoned: &BTreeSet<StoreId>, left: &impl Cluster, region: RegionId) -> bool {
     let metas = left.replicas(region).map(|(_, peer)| &peer.region).filter(|meta| !meta.peers.is_empty());
     let newest = metas.max_by_key(|meta| (meta.epoch.version, meta.epoch.conf_ver));
@@ -129,8 +128,7 @@ fn has_majority_left(abandoned: &BTreeSet<StoreId>, left: &impl Cluster, region:
 }
 
 impl History {
-    /// The history of a cluster of which these stores are given up: nothing of what they
-    /// do from now on is looked at.
+    /// The history of a cluster without these stores: nothing that they do from now on counts.
     pub(super) fn without(
         &self,
         stores: &[StoreId],
@@ -147,8 +145,7 @@ impl History {
         fold.finish()
     }
 
-    /// This history, but of these regions: theirs begins with what is known to those who
-    /// are left.
+    /// The history in which these regions start again from what the remaining stores know.
     pub(super) fn begun_anew(&self, regions: &BTreeSet<RegionId>, left: &impl Cluster) -> Self {
         let mut fold = Fold::of(Cow::Borrowed(self));
         for &region in regions {
@@ -156,8 +153,8 @@ impl History {
             for (store, peer) in left.replicas(region) {
                 fold.peer(&PeerStep::born(region, store, peer), left);
             }
-            // What those who are left did themselves was not lost with the others.
-            // A source of which nobody is left, and nothing remembered, gets no entry.
+            // What the remaining stores did themselves was not lost. A source without remaining
+            // peer and record gets no entry.
             let is_left = |store: StoreId| !self.abandoned.contains(&store);
             for (store, ended) in past.destroyed.iter().filter(|(store, _)| is_left(**store)) {
                 fold.region_mut(region).destroyed.entry(*store).or_insert(*ended);
@@ -173,15 +170,14 @@ impl History {
     }
 }
 
-/// One that is Tombstone has left, or was given up before.
+/// A Tombstone store has left, or was given up before.
 fn has_left(before: &impl Cluster, store: StoreId) -> bool {
     before.pd().stores.get(&store).is_some_and(|known| known.state == StoreState::Tombstone)
 }
 
 impl Fold<'_> {
-    /// Of what clients know of `region`, and of what took effect there, that
-    /// stays owed which one of those who are left had applied, or at least knew to
-    /// be committed. It counts as known to a client whether or not one got an answer.
+    /// The writes of `region` that remain owed: those that a remaining peer had applied or knew to
+    /// be committed. They count as known to a client, whether or not one got a response.
     fn still_owed(&mut self, region: RegionId, past: &RegionHistory, left: &impl Cluster) {
         for (_, peer) in left.replicas(region).filter(|(_, peer)| peer.is_initialized()) {
             let keys = peer.data.keys().chain(past.writes.keys()).chain(self.region(region).writes.keys());
@@ -212,7 +208,7 @@ impl Fold<'_> {
         {
             return Some(known.clone());
         }
-        // Older than the last one that a client knows, and the log is cut behind it.
+        // It is older than the last write that a client knows, and the log behind it is truncated.
         let discarded = || {
             let value = Some(peer.data.get(key)?.clone());
             let at = peer.log.truncated;

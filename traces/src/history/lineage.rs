@@ -1,10 +1,10 @@
-//! What the parts of a split have from the region that was divided. After TiKV
-//! `apply.rs` `exec_batch_split`; said a second time here, in terms of what was
-//! and what is, so that whoever divides is judged by somebody else.
+//! Checks the parts of a split against the region that was divided. After TiKV `apply.rs`
+//! `exec_batch_split`. The rule is stated here a second time, as a relation between before and
+//! after, so that it judges both the model's split and the implementation's.
 //!
-//! Nothing is remembered: one transition shows it all. Left out: whether a
-//! split should have taken effect, and whether a child should have been born
-//! that was not; a store spares what it knows of already.
+//! It records nothing: one transition shows it all. It does not check whether a split should have
+//! taken effect, or whether a missing child should have been created: a store skips a child that it
+//! already knows.
 
 use super::births::born;
 use super::breach::PartFault;
@@ -15,8 +15,8 @@ use crate::peer::Peer;
 use crate::region::{Epoch, Key, KeyRange, Member, PeerId, Region, RegionId, StoreId};
 
 impl Fold<'_> {
-    /// Judges what the next entry of `parent`, a split, made of it on `store`.
-    /// One that was skipped left the parent as it was and brought nothing.
+    /// Judges what the next entry of `parent`, a split, did on `store`. A skipped split leaves the
+    /// parent unchanged and creates nothing.
     pub(super) fn lineage(
         &mut self,
         parent: RegionId,
@@ -43,7 +43,7 @@ impl Fold<'_> {
     }
 }
 
-/// A split, and the peer that it divides as it was.
+/// A split, and the parent before it.
 struct Division<'a> {
     whole: &'a Peer,
     children: &'a [Child],
@@ -51,7 +51,7 @@ struct Division<'a> {
 }
 
 impl<'a> Division<'a> {
-    /// The split that stands next in the peer's log.
+    /// The split that is the next entry of the peer's log.
     fn next(whole: &'a Peer) -> Option<Self> {
         match whole.log.entry(whole.applied + 1)?.command.as_ref()? {
             Command::Split { children, derive } => Some(Self { whole, children, derive: *derive }),
@@ -80,8 +80,8 @@ impl<'a> Division<'a> {
             .or_else(|| self.wrong_data(kept, self.whole.applied + 1))
     }
 
-    /// What every part has from the region but ids and data; `place` counts the
-    /// parts in key order.
+    /// What is wrong with the part's epoch, members or range. `place` counts the parts in key
+    /// order.
     fn wrong_meta(&self, part: &Region, place: usize) -> Option<PartFault> {
         let Region { epoch, peers, start, end, .. } = &self.whole.region;
         let due = Epoch { version: epoch.version + self.children.len() as u64, ..*epoch };
@@ -92,7 +92,7 @@ impl<'a> Division<'a> {
         if !part.peers.iter().map(seat).eq(peers.iter().map(seat)) {
             return Some(PartFault::Members { is: part.peers.clone(), were: peers.clone() });
         }
-        // Each part begins where the one before it ends.
+        // Each part starts where the previous one ends.
         let border = |of: usize| match of {
             0 => start,
             _ => self.children.get(of - 1).map_or(end, |child| &child.key),
@@ -106,8 +106,8 @@ impl<'a> Division<'a> {
         (!unbounded && from >= to).then(|| PartFault::NoKeys { is: range(from, to) })
     }
 
-    /// A part has what was held in its range and nothing else. What stands in
-    /// its log behind `from` and is applied already may have written since.
+    /// A part has exactly the parent's data in its range. Entries of its own log after `from` that
+    /// are already applied may have changed it.
     fn wrong_data(&self, part: &Peer, from: u64) -> Option<PartFault> {
         let held = &self.whole.data;
         let written_since = |key: &Key| {

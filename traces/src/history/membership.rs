@@ -1,4 +1,4 @@
-//! Region metas by epoch, and the lives and deaths of peers.
+//! Region metas by epoch, and the creation and destruction of peers.
 
 use super::births::may_be_born;
 use super::summary::ClusterSummary;
@@ -7,8 +7,8 @@ use crate::peer::{Peer, PeerState};
 use crate::region::{Epoch, PeerId, Region, RegionId};
 
 impl Fold<'_> {
-    /// Compares a region meta with every one seen: an epoch has one meaning,
-    /// and of two epochs one is behind the other.
+    /// Compares a region meta with all recorded ones: an epoch stands for one meta, and any two
+    /// epochs are ordered.
     pub(super) fn meta(&mut self, step: &PeerStep<'_>) {
         let (region, store) = (step.region, step.store);
         let Some(meta) = step.after.filter(|after| shows_epoch(after)).map(|after| &after.region) else {
@@ -25,7 +25,7 @@ impl Fold<'_> {
             was.epoch != meta.epoch
                 && (&was.peers, &was.start, &was.end) == (&meta.peers, &meta.start, &meta.end)
         };
-        // A merge that begins, or is taken back, raises the epoch and changes nothing else.
+        // Starting or rolling back a merge raises the epoch and changes nothing else.
         let merges = step.before.map(|before| before.state) != step.after.map(|after| after.state);
         if let Some(was) = was.filter(|was| step.applies && !merges && same(was)) {
             self.breach(Breach::EpochRaisedForNothing { region, store, from: was.epoch, to: meta.epoch });
@@ -48,9 +48,9 @@ impl Fold<'_> {
         }
     }
 
-    /// A meta that every initialised peer has left behind in both components
-    /// will not be entered again; one of them going back is a breach itself. A
-    /// peer that a split has yet to create enters them all, from the first on.
+    /// A meta that every initialised peer has passed in both components is forgotten: a peer that
+    /// returned to it would be a breach in itself. A peer that a split is yet to create passes
+    /// through all of them.
     pub(super) fn forget_metas(&mut self, region: RegionId, after: &impl ClusterSummary) {
         let metas = &self.region(region).metas;
         if metas.is_empty() {
@@ -67,10 +67,10 @@ impl Fold<'_> {
         }
     }
 
-    /// Follows one store from peer to tombstone to peer.
+    /// Follows one store from peer to tombstone to the next peer.
     pub(super) fn life(&mut self, step: &PeerStep<'_>, store_destroyed: bool) {
         let (region, store) = (step.region, step.store);
-        // What is shown is not remembered as well.
+        // What a view shows is not recorded.
         let (remembered, last) = match step.before {
             Some(before) if shows_epoch(before) => {
                 (None, Some(Destroyed { peer: before.id, epoch: before.region.epoch }))
@@ -112,10 +112,9 @@ impl Fold<'_> {
         }
     }
 
-    /// Where a peer was, only a configuration newer than its end, and that
-    /// lists the new peer, may put one: at its creation by a message, and
-    /// again when a snapshot gives it a region. What a split brings has its
-    /// region at once, and that region is the configuration that put it there.
+    /// After a tombstone, only a newer configuration that lists the new peer may create one. This
+    /// is checked when a message creates the peer, and again when a snapshot gives it a region. A
+    /// split creates its peers with a region, and that region is the configuration.
     fn came_to_be(&mut self, step: &PeerStep<'_>, after: &Peer, last: Option<Destroyed>) {
         let Some(Destroyed { peer: destroyed, epoch: at }) = last else { return };
         let (region, store, peer) = (step.region, step.store, after.id);
@@ -139,10 +138,9 @@ impl Fold<'_> {
         }
     }
 
-    /// A live peer ends before another takes its place, and the other knows of that
-    /// end, though both happen in one step: a message for a newer peer of the region
-    /// buries the older one. A child that a split brings takes the place of nobody but
-    /// itself, uninitialised.
+    /// A live peer must be destroyed before another takes its place, and the store must record
+    /// that, even if both happen in one step: a message for a newer peer of the region destroys the
+    /// old one. A split's child replaces only its own uninitialised peer.
     fn place_kept(&mut self, step: &PeerStep<'_>, after: &Peer) {
         let Some(before) = step.before.filter(|before| before.state != PeerState::Tombstone) else { return };
         let is_other = after.id != before.id && after.state != PeerState::Tombstone;
@@ -152,9 +150,8 @@ impl Fold<'_> {
         }
     }
 
-    /// The tombstone of an initialised peer says by which configuration it was
-    /// removed (tikv#1262 is what happens otherwise), or is its last region
-    /// where a newer peer id took its place.
+    /// The tombstone of an initialised peer records the configuration that removed it (tikv#1262 is
+    /// the result otherwise), or its last region if a newer peer id took its place.
     fn tombstone_of(&mut self, step: &PeerStep<'_>, after: &Peer) {
         let Some(before) = step.same_replica() else { return };
         if after.state != PeerState::Tombstone {
@@ -173,9 +170,9 @@ impl Fold<'_> {
     }
 }
 
-/// Whether every quorum of `a` meets every quorum of `b`, judged by halves: a
-/// majority of a half of `a` and one of a half of `b` always meet if together
-/// they are more than the voters of both. Every sound change keeps such a pair.
+/// Whether every quorum of `a` meets every quorum of `b`, judged by halves of a joint
+/// configuration. A majority of a half of `a` and a majority of a half of `b` always meet if
+/// together they exceed the number of voters in both. Every sound change keeps such a pair.
 fn quorums_meet(a: &Region, b: &Region) -> bool {
     let meet = |half_of_a: bool, half_of_b: bool| {
         let (in_a, in_b) = (voters(a, half_of_a).count(), voters(b, half_of_b).count());
@@ -186,7 +183,7 @@ fn quorums_meet(a: &Region, b: &Region) -> bool {
     meet(false, false) || meet(false, true) || meet(true, false) || meet(true, true)
 }
 
-/// The voters of the new half of a configuration, or of the old one.
+/// The voters of the new or of the old half of a configuration.
 fn voters(region: &Region, new: bool) -> impl Iterator<Item = PeerId> + '_ {
     let old = (!new).then(|| region.outgoing_voters());
     let new = new.then(|| region.incoming_voters());

@@ -1,4 +1,4 @@
-//! Regions that a merge ends: what they hand over.
+//! Regions that a merge ends: the data that they hand over.
 
 use super::summary::ClusterSummary;
 use super::{Fold, Write};
@@ -8,14 +8,12 @@ use crate::peer::Peer;
 use crate::region::{Key, RegionId, StoreId};
 
 impl Fold<'_> {
-    /// Takes in what `target` has taken in on `store`, if it just did: all that
-    /// the source held there, under the index of the `CommitMerge`.
+    /// If `target` has just applied a `CommitMerge` on `store`, records all that the source held
+    /// there, at the index of the `CommitMerge`.
     ///
-    /// It counts as known to a client for the reason for which what a split
-    /// hands over does: the source had applied it, every replica of it before
-    /// its end holds the same, and every replica of the target shows it from
-    /// that index on. What was remembered of a key from an earlier life of it in
-    /// the target is older.
+    /// It counts as known to a client, as the data of a split does. The source had applied it,
+    /// every replica of the source holds the same at its end, and every replica of the target shows
+    /// it from that index on. A record of a key from an earlier time in the target is older.
     pub(super) fn merges(
         &mut self,
         target: RegionId,
@@ -45,7 +43,7 @@ impl Fold<'_> {
     }
 }
 
-/// Whether somebody has taken the region in, so that it ends everywhere.
+/// Whether some store has merged the region into another, so that it ends everywhere.
 pub(super) fn is_merged_away(cluster: &impl ClusterSummary, region: RegionId) -> bool {
     cluster.summaries(region).any(|peer| peer.merged_away)
 }

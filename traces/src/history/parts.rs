@@ -1,34 +1,34 @@
-//! Which parts of a history a run remembers.
+//! The parts of a history that a run records.
 
 use serde::{Deserialize, Serialize};
 
-/// Which parts a history carries; the others stay empty, so that states merge.
+/// The parts that a history carries. The others stay empty, so that states merge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HistoryParts {
     /// Who won the election of a term.
     pub leaders: bool,
-    /// Entries that somebody knew to be committed.
+    /// Entries that a peer knew to be committed.
     pub committed: bool,
-    /// Every region meta seen, by epoch, and whether consecutive quorums meet.
+    /// Every region meta, by epoch, and whether consecutive configurations share quorums.
     pub epochs: bool,
-    /// Where tombstones stood that are not shown any more.
+    /// Tombstones that are no longer visible.
     pub destroyed: bool,
-    /// Writes that took effect, and those of them that a client knows of.
+    /// Writes that were applied, and those that a client knows.
     pub writes: bool,
-    /// What a read under way must not fall behind. Needs `writes`.
+    /// The lower bound for the result of each read under way. Needs `writes`.
     pub reads: bool,
-    /// Whether the first regions covered every key.
+    /// Whether the regions of the first state covered every key.
     pub cover: bool,
-    /// Whether the parts of a split have what they inherit. Remembers nothing.
+    /// Whether the parts of a split have what they inherit. Records nothing.
     pub lineage: bool,
-    /// What the placement driver knew when it buried a store, and whether it
-    /// believes, buries and plans as it may.
+    /// What PD knew when it buried a store, and whether its region records, burials and plans are
+    /// legal.
     pub pd: bool,
 }
 
 impl HistoryParts {
-    /// No part at all.
+    /// No parts.
     pub const NONE: Self = Self {
         leaders: false,
         committed: false,
@@ -41,7 +41,7 @@ impl HistoryParts {
         pd: false,
     };
 
-    /// Every part.
+    /// All parts.
     pub const ALL: Self = Self {
         leaders: true,
         committed: true,
@@ -54,7 +54,7 @@ impl HistoryParts {
         pd: true,
     };
 
-    /// The parts of either.
+    /// The union of both.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self {

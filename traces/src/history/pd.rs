@@ -1,10 +1,10 @@
-//! What the placement driver knew when it buried a store, and what it must
-//! never do: believe less than before, raise a store from its grave, plan to
-//! take the majority from a region, give up one plan for another.
+//! What the placement driver knew when it buried a store, and four things that it must never do: go
+//! back to an older region or term, revive a Tombstone store, plan to remove a region's majority,
+//! or replace an operator by one of no higher priority.
 //!
-//! It is judged by what PD itself knew when it acted: that it can be deceived
-//! is no fault of its own. That it believes what nobody has applied shows in a
-//! single state, and needs no history.
+//! It is judged by what PD itself knew when it acted; that its knowledge may be old is not its
+//! fault. A region in PD's view that no peer has applied shows in a single state, and needs no
+//! history.
 
 #[cfg(test)]
 mod tests;
@@ -17,12 +17,12 @@ use crate::pd::{KnownRegion, KnownStore, Liveness, Operator, OperatorStep, Place
 use crate::region::{Epoch, MemberRole, PeerId, Region, RegionId, StoreId};
 
 impl Fold<'_> {
-    /// Takes in what a cluster begins with.
+    /// Records the state in which a cluster starts.
     pub(super) fn pd_begins(&mut self, first: &PlacementDriver) {
         self.promises(&PlacementDriver::default(), first);
     }
 
-    /// Takes in what a step changed of the placement driver.
+    /// Records the step's changes to the placement driver.
     pub(super) fn pd(&mut self, action: &Action, before: &PlacementDriver, after: &PlacementDriver) {
         if before.stores != after.stores {
             self.tombstones_stay(before, after);
@@ -35,14 +35,14 @@ impl Fold<'_> {
         if before.operators != after.operators || before.waiting != after.waiting {
             self.plans(action, before, after);
         }
-        // What PD drops once it has recovered it is to learn anew.
+        // After an unsafe recovery PD drops its regions and learns them again.
         let known = (&before.regions, &before.operators, &before.waiting)
             != (&after.regions, &after.operators, &after.waiting);
         if known && !after.relearns {
             self.operators_have_regions(after);
         }
         if !before.relearns && after.relearns {
-            // What it promised by what it knew it promises no more.
+            // Promises that rested on what it knew are void.
             self.past_mut().buried.clear();
         } else if (&before.stores, &before.regions) != (&after.stores, &after.regions) {
             self.promises(before, after);
@@ -57,7 +57,7 @@ impl Fold<'_> {
         }
     }
 
-    /// A disk that is gone does not come back; a record that is gone says nothing.
+    /// A destroyed store stays destroyed. A removed record shows nothing.
     fn destroyed_stay(&mut self, before: &PlacementDriver, after: &PlacementDriver) {
         let mut destroyed = before.stores.iter().filter(|(_, known)| known.physically_destroyed);
         let back = |store: &StoreId| after.stores.get(store).is_some_and(|known| !known.physically_destroyed);
@@ -66,7 +66,7 @@ impl Fold<'_> {
         }
     }
 
-    /// Of a store with peers on it PD must know what it is (pd#3664).
+    /// PD must keep the record of a store with peers (pd#3664).
     fn records_stay(&mut self, before: &PlacementDriver, after: &PlacementDriver) {
         for &store in before.stores.keys().filter(|store| !after.stores.contains_key(store)) {
             if let Some(known) = before.regions.values().find(|known| lists(known, store)) {
@@ -75,13 +75,13 @@ impl Fold<'_> {
         }
     }
 
-    /// A store that is Tombstone promises that it is empty: of each region up to
-    /// the newest configuration that PD knew at the burial, or knew since
-    /// without a member there. What PD believes shows that promise as a rule;
-    /// remembered is what it does not show.
+    /// A Tombstone store promises that it is empty. For each region the promise reaches up to the
+    /// newest configuration that PD knew at the burial, or that PD learned since and that has no
+    /// member there. PD's regions usually show that promise; only what they do not show is
+    /// recorded.
     fn promises(&mut self, before: &PlacementDriver, after: &PlacementDriver) {
         for (&store, _) in after.stores.iter().filter(|(_, known)| is_buried(known)) {
-            // Who gives up a store by force does not say that it is empty.
+            // A store that is given up by force is not declared empty.
             if self.past().abandoned.contains(&store) {
                 continue;
             }
@@ -113,8 +113,8 @@ impl Fold<'_> {
         }
     }
 
-    /// Who displaces a region ends its operator: what it orders would go to nobody, and
-    /// its place in the limit would be taken for ever (PD `checkOperatorLightly`).
+    /// When PD drops a region it must end its operator. Otherwise the operator's orders would reach
+    /// no leader, and it would keep its place in the limit for ever (PD `checkOperatorLightly`).
     fn operators_have_regions(&mut self, after: &PlacementDriver) {
         let lost = |(region, _): &(RegionId, &Operator)| !after.regions.contains_key(region);
         if let Some((region, _)) = after.all_operators().find(lost) {
@@ -122,9 +122,9 @@ impl Fold<'_> {
         }
     }
 
-    /// PD's epoch of a region never goes back, and neither does the term of who leads it
-    /// (PD `core/region.go`), but for a region that was recreated: unsafe recovery gives
-    /// it the first epoch, and part of the keys. A term that PD does not know is none.
+    /// PD's epoch of a region, and the term of its leader, never decrease (PD `core/region.go`).
+    /// The exception is a region that unsafe recovery recreates: it has the first epoch and part of
+    /// the keys. An unknown term does not count.
     fn belief_goes_on(&mut self, before: &PlacementDriver, after: &PlacementDriver) {
         for (&region, was) in &before.regions {
             let Some(is) = after.regions.get(&region) else { continue };
@@ -181,9 +181,8 @@ fn lists(known: &KnownRegion, store: StoreId) -> bool {
     known.region.member_on(store).is_some()
 }
 
-/// Whether a promise up to `conf_ver` is in force and does not follow from what
-/// PD believes `now`. Of a newer configuration with a member there, and of a
-/// region that begins anew, nothing was promised.
+/// Whether a promise up to `conf_ver` holds and does not follow from PD's region `now`. Nothing was
+/// promised of a newer configuration with a member there, or of a recreated region.
 fn is_hidden(now: Option<&KnownRegion>, store: StoreId, conf_ver: u64) -> bool {
     let Some(now) = now else { return true };
     match now.region.epoch.conf_ver {
@@ -193,27 +192,26 @@ fn is_hidden(now: Option<&KnownRegion>, store: StoreId, conf_ver: u64) -> bool {
     }
 }
 
-/// PD takes such a report whatever it knew before, by its epoch. The region of
-/// a cluster that begins has the same epoch, and every key: tikv#3868.
+/// PD accepts a report with this epoch whatever it knew before. The region of a new cluster has the
+/// same epoch, and every key: tikv#3868.
 fn is_recreated(region: &Region) -> bool {
     region.epoch == Epoch { conf_ver: 1, version: 1 } && !region.range().is_whole()
 }
 
-/// The same operator, perhaps further on.
+/// The same operator, perhaps at a later step.
 fn same_plan(a: &Operator, b: &Operator) -> bool {
     (a.purpose, a.epoch, &a.steps) == (b.purpose, b.epoch, &b.steps)
 }
 
-/// A voter as a plan goes on.
+/// A voter while a plan is simulated.
 #[derive(Clone, Copy)]
 struct PlannedVoter {
     peer: PeerId,
     live: bool,
 }
 
-/// The first live voter that the plan takes, if one of its steps leaves no
-/// majority of live voters to a region that had one. A peer that the plan adds
-/// will live.
+/// The first live voter that the plan removes, if the region had a majority of live voters and one
+/// of the plan's steps leaves none. A peer that the plan adds counts as live.
 fn takes_the_majority(
     stores: &BTreeMap<StoreId, KnownStore>,
     known: &KnownRegion,
@@ -234,7 +232,7 @@ fn takes_the_majority(
             }
             OperatorStep::RemovePeer(seat) => (&[][..], std::slice::from_ref(seat), true),
             OperatorStep::EnterJoint { promote, demote } => (&promote[..], &demote[..], true),
-            // Who leaves here was taken when the joint configuration was entered.
+            // These voters were counted as removed when the joint configuration was entered.
             OperatorStep::LeaveJoint { promote, demote } => (&promote[..], &demote[..], false),
             OperatorStep::TransferLeader { .. }
             | OperatorStep::AddLearner(_)
@@ -258,7 +256,7 @@ fn takes_the_majority(
     None
 }
 
-/// Whether the peer lives, as far as PD knows.
+/// Whether the peer is live, as far as PD knows.
 fn is_live(stores: &BTreeMap<StoreId, KnownStore>, known: &KnownRegion, peer: PeerId) -> bool {
     let store = known.region.member(peer).and_then(|member| stores.get(&member.store));
     let lives = |store: &KnownStore| !store.physically_destroyed && store.liveness != Liveness::Down;

@@ -1,8 +1,8 @@
-//! What a leader's change takes from its region, judged by who is really alive.
+//! Whether a leader's change removes a live majority, judged by the stores' true status.
 //!
-//! PD plans by what it knows, and a leader refuses by which voters are active. Here it is the
-//! truth that counts: a voter lives if its store runs and was not given up. Judged
-//! is the proposal: who dies afterwards is nobody's fault.
+//! PD plans by what it knows, and a leader refuses by which voters are active. Here a voter is live
+//! if its store runs and was not given up. The proposal is judged: a store that fails later does
+//! not count.
 
 use super::{Breach, Fold, PeerStep};
 use crate::cluster::Cluster;
@@ -12,9 +12,8 @@ use crate::region::{MemberRole, PeerId, StoreId};
 use crate::view::StoreStatus;
 
 impl Fold<'_> {
-    /// A leader took a change into its log that takes a live voter and leaves no live
-    /// majority where there was one. Of a joint configuration it is the new half that
-    /// counts, for that is what remains.
+    /// A leader appended a change that removes a live voter and leaves no live majority where there
+    /// was one. For a joint configuration the new half counts, because it remains.
     pub(super) fn removal(&mut self, step: &PeerStep<'_>, cluster: &impl Cluster) {
         let Some((store, peer)) = proposed(step).and_then(|(leader, command)| {
             let runs = |store: StoreId| {
@@ -28,7 +27,7 @@ impl Fold<'_> {
     }
 }
 
-/// The leader, and the change that it has just taken into its log.
+/// The leader, and the change that it has just appended.
 fn proposed<'a>(step: &PeerStep<'a>) -> Option<(&'a Peer, &'a Command)> {
     let (before, after) = (step.same_replica()?, step.after?);
     let leads = |peer: &Peer| peer.role == Role::Leader;
@@ -40,8 +39,8 @@ fn proposed<'a>(step: &PeerStep<'a>) -> Option<(&'a Peer, &'a Command)> {
     (!command.changes().is_empty()).then_some((before, command))
 }
 
-/// The first live voter that goes, if those who stay and those who come are no living
-/// majority, and those who are there were. Who is new will live.
+/// The first live voter that the change removes, if the live voters were a majority before and are
+/// none after. New voters count as live.
 fn takes_the_majority(
     leader: &Peer,
     command: &Command,

@@ -1,9 +1,8 @@
 //! What histories and properties read of a cluster as a whole.
 //!
-//! A history forgets what can no longer matter, and looks at every replica of every
-//! region for that. Of each replica it reads a [`PeerSummary`], and of the keys of
-//! other regions the [`RangeClaim`]s. A cluster that is a part of a large exploration
-//! may keep these ready; any other makes them from its peers.
+//! To forget what no longer matters, a history looks at every replica of every region. It reads a
+//! [`PeerSummary`] of each, and the [`RangeClaim`]s of other regions. The defaults compute both
+//! from the peers. An implementation of [`ClusterSummary`] may store them.
 
 use std::borrow::Cow;
 
@@ -12,8 +11,7 @@ use crate::peer::{Peer, PeerState, Role};
 use crate::region::{Epoch, Key, KeyRange, Region, RegionId, StoreId};
 use crate::view::View;
 
-/// A cluster, summed up for a history or a property. The answers follow from those of
-/// [`Cluster`].
+/// A cluster with summaries of its peers. They follow from [`Cluster`].
 pub trait ClusterSummary: Cluster {
     /// The summary of every peer or tombstone of `region`.
     fn summaries(&self, region: RegionId) -> impl Iterator<Item = Cow<'_, PeerSummary>> + '_ {
@@ -26,19 +24,19 @@ pub trait ClusterSummary: Cluster {
         self.regions().flat_map(of)
     }
 
-    /// The key ranges that peers and tombstones of other regions than this claim.
+    /// The same without the claims of peers and tombstones of `region`.
     fn range_claims_of_others(&self, region: RegionId) -> impl Iterator<Item = Cow<'_, RangeClaim>> + '_ {
         self.range_claims().filter(move |claim| claim.region != region)
     }
 
-    /// Whether a step that leads to `after` is known to have left the store as it was. Where
-    /// that is not known the peers are compared.
-    fn leaves_store(&self, _after: &Self, _store: StoreId) -> bool {
+    /// Whether this cluster and `other` share one value for the store, as `Arc::ptr_eq` would say.
+    /// If so the store is equal in both; if not it may still be.
+    fn shares_store(&self, _other: &Self, _store: StoreId) -> bool {
         false
     }
 
-    /// Whether such a step is known to have left the placement driver as it was.
-    fn leaves_pd(&self, _after: &Self) -> bool {
+    /// The same of the placement driver.
+    fn shares_pd(&self, _other: &Self) -> bool {
         false
     }
 }
@@ -52,15 +50,15 @@ pub struct PeerSummary {
     pub state: PeerState,
     /// Whether it is the tombstone of a peer that a merge ended.
     pub merged_away: bool,
-    /// Whether it asks for votes.
+    /// Whether it is a candidate.
     pub is_candidate: bool,
     /// The term.
     pub term: u64,
     /// The commit index.
     pub commit: u64,
-    /// The region as it knows it.
+    /// The region as the peer knows it.
     pub extent: Extent,
-    /// The region of the snapshot that it is yet to apply.
+    /// The region of its unapplied snapshot.
     pub snapshot: Option<Extent>,
 }
 
@@ -75,37 +73,37 @@ pub struct Extent {
     pub range: KeyRange,
 }
 
-/// That a region has these keys, as some peer or tombstone of it says.
+/// A key range that a peer or tombstone claims for its region.
 ///
-/// It is little of a [`PeerSummary`] and changes seldom: not when members change, nor when
-/// anything is written or elected.
+/// It is a small part of a [`PeerSummary`] and changes seldom: conf changes, writes and elections
+/// leave it alone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RangeClaim {
     /// The region's id.
     pub region: RegionId,
-    /// The version of its epoch: of two claims to a key the one with the higher is newer.
+    /// The version of its epoch: of two claims to a key, the higher version is newer.
     pub version: u64,
     /// The keys.
     pub range: KeyRange,
-    /// Who says so.
+    /// What makes the claim.
     pub by: Claimant,
 }
 
-/// Who says which keys are its region's.
+/// What makes a range claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Claimant {
     /// An initialised peer.
     Peer,
-    /// A snapshot that a peer is yet to apply.
+    /// An unapplied snapshot.
     Snapshot,
-    /// A tombstone: it had them last.
+    /// A tombstone, as of the peer's end.
     Tombstone,
-    /// The tombstone of a peer that a merge ended: another region has them since.
+    /// The tombstone of a peer that a merge ended: another region now has the keys.
     MergedAway,
 }
 
 impl RangeClaim {
-    /// What a peer or tombstone claims, and the snapshot that it is yet to apply.
+    /// The claims of a peer or tombstone, and of its unapplied snapshot.
     pub fn of(peer: &Peer) -> impl Iterator<Item = Self> {
         let summary = PeerSummary::of(peer);
         let by = match summary.state {
@@ -126,7 +124,7 @@ impl RangeClaim {
 }
 
 impl PeerSummary {
-    /// Sums up a peer or tombstone.
+    /// The summary of a peer or tombstone.
     pub fn of(peer: &Peer) -> Self {
         Self {
             state: peer.state,
@@ -139,17 +137,17 @@ impl PeerSummary {
         }
     }
 
-    /// Whether it has a region, and is no tombstone.
+    /// Whether it has a region and is not a tombstone.
     pub fn is_initialized(&self) -> bool {
         matches!(self.state, PeerState::Normal | PeerState::Merging)
     }
 
-    /// Whether it is no tombstone.
+    /// Whether it is not a tombstone.
     pub fn is_live(&self) -> bool {
         self.state != PeerState::Tombstone
     }
 
-    /// A peer that never was initialised, and its tombstone, have epoch zero.
+    /// An uninitialised peer and its tombstone have epoch zero.
     pub fn shows_epoch(&self) -> bool {
         self.state != PeerState::Uninitialised && self.extent.epoch != Epoch::default()
     }
@@ -209,7 +207,7 @@ mod tests {
         assert_eq!(claims(&waiting), [(7, Claimant::Snapshot)]);
     }
 
-    /// Members come and go, and nobody claims anything else.
+    /// Members change, and no claim does.
     #[test]
     fn a_claim_says_nothing_of_members_nor_of_what_was_written() {
         let peer = Peer::blank(1, PeerState::Normal, region(1, 3));

@@ -1,5 +1,5 @@
-//! The fold as a value: what it copies, carries and writes. What each part
-//! catches is tested with the property that reads it.
+//! The fold as a value: what it copies, carries and writes. What each part catches is tested with
+//! the property that reads it.
 
 use super::*;
 use crate::log::{Entry, Log, LogPosition};
@@ -9,7 +9,7 @@ use crate::region::{Key, Member, MemberRole};
 use crate::view::{Store, View};
 use crate::{Child, Command, Derive, Entries, Reason, Reply};
 
-/// One voter that has applied a `Put` of its own as leader of term 6, or is about to.
+/// One voter, the leader of term 6, that has applied its own `Put` or is about to.
 fn cluster(written: bool) -> View {
     let region = Region {
         epoch: Epoch { conf_ver: 1, version: 1 },
@@ -75,7 +75,7 @@ fn what_is_not_carried_stays_empty() {
     assert_eq!(history, History::begin(parts, &cluster(false)));
 }
 
-/// A split brings a region that was nowhere before: the fold looks there too.
+/// A split creates a region that was nowhere before. The fold sees it too.
 #[test]
 fn a_region_that_comes_to_be_is_taken_in() {
     let mut before = cluster(true);

@@ -1,8 +1,7 @@
 //! What a step changed, in words: one line for each peer that changed.
 //!
-//! Said is what an operator would look at; a change that no words fit is shown
-//! field by field, so that nothing goes unsaid. Names of the code stay as they are in
-//! both languages.
+//! It shows what an operator would look at. A change that has no words of its own is shown field by
+//! field, so that nothing is left out. Names in the code are the same in both languages.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +27,7 @@ macro_rules! say {
 
 pub(super) use say;
 
-/// The changes from one view to the next, a line each; empty if nothing changed.
+/// The changes from one view to the next, one a line; empty if nothing changed.
 pub fn changes(before: &View, after: &View) -> Vec<String> {
     changes_in(Language::English, before, after)
 }
@@ -59,7 +58,7 @@ fn regions(view: &View) -> impl Iterator<Item = RegionId> + '_ {
     view.stores.values().flat_map(|store| store.peers.keys().copied())
 }
 
-/// What is said of a message that came to those under way, and of one that went.
+/// The words for a delayed message that was added, and for one that was taken.
 fn say_held(language: Language) -> [&'static str; 2] {
     match language {
         Language::English => ["held", "no longer held"],
@@ -143,7 +142,7 @@ fn store_changes(
         )),
         _ => {}
     }
-    // That a snapshot was received, or applied, is said of the peer.
+    // The peer's own line says that a snapshot was received or applied.
     let received = is.peers.values().filter_map(RangeEntry::pending);
     if was.pending_ranges != is.pending_ranges && !received.eq(is.pending_ranges.iter().cloned()) {
         let words = pending_words(language, &is.pending_ranges);
@@ -187,8 +186,8 @@ fn created(language: Language, peer: &Peer) -> Vec<String> {
             words.extend(follows(language, peer));
             words
         }
-        // With a region from the first: a split brings that, at a version beyond the
-        // first, and an unsafe recovery, where nobody had the keys.
+        // A peer that has a region from the start was created by a split, at a version beyond the
+        // first, or by an unsafe recovery, where no region had the keys.
         PeerState::Normal | PeerState::Merging => {
             let Region { start, end, epoch, peers, .. } = &peer.region;
             let comes = if epoch.version == 1 {
@@ -215,7 +214,7 @@ fn role_of_term(language: Language, role: Role, term: u64) -> String {
     say!(language, "{role} of term {term}", "term {term} 的 {role}")
 }
 
-/// The peer is a tombstone now.
+/// The peer became a tombstone.
 fn destroyed(language: Language, was: &Peer, is: &Peer) -> String {
     let into = |target: &Region| {
         let into = target.id;
@@ -424,7 +423,7 @@ fn leading_changes(
     let was = was.unwrap_or(&nothing);
     let mut words = Vec::new();
     if !first_of_term {
-        // That a leader has what it wrote itself goes without saying.
+        // A leader's own index is obvious.
         for (&peer, &index) in is.matched.iter().filter(|(peer, _)| **peer != own) {
             if was.matched.get(&peer).is_some_and(|known| *known < index) {
                 words.push(say!(language, "knows peer {peer} at {index}", "知道 peer {peer} 到了 {index}"));
@@ -468,7 +467,7 @@ fn read_changes(language: Language, was: Option<&Read>, is: Option<&Read>) -> Ve
     }
 }
 
-/// The messages that came, under `here`, and those that went, under `gone`.
+/// The messages that were added, under `here`, and those that were taken, under `gone`.
 fn message_changes(
     language: Language,
     before: &[Held],
@@ -479,7 +478,7 @@ fn message_changes(
         let message = language.of(message);
         say!(language, "{word}: {message}", "{word}：{message}")
     };
-    // Messages are pushed at the end and taken from anywhere.
+    // Messages are added at the end and taken from anywhere.
     let mut left: Vec<&Held> = before.iter().collect();
     let mut words = Vec::new();
     for message in after {

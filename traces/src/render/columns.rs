@@ -1,21 +1,21 @@
-//! Between which columns of a sequence diagram a step is drawn.
+//! The columns of a sequence diagram between which a step is drawn.
 
 use crate::action::Action;
 use crate::region::StoreId;
 use crate::round::Authority;
 use crate::view::View;
 
-/// Where a step is drawn.
+/// A column of the diagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Column {
-    /// At a store.
+    /// A store.
     Store(StoreId),
     /// At the placement driver.
     Pd,
 }
 
-/// What a step is drawn between: who acts, and on whom. A late message of which
-/// nothing is known is drawn nowhere.
+/// The columns between which a step is drawn: the actor and the receiver. An unknown late message
+/// has none.
 pub(super) fn ends(action: &Action, before: Option<&View>) -> (Option<Column>, Option<Column>) {
     use Column::{Pd, Store};
     match action {

@@ -1,6 +1,7 @@
-//! A trace as a mermaid sequence diagram: stores, and the placement driver where
-//! it does more than allot ids, are the participants, rounds and reports the
-//! arrows, what changed stands in notes.
+//! A trace as a mermaid sequence diagram.
+//!
+//! Participants are the stores, and the placement driver if it does more than allot ids. Rounds and
+//! reports are arrows, and changes are notes.
 
 use std::fmt::Write;
 
@@ -60,7 +61,7 @@ fn write_step(text: &mut String, step: &Step, before: Option<&View>, stage: &[Co
     }
     match (from, to) {
         (Some(from), Some(to)) => {
-            // A cross for what is refused, an open end for an answer that does not come.
+            // A cross for a refused action, an open end for a reply that does not arrive.
             let refused = step.outcome.as_ref().is_some_and(|outcome| !outcome.is_done());
             let arrow = match step.action {
                 _ if refused => "-x",
@@ -91,7 +92,7 @@ fn write_step(text: &mut String, step: &Step, before: Option<&View>, stage: &[Co
     Ok(())
 }
 
-/// Whether a line of changes tells of this place.
+/// Whether a line of changes belongs to this column.
 fn is_of(change: &str, place: Column) -> bool {
     match place {
         Column::Store(store) => {
@@ -101,7 +102,7 @@ fn is_of(change: &str, place: Column) -> bool {
     }
 }
 
-/// A note over one place, or over all if it is of none.
+/// A note over one column, or over all if it belongs to none.
 fn write_note(text: &mut String, over: Option<Column>, stage: &[Column], words: &str) -> std::fmt::Result {
     match (over, stage) {
         (Some(place), _) | (None, &[place]) => {
@@ -114,7 +115,7 @@ fn write_note(text: &mut String, over: Option<Column>, stage: &[Column], words: 
     }
 }
 
-/// A line of words in which mermaid finds no syntax of its own.
+/// The line without characters that are syntax in mermaid.
 fn plain(words: &str) -> String {
     let mut safe = String::with_capacity(words.len());
     for letter in words.chars() {

@@ -1,7 +1,7 @@
-//! Traces for people: a terminal's step list, a mermaid sequence diagram.
+//! Traces for people: a step list for a terminal, and a mermaid sequence diagram.
 //!
-//! Both say in words what each step changed; none shows a whole view. They
-//! need no view: of a scenario they show the actions.
+//! Both say in words what each step changed. Neither shows a whole view. Without views, as in a
+//! scenario, they show only the actions.
 
 mod changes;
 mod columns;
@@ -20,14 +20,14 @@ use crate::file::{ALL_PROPERTIES, Header, Step, Trace, Verdict, VerdictResult};
 use crate::view::View;
 use crate::words::{Language, joined};
 
-/// A step with the view before it, where both sides of a change are known.
+/// Each step, with the view before it if both views are known.
 fn with_views(trace: &Trace) -> impl Iterator<Item = (&Step, Option<&View>)> {
     let before =
         std::iter::once(trace.header.view.as_ref()).chain(trace.steps.iter().map(|step| step.view.as_ref()));
     trace.steps.iter().zip(before)
 }
 
-/// The action in words; of a late message also what it is.
+/// The action in words, with the content of a late message.
 fn action_words(action: &Action, before: Option<&View>) -> String {
     action_in(Language::English, action, before)
 }
@@ -43,7 +43,7 @@ pub fn action_in(language: Language, action: &Action, before: Option<&View>) -> 
     }
 }
 
-/// The outcome in words; nothing for a step of a scenario.
+/// The outcome in words; empty for a scenario's step.
 fn outcome_words(step: &Step) -> String {
     step.outcome.as_ref().map_or_else(String::new, |outcome| step.action.answered(outcome))
 }
@@ -53,12 +53,12 @@ pub fn title(header: &Header) -> &str {
     if header.title.is_empty() { &header.scenario } else { &header.title }
 }
 
-/// The stores and the regions in a line.
+/// The stores and regions in one line.
 fn title_line(scope: &crate::scope::Scope) -> String {
     format!("stores {}; {}", joined(&scope.stores, " "), joined(&scope.regions, "; "))
 }
 
-/// What the letters behind a peer say, if any is there.
+/// What the letters after a peer mean, if there are any.
 fn legend(text: &str) -> Option<&'static str> {
     let is_marked = |word: &str| {
         let word = word.trim_matches(|other: char| !other.is_alphanumeric());
@@ -70,7 +70,7 @@ fn legend(text: &str) -> Option<&'static str> {
     )
 }
 
-/// The scope and the rules in words, a line each.
+/// The scope and the rules in words, one a line.
 pub fn about(header: &Header) -> Vec<String> {
     let scope = &header.scope;
     let mut lines = vec![format!("stores {}", joined(&scope.stores, " "))];

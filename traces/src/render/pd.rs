@@ -1,4 +1,4 @@
-//! The placement driver in words: what a step changed of what it knows.
+//! A step's changes to the placement driver, in words.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::recovery::Recovery;
 use crate::region::StoreId;
 use crate::words::{Language, joined};
 
-/// The changes, a line for each store, region and operator that changed.
+/// The changes, one line for each store, region and operator.
 pub(super) fn pd_changes(language: Language, was: &PlacementDriver, is: &PlacementDriver) -> Vec<String> {
     let mut lines = Vec::new();
     if was.next_id != is.next_id {
@@ -18,7 +18,7 @@ pub(super) fn pd_changes(language: Language, was: &PlacementDriver, is: &Placeme
     for store in was.stores.keys().chain(is.stores.keys()).collect::<BTreeSet<_>>() {
         match (was.stores.get(store), is.stores.get(store)) {
             (old, Some(new)) if old != Some(new) => {
-                // Of a store that leaves people see no silence, and PD reckons with it.
+                // For a leaving store the display omits the liveness, and PD uses it.
                 let silence = old.filter(|old| old.to_string() == new.to_string());
                 let silence = silence.map_or(String::new(), |_| {
                     let liveness = language.of(&new.liveness);
@@ -85,7 +85,7 @@ pub(super) fn pd_changes(language: Language, was: &PlacementDriver, is: &Placeme
     lines
 }
 
-/// A new stage with its plans, and who has reported.
+/// A new stage with its plans, and the stores that have reported.
 fn recovery_changes(language: Language, was: Option<&Recovery>, is: Option<&Recovery>) -> Vec<String> {
     let Some(new) = is else {
         let over = |_| say!(language, "PD: no recovery is under way", "PD：没有进行中的恢复");
@@ -122,7 +122,7 @@ fn recovery_changes(language: Language, was: Option<&Recovery>, is: Option<&Reco
     lines
 }
 
-/// Nothing of one that is under way: most are.
+/// Empty for a running operator, as most are.
 fn its_turn(language: Language, runs: bool) -> &'static str {
     match (runs, language) {
         (true, _) => "",
@@ -131,7 +131,7 @@ fn its_turn(language: Language, runs: bool) -> &'static str {
     }
 }
 
-/// The region, its leader, and who is not well.
+/// The region, its leader, and its down and pending peers.
 fn believed(language: Language, known: &KnownRegion) -> String {
     let (region, term) = (&known.region, known.term);
     let mut words = match known.leader() {

@@ -6,7 +6,7 @@ use super::title_line;
 use crate::peer::PeerState;
 use crate::run::{Event, Facts, PeerFacts, Run};
 
-/// What the run is about, then every event with what was sent and what the peer was then.
+/// The run's header, then every event with the messages that were sent and the peer afterwards.
 pub fn run(run: &Run) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.

@@ -5,13 +5,13 @@ use std::fmt::Write;
 use super::{about, action_words, changes, legend, outcome_words, title, verdict_words, with_views};
 use crate::file::Trace;
 
-/// The column in which outcomes begin, unless an action is longer.
+/// The column in which outcomes start, unless an action is longer.
 const OUTCOME_COLUMN: usize = 76;
 
-/// What most outcomes need behind that.
+/// The width of most outcomes.
 const OUTCOME_WIDTH: usize = 22;
 
-/// What the trace is about, then every step with what it changed.
+/// The trace's header, then every step with its changes.
 pub fn terminal(trace: &Trace) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
@@ -19,8 +19,8 @@ pub fn terminal(trace: &Trace) -> String {
     text
 }
 
-/// The same with the outcomes placed for so many columns; an outcome that does not fit
-/// beside its action has a line of its own. Longer lines are left to whoever prints them.
+/// The same for this terminal width. An outcome that does not fit beside its action has a line of
+/// its own. Longer lines are not broken.
 pub fn terminal_in(trace: &Trace, columns: usize) -> String {
     let mut text = String::new();
     let _ = write_trace(&mut text, trace, Some(columns));
@@ -39,7 +39,7 @@ fn write_trace(text: &mut String, trace: &Trace, columns: Option<usize>) -> std:
         let action = action_words(&step.action, before);
         let outcome = outcome_words(step);
         let column = columns.map_or(OUTCOME_COLUMN, |columns| {
-            // As far to the right as all outcomes of that length are, or as this one fits.
+            // As far right as all outcomes of that length, or as this one fits.
             columns.saturating_sub(outcome.chars().count().max(OUTCOME_WIDTH) + 2)
         });
         let width = column.saturating_sub(digits + 1);

@@ -1,4 +1,4 @@
-//! What was written of every place so far: facts are changes against it.
+//! The facts recorded so far for every region and store. New facts are changes against them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use crate::log::Log;
 use crate::peer::{Peer, Snapshot};
 use crate::region::{Key, Region, RegionId, StoreId, Value};
 
-/// The peer without what is no fact.
+/// The peer without its fields that are not facts.
 pub fn factual(peer: &Peer) -> Peer {
     let snapshot = peer.snapshot.as_ref().map(|snapshot| Snapshot {
         position: snapshot.position,
@@ -30,29 +30,29 @@ pub fn factual(peer: &Peer) -> Peer {
     }
 }
 
-/// The facts so far, against which changes are written.
+/// The facts so far.
 #[derive(Clone, Debug, Default)]
 pub struct Book {
     peers: BTreeMap<(StoreId, RegionId), Peer>,
 }
 
 impl Book {
-    /// Notes what is in a place without telling it: how a run begins.
+    /// Records the initial facts of a peer, without a change to write.
     pub fn note(&mut self, store: StoreId, region: RegionId, peer: &Peer) {
         self.peers.insert((store, region), factual(peer));
     }
 
-    /// What is in a place, as far as it was written.
+    /// The peer by its recorded facts.
     pub fn peer(&self, store: StoreId, region: RegionId) -> Option<&Peer> {
         self.peers.get(&(store, region))
     }
 
-    /// The regions on a store with facts, in order.
+    /// The regions with facts on a store, in order.
     pub fn regions_on(&self, store: StoreId) -> impl Iterator<Item = RegionId> + '_ {
         self.peers.range((store, 0)..=(store, RegionId::MAX)).map(|((_, region), _)| *region)
     }
 
-    /// The fact to write for a place where `now` is.
+    /// The change to write if the peer is `now`.
     pub fn tell(&mut self, store: StoreId, region: RegionId, now: Option<Peer>) -> Facts {
         let Some(now) = now.map(|peer| factual(&peer)) else {
             self.peers.remove(&(store, region));
@@ -87,8 +87,7 @@ impl Book {
         Facts { store, region, peer: Some(facts) }
     }
 
-    /// The peer as it is reported; `Err` with the fault where that
-    /// cannot be.
+    /// The peer after a recorded change; `Err` with the fault if that is impossible.
     pub fn learn(&mut self, reported: &Facts) -> Result<Option<&Peer>, String> {
         let place = (reported.store, reported.region);
         let Some(facts) = &reported.peer else {
@@ -146,15 +145,14 @@ impl Book {
     }
 }
 
-/// Up to where two logs have the same entries, as far as the second still has them.
+/// The last index up to which both logs have the same entries, as far as the second has them.
 fn common(before: &Log, now: &Log) -> u64 {
     let first = now.truncated.index;
     let same = |index: &u64| before.entry(*index).is_some_and(|entry| now.entry(*index) == Some(entry));
     (first + 1..=now.last_index()).take_while(same).last().unwrap_or(first)
 }
 
-/// What makes the second of the first: a value for what is written, nothing for
-/// what is removed.
+/// The changes from the first map to the second: a value for a write, `None` for a deletion.
 fn changes(before: &BTreeMap<Key, Value>, now: &BTreeMap<Key, Value>) -> BTreeMap<Key, Option<Value>> {
     let written = now.iter().filter(|(key, value)| before.get(*key) != Some(*value));
     let removed = before.keys().filter(|key| !now.contains_key(*key));

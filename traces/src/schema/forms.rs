@@ -1,4 +1,4 @@
-//! Other forms in which a field may be written.
+//! Alternative forms of a field.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use crate::region::Region;
 
-/// One name or a list of them.
+/// One name, or a list of names.
 #[derive(JsonSchema)]
 #[serde(untagged)]
 #[allow(dead_code, reason = "only its schema is used")]
@@ -23,7 +23,7 @@ pub(crate) enum OneOrMore {
 pub(crate) enum StoreForm {
     /// Its id.
     Id(u64),
-    /// What pd-ctl prints of it (`store N`).
+    /// pd-ctl's output for it (`store N`).
     PdCtl(serde_json::Map<String, Json>),
 }
 
@@ -32,14 +32,13 @@ pub(crate) enum StoreForm {
 #[serde(untagged)]
 #[allow(dead_code, reason = "only its schema is used")]
 pub(crate) enum RegionForm {
-    /// In the words of a trace.
+    /// A region of a trace.
     Region(Region),
-    /// What pd-ctl prints of it (`region N`), or of several (`region store N`).
+    /// pd-ctl's output for it (`region N`), or for several (`region store N`).
     PdCtl(PdCtlRegion),
 }
 
-/// A region as pd-ctl prints it, recognised by its keys; what else pd-ctl prints is looked at by
-/// the reader.
+/// A region as pd-ctl prints it, recognised by its keys. The reader checks its other fields.
 pub(crate) struct PdCtlRegion;
 
 impl JsonSchema for PdCtlRegion {

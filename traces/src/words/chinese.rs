@@ -1,5 +1,5 @@
-//! How the dictionary reads in Chinese. What code, TiKV or PD call something stays in
-//! English, so that it is found again.
+//! The dictionary in Chinese. Names in the code, TiKV or PD stay English, so that they can be
+//! searched.
 
 use super::joined;
 use crate::action::Action;
@@ -14,7 +14,7 @@ use crate::view::StoreStatus;
 
 /// Something with a Chinese rendering.
 pub trait Chinese {
-    /// It in Chinese words.
+    /// Its Chinese words.
     fn in_chinese(&self) -> String;
 }
 
@@ -43,7 +43,7 @@ impl Chinese for Action {
     }
 }
 
-/// What happens between the peers of a region, or to a store.
+/// Actions between peers of a region, or on a store.
 fn region_action(action: &Action) -> Option<String> {
     Some(match action {
         Action::Campaign { region, store } => format!("Campaign region {region}：store {store} 竞选"),
@@ -85,7 +85,7 @@ fn region_action(action: &Action) -> Option<String> {
     })
 }
 
-/// What the placement driver does, or receives.
+/// Actions of or on the placement driver.
 fn driver_action(action: &Action) -> String {
     match action {
         Action::RegionHeartbeat { region, store, reply } => {

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use super::chinese::Chinese;
 
-/// A language that people read.
+/// A language of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Language {
     /// English.
@@ -15,7 +15,7 @@ pub enum Language {
 }
 
 impl Language {
-    /// It in words.
+    /// The item in words.
     pub fn of<T: Display + Chinese + ?Sized>(self, it: &T) -> String {
         match self {
             Language::English => it.to_string(),
@@ -23,7 +23,7 @@ impl Language {
         }
     }
 
-    /// What stands between the parts of a sentence.
+    /// The separator between parts of a sentence.
     pub(crate) fn comma(self) -> &'static str {
         match self {
             Language::English => ", ",

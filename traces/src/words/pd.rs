@@ -1,5 +1,4 @@
-//! How the placement driver's part of the dictionary reads, in pd-ctl's words
-//! where it has some.
+//! The placement driver's part of the dictionary in words, pd-ctl's where it has them.
 
 use std::fmt;
 
@@ -8,9 +7,8 @@ use crate::pd::{
     AdminOperator, KnownStore, Liveness, Operator, OperatorStep, Order, Purpose, Seat, StoreState,
 };
 
-/// The names that people see (`PD response/store.go`), the state and in brackets
-/// current PD's name for the same (`node_state_name`): silence shows only on a store
-/// that is Up.
+/// PD's names (`PD response/store.go`): the state, and in brackets the current name of the same
+/// (`node_state_name`). Liveness is shown only for a store that is Up.
 impl fmt::Display for KnownStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match (self.state, self.liveness) {

@@ -1,16 +1,16 @@
-//! What a reason means, in Chinese; the English is the comment of [`Reason`].
+//! The meaning of each reason in Chinese. The English is the comment of [`Reason`].
 
 use super::chinese::Chinese;
 use crate::outcome::Reason;
 
-/// What it means; its name stays as it is.
+/// The meaning. The reason's name stays English.
 impl Chinese for Reason {
     fn in_chinese(&self) -> String {
         of_peers(*self).or_else(|| of_proposals(*self)).unwrap_or_else(|| of_driver(*self)).into()
     }
 }
 
-/// Of the world, of the asked peer, and of the store that a message reaches.
+/// Reasons of the harness, of the asked peer, and of a message's receiving store.
 fn of_peers(reason: Reason) -> Option<&'static str> {
     Some(match reason {
         Reason::StoreDown => "参与的 store 没有运行，或者磁盘已丢失。",
@@ -47,7 +47,7 @@ fn of_peers(reason: Reason) -> Option<&'static str> {
     })
 }
 
-/// Of a proposal, a split and a merge.
+/// Reasons of proposals, splits and merges.
 fn of_proposals(reason: Reason) -> Option<&'static str> {
     Some(match reason {
         Reason::EpochNotMatch => "给出的 epoch 不是 region 现在的。",
@@ -96,7 +96,7 @@ fn of_proposals(reason: Reason) -> Option<&'static str> {
     })
 }
 
-/// Of the placement driver, and of what an administrator forces.
+/// Reasons of the placement driver and of forced administration.
 fn of_driver(reason: Reason) -> &'static str {
     match reason {
         Reason::UnknownStore => "PD 没有这个 store 的记录。",

@@ -1,4 +1,4 @@
-//! How an unsafe recovery reads, in PD's words where it has some.
+//! Unsafe recovery in words, PD's where it has them.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! Each thing that the fold remembers of the placement driver or latches, with
-//! a step forged to show it and one that comes near.
+//! Every record and breach of the placement driver's history, with a forged step that shows it and
+//! a near miss.
 
 use super::*;
 use crate::history::{History, HistoryParts};
@@ -48,7 +48,7 @@ fn seen(pd: &PlacementDriver) -> View {
 
 const PD: HistoryParts = HistoryParts { pd: true, ..HistoryParts::NONE };
 
-/// What a history of `states`, one after the other by `action`, remembers.
+/// The history after `states` in turn, each by `action`.
 fn folded(action: &Action, states: &[&PlacementDriver]) -> History {
     let mut history = History::begin(PD, &seen(states[0]));
     for pair in states.windows(2) {
@@ -76,13 +76,13 @@ fn buried(history: &History, store: StoreId) -> Vec<(RegionId, u64)> {
     history.buried(store).collect()
 }
 
-/// What is remembered of `store` once it is buried and PD then has `after`.
+/// The record of `store` after it is buried and PD then becomes `after`.
 fn remembered(store: StoreId, after: impl FnOnce(&mut PlacementDriver)) -> Vec<(RegionId, u64)> {
     let tomb = with(&pd(), |pd| bury_store(pd, store));
     buried(&folded(&REPORT, &[&pd(), &tomb, &with(&tomb, after)]), store)
 }
 
-/// Adds a member on store 4 to what PD believes.
+/// Adds a member on store 4 to PD's region.
 fn add_member(pd: &mut PlacementDriver) {
     let member = Member { id: 4, store: 4, role: MemberRole::Learner };
     pd.regions.get_mut(&1).unwrap().region.peers.push(member);
@@ -101,7 +101,7 @@ fn a_store_that_is_buried_with_a_member() {
     assert_eq!(remembered(3, |pd| set_epoch(pd, 4, 1)), [], "of what is newer nothing was promised");
 }
 
-/// An empty store: what PD believes says it, until it believes something else.
+/// The store is empty: PD's region shows it until the region changes.
 #[test]
 fn only_what_pd_does_not_show_is_remembered_of_a_burial() {
     let nothing: [(RegionId, u64); 0] = [];
@@ -127,7 +127,7 @@ fn only_what_pd_does_not_show_is_remembered_of_a_burial() {
     assert_eq!((recreated("m"), recreated("")), (vec![], vec![(1, 3)]));
 }
 
-/// PD forgets the region of which it knew at the burial, or has learned since.
+/// PD forgets the region that it knew at the burial, or has learned since.
 #[test]
 fn a_region_that_pd_forgets_and_learns_of_again() {
     let tomb = with(&pd(), |pd| bury_store(pd, 4));
@@ -152,7 +152,7 @@ fn a_burial_is_forgotten_with_the_record() {
     let rose = with(&tomb, |pd| pd.stores.get_mut(&3).unwrap().state = StoreState::Up);
     let remove = Action::RemoveTombstone { store: 3 };
     assert_eq!(buried(&folded(&remove, &[&pd(), &tomb, &removed]), 3), []);
-    // PD knows of a member there; of store 4 it does not.
+    // PD knows a member on this store, and none on store 4.
     assert_eq!(breaches(&remove, &tomb, &removed), [Breach::RecordRemoved { region: 1, store: 3 }]);
     assert_eq!(buried(&folded(&REPORT, &[&pd(), &tomb, &rose]), 3), []);
 }
@@ -212,8 +212,8 @@ fn a_belief_that_goes_back() {
     assert_eq!(breaches(&REPORT, &newer, &forgotten), []);
 }
 
-/// Only with part of the keys: the first epoch of the whole key space is that
-/// of a cluster that begins (tikv#3868).
+/// Only with part of the keys: a new cluster's region has the first epoch and every key
+/// (tikv#3868).
 #[test]
 fn a_region_that_was_recreated_begins_anew() {
     let first = with(&pd(), |pd| set_epoch(pd, 1, 1));
@@ -226,7 +226,7 @@ fn seat(id: u64) -> Seat {
     Seat { store: id, peer: id }
 }
 
-/// PD after it has made an operator of these steps in `before`.
+/// PD after it created an operator with these steps in `before`.
 fn planned(before: &PlacementDriver, purpose: Purpose, steps: Vec<OperatorStep>) -> PlacementDriver {
     let epoch = before.regions[&1].region.epoch;
     with(before, |pd| drop(pd.operators.insert(1, Operator { purpose, epoch, steps, done: 0 })))
@@ -236,7 +236,7 @@ fn plan_breaches(before: &PlacementDriver, steps: Vec<OperatorStep>) -> Vec<Brea
     breaches(&SCHEDULE, before, &planned(before, Purpose::RemoveOrphanPeer, steps))
 }
 
-/// Store 3 is silent for long: peers 1 and 2 live.
+/// Store 3 is Down; peers 1 and 2 are live.
 fn one_down() -> PlacementDriver {
     with(&pd(), |pd| pd.stores.get_mut(&3).unwrap().liveness = Liveness::Down)
 }
@@ -260,8 +260,8 @@ fn a_plan_that_takes_one_of_two_live_voters_of_three() {
     assert_eq!(plan_breaches(&one_down(), jointly(&[2, 3])), [], "one of one is left");
 }
 
-/// What PD counts as dead: a store that is Down, gone for good or without a
-/// record, a peer that waits for a snapshot or does not answer.
+/// PD counts as dead: a peer that is down or pending, and one on a store that is Down, destroyed or
+/// without a record.
 #[test]
 fn who_lives_by_what_pd_knows() {
     let remove = || vec![OperatorStep::RemovePeer(seat(2))];
@@ -335,7 +335,7 @@ fn a_joint_configuration_that_is_left_takes_nobody() {
     assert_eq!(plan_breaches(&joint, vec![leave]), []);
 }
 
-/// The store went silent when the operator was under way already.
+/// The store went Down while the operator was already running.
 #[test]
 fn an_operator_that_is_there_is_not_judged_again() {
     let before = planned(&pd(), Purpose::RemoveOrphanPeer, vec![OperatorStep::RemovePeer(seat(2))]);
@@ -396,7 +396,7 @@ fn a_burial_is_written_and_read_back() {
     assert_eq!(serde_json::from_str::<History>(&text).unwrap(), history);
 }
 
-/// One that waited for its turn, and the region as it was made for or as it is by then.
+/// A waiting operator, with its region unchanged or changed when it starts.
 #[test]
 fn an_operator_that_waited_begins_for_the_region_that_it_was_made_for() {
     let begun = planned(&pd(), Purpose::RemoveOrphanPeer, vec![OperatorStep::RemovePeer(seat(2))]);
@@ -410,14 +410,14 @@ fn an_operator_that_waited_begins_for_the_region_that_it_was_made_for() {
     let outrun = [Breach::OperatorOutrun { region: 1 }];
     assert_eq!(breaches(&REPORT, &waits, &begun), []);
     assert_eq!(breaches(&REPORT, &moved_on(&waits), &moved_on(&begun)), outrun);
-    // The report that shows it is the one behind which it begins.
+    // It starts after the report that shows the change.
     assert_eq!(breaches(&REPORT, &waits, &moved_on(&begun)), outrun);
     let forgotten = with(&begun, |pd| {
         pd.regions.remove(&1);
     });
     let [outrun] = outrun;
     assert_eq!(breaches(&REPORT, &waits, &forgotten), [Breach::OperatorWithoutRegion { region: 1 }, outrun]);
-    // It waits on, it is thrown away, or it was under way before.
+    // It keeps waiting, it is dropped, or it was already running.
     assert_eq!(breaches(&REPORT, &moved_on(&waits), &moved_on(&waits)), []);
     assert_eq!(breaches(&REPORT, &moved_on(&waits), &moved_on(&pd())), []);
     assert_eq!(breaches(&REPORT, &begun, &moved_on(&begun)), []);
