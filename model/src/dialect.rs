@@ -1,9 +1,9 @@
-//! Dialects: differences between raft libraries that are known and harmless.
+//! Dialects: known and harmless differences between raft libraries.
 //!
-//! The rules are raft-rs's. Another library of the same descent may differ in what loses
-//! nobody anything; where it does, and why that is harmless, is named here, and the rules
-//! have a switch for it ([`GuardSet::speaks`](crate::GuardSet::speaks)). None is spoken
-//! unless somebody asks: every scope is explored in raft-rs's own.
+//! The rules are those of raft-rs. A related library may differ in a way that harms nobody. Each
+//! such difference is named here with the reason why it is harmless, and the rules have a switch
+//! for it ([`GuardSet::speaks`](crate::GuardSet::speaks)). None is on by default: every scope is
+//! explored with raft-rs's rules.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Dialect {
-    /// Neither a vote request nor its answer tells of a commit index.
+    /// Vote requests and responses carry no commit index.
     VotesTellNoCommit,
     /// A leader that hands over sends `TimeoutNow` again after a response that tells nothing new.
     TimeoutNowAgain,
@@ -44,7 +44,7 @@ impl Dialect {
         }
     }
 
-    /// Why nobody loses anything by it.
+    /// Why it is harmless.
     pub fn reason(self) -> &'static str {
         match self {
             Dialect::VotesTellNoCommit => {

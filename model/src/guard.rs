@@ -1,7 +1,7 @@
-//! The named guards: each is a rule of the field that somebody once left out.
+//! The guards: each is a rule that some implementation once lacked.
 //!
-//! The numbers are the rows of the catalogue of failures; the implementation
-//! has the same names, and a test compares the two lists.
+//! The numbers are the rows of `docs/incidents.md`. The implementation has the same names, and a
+//! test compares the two lists.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::dialect::Dialect;
 
 macro_rules! guards {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
-        /// One rule that can be dropped.
+        /// A rule that can be switched off.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
         pub enum Guard {
@@ -17,7 +17,7 @@ macro_rules! guards {
         }
 
         impl Guard {
-            /// Every guard that the rules have.
+            /// Every guard of the rules.
             pub const ALL: &'static [Guard] = &[$(Guard::$variant,)+];
 
             /// Its name on the command line and in traces.
@@ -217,7 +217,7 @@ guards! {
 }
 
 impl Guard {
-    /// The guard of that name.
+    /// The guard with that name.
     pub fn from_name(name: &str) -> Option<Guard> {
         Guard::ALL.iter().copied().find(|guard| guard.name() == name)
     }
@@ -229,7 +229,7 @@ impl fmt::Display for Guard {
     }
 }
 
-/// The guards that hold, all by default, and the dialects of the rules, none.
+/// The guards that hold (all by default) and the dialects (none by default).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GuardSet {
     dropped: u128,
@@ -245,7 +245,7 @@ impl GuardSet {
         GuardSet::ALL.and_without(guard)
     }
 
-    /// These but one more.
+    /// These guards without one more.
     #[must_use]
     pub fn and_without(self, guard: Guard) -> GuardSet {
         GuardSet { dropped: self.dropped | 1_u128 << guard as u8, ..self }
@@ -256,13 +256,13 @@ impl GuardSet {
         self.dropped & (1_u128 << guard as u8) == 0
     }
 
-    /// The same in `dialect`, too.
+    /// The same with `dialect`.
     #[must_use]
     pub fn in_dialect(self, dialect: Dialect) -> GuardSet {
         GuardSet { dialects: self.dialects | 1 << dialect as u8, ..self }
     }
 
-    /// Whether the rules are in `dialect`.
+    /// Whether `dialect` is on.
     pub fn speaks(self, dialect: Dialect) -> bool {
         self.dialects & (1 << dialect as u8) != 0
     }

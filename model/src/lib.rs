@@ -1,12 +1,11 @@
-//! The rules of conf change, split, merge, decommission and unsafe recovery as a stateright
-//! model: pure, no clock, no thread, no I/O. It knows the dictionary and nothing of the
+//! The rules of conf change, split, merge, decommission and unsafe recovery as a stateright model:
+//! pure, without clock, threads or I/O. It depends on the dictionary and knows nothing of the
 //! implementation.
 //!
-//! [`Rollcall`] is the model of one [`rollcall_traces::Scope`]; [`Rollcall::step`]
-//! is the rules alone. Bounds (which actions a scope offers, and how often) are
-//! apart from the rules; what must hold is in [`properties`], what must be
-//! reachable in [`Reach`], what must come once faults stop in [`liveness`], what can
-//! be left out in [`Guard`].
+//! [`Rollcall`] is the model of one [`rollcall_traces::Scope`]; [`Rollcall::step`] takes the rules
+//! alone. Bounds (which actions a scope offers, and how often) are separate from the rules.
+//! [`properties`] has the invariants, [`Reach`] the situations that must be reachable, [`liveness`]
+//! the goals once faults stop, and [`Guard`] the rules that can be switched off.
 
 mod bounds;
 mod cluster;

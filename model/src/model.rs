@@ -1,5 +1,5 @@
-//! The seam between the rules and the engine: the model of a scope as stateright checks
-//! it, and as healing asks it. Nothing else outside `engine/` imports from there.
+//! The seam between rules and engine: the model of a scope for stateright and for healing. No other
+//! file outside `engine/` imports from the engine.
 
 use rollcall_traces::{Action, Outcome, Scope};
 use stateright::{Model, Property as Checked};
@@ -34,9 +34,8 @@ impl Model for Rollcall {
         self.taken_within(state, &action)
     }
 
-    /// The properties as `always`, what must be reachable as `sometimes`, and
-    /// one that is always true: stateright's checker stops exploring when no
-    /// property is left to discover.
+    /// The properties as `always`, the situations as `sometimes`, and one that is always true:
+    /// stateright's checker stops when no property is left to discover.
     fn properties(&self) -> Vec<Checked<Self>> {
         let always = self.checked().iter().map(|property| {
             let at = Property::ALL.iter().position(|of| of == property).expect("one of all");
@@ -75,8 +74,7 @@ impl Semantics for Rollcall {
     }
 }
 
-/// stateright takes a function without a closure's captures, so each property has one
-/// of its own.
+/// stateright takes a function without captures, so each property has its own.
 type Condition = fn(&Rollcall, &State) -> bool;
 
 fn holds<const AT: usize>(model: &Rollcall, state: &State) -> bool {

@@ -1,8 +1,7 @@
 //! The reference semantics: the rules over a plain view.
 //!
-//! A [`View`] has no numbers, slots or tables and no bound on how many stores or
-//! regions it may have. Exploration takes the same rules over the compact state;
-//! `tests/reference.rs` holds the two against each other.
+//! A [`View`] has no numbers, slots or tables, and no limit on stores or regions. Exploration takes
+//! the same rules over the compact state; `tests/reference.rs` compares the two.
 
 use std::borrow::Borrow;
 
@@ -55,11 +54,11 @@ impl Semantics for Reference {
     }
 }
 
-/// Takes one action: the cluster afterwards, and what the action comes to. The budgets
-/// of the scope are not asked.
+/// Takes one action and returns the view after it and the outcome. Budgets are not checked.
 ///
 /// # Panics
-/// Where the action names a store that the view does not have.
+///
+/// If the action names a store that the view does not have.
 pub fn step(scope: &Scope, guards: GuardSet, before: &View, action: &Action) -> (View, Outcome) {
     let mut cluster = PlainCluster { scope, guards, view: before.clone(), beside: () };
     let taken = rules::step(&mut cluster, action);
@@ -68,22 +67,22 @@ pub fn step(scope: &Scope, guards: GuardSet, before: &View, action: &Action) -> 
     (cluster.view, outcome)
 }
 
-/// A view that is read or changed, within a scope.
+/// A view within a scope, for reading or writing.
 #[derive(Clone, Copy, Debug)]
 pub struct PlainCluster<'s, V, B = ()> {
     scope: &'s Scope,
     guards: GuardSet,
     view: V,
-    /// What bounds ask beside.
+    /// What bounds read besides.
     beside: B,
 }
 
-/// What earlier states left behind: no part of a view.
+/// The past of a run, which no view shows.
 #[derive(Clone, Copy, Debug)]
 pub struct LeftBehind<'s> {
-    /// What must be remembered of them.
+    /// The history.
     pub history: &'s History,
-    /// What was spent of each budget.
+    /// The spent budgets.
     pub spent: &'s Budgets,
 }
 
@@ -125,7 +124,7 @@ impl PlainCluster<'_, View> {
         self.view.stores.get_mut(&store).expect("a store of the cluster")
     }
 
-    /// Fills in what follows from the peers, and leaves out what the scope does not ask.
+    /// Fills in what follows from the peers, and clears what the scope does not show.
     fn finish(&mut self, before: &View) {
         for (id, store) in &mut self.view.stores {
             store.pending_ranges = store.peers.values().filter_map(RangeEntry::pending).collect();
@@ -140,7 +139,7 @@ impl PlainCluster<'_, View> {
         }
         if !self.scope.reports_commits() {
             let peers = self.view.stores.values_mut().flat_map(|store| store.peers.values_mut());
-            cluster::leave_out_commits(peers, self.view.held.iter_mut());
+            cluster::clear_known_commits(peers, self.view.held.iter_mut());
         }
     }
 }
@@ -240,7 +239,7 @@ impl ClusterMut for PlainCluster<'_, View> {
         &mut self.view.held
     }
 
-    /// No action asks what is said outside its round.
+    /// No action uses replies outside its round.
     fn send_reply(&mut self, _: Held) {}
 }
 

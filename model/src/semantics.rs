@@ -1,17 +1,17 @@
-//! The rules within a scope over one form of state: all that healing and settling ask.
+//! The rules within a scope over one kind of state: the interface for healing and settling.
 //!
-//! Two things implement it: the engine's model ([`crate::Rollcall`]) and the reference
-//! semantics over a plain view ([`crate::reference::Reference`]).
+//! It has two implementations: the engine's model ([`crate::Rollcall`]) and the reference semantics
+//! over a plain view ([`crate::reference::Reference`]).
 
 use rollcall_traces::{Action, Cluster, Outcome, Scope};
 
 use crate::guard::GuardSet;
 
-/// Something that takes the steps of a scope.
+/// Takes the steps of a scope.
 pub trait Semantics {
     /// A state of the cluster.
     type State: Clone + PartialEq;
-    /// The cluster that a state is.
+    /// A state as a cluster.
     type ClusterRef<'s>: Cluster
     where
         Self: 's;
@@ -22,8 +22,8 @@ pub trait Semantics {
     fn guards(&self) -> GuardSet;
     /// The state as a cluster.
     fn cluster<'s>(&'s self, state: &'s Self::State) -> Self::ClusterRef<'s>;
-    /// Takes one action: the rules alone, without budgets and history.
+    /// Takes one action by the rules alone, without budgets and history.
     fn step(&self, state: &Self::State, action: &Action) -> (Self::State, Outcome);
-    /// The state with nothing under way, spent or remembered: what healing begins with.
+    /// The state without delayed messages, spent budgets and history: where healing starts.
     fn at_rest(&self, state: &Self::State) -> Self::State;
 }

@@ -1,4 +1,4 @@
-//! The model as a subject: it takes a trace's actions and shows what comes of them.
+//! The model as a subject on which a trace can be replayed.
 
 use rollcall_traces::{Action, Healed, Outcome, Scope, ScopeError, Settle, Settler, Subject, View};
 
@@ -7,7 +7,7 @@ use crate::liveness::{self, next_to_settle};
 use crate::model::{Rollcall, State};
 use crate::properties::Property;
 
-/// The model as something that a trace can be replayed on.
+/// The model as a subject.
 #[derive(Clone)]
 pub struct ModelSubject {
     guards: GuardSet,
@@ -16,12 +16,12 @@ pub struct ModelSubject {
 }
 
 impl ModelSubject {
-    /// A model that has no scope yet.
+    /// A model without a scope.
     pub fn new(guards: GuardSet, properties: &[Property]) -> Self {
         Self { guards, properties: properties.to_vec(), model: None }
     }
 
-    /// The model and the state that it is in.
+    /// The model and its current state.
     pub fn current(&self) -> Option<(&Rollcall, &State)> {
         self.model.as_ref().map(|(model, state)| (model, state))
     }

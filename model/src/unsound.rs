@@ -1,9 +1,9 @@
 //! What a rule does without its guard, as in the incident.
 //!
-//! A rule reads its guard in one place. If the guard is a check, the check is skipped and nothing
-//! else changes. If the rule does something else instead, that is here, under a name of its own.
-//! [`crate::Guard`] says what results, and `docs/incidents.md` has the incidents. No function here
-//! decides anything for the sound rules.
+//! A rule reads its guard in one place. If the guard is a check, it is skipped and nothing else
+//! changes. If the rule does something else instead, that is a function here, with its own name.
+//! [`crate::Guard`] states the result, and `docs/incidents.md` has the incidents. The sound rules
+//! do not depend on anything here.
 
 mod merging;
 mod pd;

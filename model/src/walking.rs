@@ -1,8 +1,8 @@
-//! A run over plain views, for whoever shows some: what may be done next within the scope,
-//! what was spent, and what must be remembered to judge it.
+//! A run over plain views: the actions that the scope offers next, the spent budgets, and the
+//! history by which it is judged.
 //!
-//! No rule is asked what comes of an action: the one who walks takes it and shows a view. So
-//! an implementation can be judged that goes by other rules than these.
+//! No rule is applied: the caller takes each action and provides the view after it. So an
+//! implementation with other rules can be judged, too.
 
 use rollcall_traces::{Action, Budgets, History, HistoryParts, Outcome, Scope, View};
 
@@ -11,7 +11,7 @@ use crate::guard::GuardSet;
 use crate::properties::{Property, Violation};
 use crate::reference::{LeftBehind, PlainCluster};
 
-/// Where a run stands.
+/// The current state of a run.
 #[derive(Clone, Debug)]
 pub struct Walk<'s> {
     scope: &'s Scope,
@@ -22,20 +22,20 @@ pub struct Walk<'s> {
 }
 
 impl<'s> Walk<'s> {
-    /// A run that begins with `first`.
+    /// A run that starts with `first`.
     pub fn begin(scope: &'s Scope, properties: &'s [Property], first: View) -> Self {
         let parts = properties.iter().fold(HistoryParts::NONE, |all, property| all.union(property.parts()));
         let history = History::begin(parts, &first);
         Self { scope, properties, view: first, history, spent: Budgets::default() }
     }
 
-    /// What is visible.
+    /// The current view.
     pub fn view(&self) -> &View {
         &self.view
     }
 
-    /// The actions that the scope's budgets allow and that are not plainly disabled in what
-    /// is visible, in order.
+    /// The actions that the scope's budgets allow and that are not obviously disabled in the
+    /// current view, in order.
     pub fn offered(&self) -> Vec<Action> {
         let mut offered = Vec::new();
         for section in actions::sections(self.view.stores.len()) {
@@ -44,18 +44,18 @@ impl<'s> Walk<'s> {
         offered
     }
 
-    /// The place of an action in [`crate::ACTION_KINDS`].
+    /// The index of an action in [`crate::ACTION_KINDS`].
     pub fn kind_of(&self, action: &Action) -> usize {
         kinds::kind_of(self.seen(), action)
     }
 
-    /// An action was done: what is visible afterwards.
+    /// Records an action that was done, with the view after it.
     pub fn go_on(&mut self, action: &Action, outcome: &Outcome, after: View) {
         self.prepare(action, outcome, after);
         costs::spend(&mut self.spent, action, outcome);
     }
 
-    /// The same of what the scope begins with, which costs nothing.
+    /// The same for a setup action, which costs nothing.
     pub fn prepare(&mut self, action: &Action, outcome: &Outcome, after: View) {
         self.history.fold(&self.view, action, outcome, &after);
         self.view = after;

@@ -133,6 +133,11 @@ impl Command {
         }
     }
 
+    /// Whether it transfers leadership.
+    pub fn is_transfer(&self) -> bool {
+        matches!(self, Command::TransferLeader { .. })
+    }
+
     /// Whether it changes the members.
     pub fn is_conf_change(&self) -> bool {
         matches!(self, Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint)

@@ -1,4 +1,4 @@
-//! Which actions a state offers within its scope. What they cost is in `costs.rs`.
+//! The actions that a state offers within its scope. `costs.rs` has their costs.
 
 use rollcall_traces::{
     Action, Authority, Budgets, Change, ChangeKind, Cluster, Command, KnownStore, Liveness, Outgoing, Peer,
@@ -9,20 +9,20 @@ use crate::bounds::costs::left;
 use crate::cluster::{ClusterInScope, is_given_up};
 use crate::rules;
 
-/// Who offers actions: a store, by its place in the scope, or everything else.
+/// A part of the scope that offers actions: a store, by its place, or everything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Section {
     Store(usize),
     Beside,
 }
 
-/// The sections of a scope in the order in which they offer.
+/// The sections of a scope, in the order in which they offer.
 pub(crate) fn sections(stores: usize) -> impl Iterator<Item = Section> {
     (0..stores).map(Section::Store).chain([Section::Beside])
 }
 
-/// The actions of a section that the scope's budgets allow and that are not
-/// plainly disabled. Some may still be refused by the rules.
+/// The actions of a section that the budgets allow and that are not obviously disabled. The rules
+/// may still refuse some.
 pub(crate) fn offered(
     scope: &Scope,
     cluster: impl ClusterInScope,
@@ -36,17 +36,17 @@ pub(crate) fn offered(
         Section::Store(at) => offer.of_store(at),
         Section::Beside => offer.beside(),
     }
-    // Only where it can happen: the question reads the placement driver.
+    // Checked only if possible, because the check reads the placement driver.
     if scope.admin.iter().any(|action| matches!(action, Action::RemoveFailedStores { .. })) {
         let reached = actions.split_off(first);
         actions.extend(reached.into_iter().filter(|action| !is_across(&cluster, action)));
     }
 }
 
-/// Whether the action brings a message from a store that was given up to one that is
-/// left, or back. Whoever names a store to PD says that it is gone: one that runs and
-/// still reaches others is nothing that PD or TiKV could make safe
-/// (`traces/scenarios/given-up-and-still-heard.jsonl`). What it sent before is cut off, too.
+/// Whether the action carries a message between a failed store and a remaining one. By naming a
+/// store to PD, the administrator states that it is gone. PD and TiKV cannot make it safe if the
+/// store still runs and reaches others (`traces/scenarios/given-up-and-still-heard.jsonl`). Its
+/// earlier messages are cut off, too.
 pub(crate) fn is_across(cluster: &impl Cluster, action: &Action) -> bool {
     if cluster.pd().recovery_step == 0 {
         return false;
@@ -117,7 +117,7 @@ impl<S: ClusterInScope> Offer<'_, S> {
         }
     }
 
-    /// Reports to the placement driver, its own work, and requests to it.
+    /// Reports and requests to the placement driver, and its own actions.
     fn of_pd(&mut self) {
         let cluster = self.cluster;
         let pd = cluster.pd();
@@ -128,7 +128,7 @@ impl<S: ClusterInScope> Offer<'_, S> {
                 full: self.scope.full.contains(&store),
                 ..*known
             };
-            // What PD makes of one that is nearly full the rules say.
+            // The rules decide what PD does about a store that is nearly full.
             let is_new = reported != *known || self.scope.low_space.contains(&store);
             if runs && known.state != StoreState::Tombstone {
                 self.store_heartbeats(store, is_new);
@@ -144,7 +144,7 @@ impl<S: ClusterInScope> Offer<'_, S> {
                     self.actions.push(Action::OperatorTimeout { region });
                 }
                 if self.left.pushes > 0 && pd.operators.contains_key(&region) {
-                    // One that is pushed and lost was not pushed.
+                    // A pushed order that is dropped has no effect.
                     let replies = self.replies().filter(|reply| *reply != Reply::Dropped);
                     self.actions.extend(replies.map(|reply| Action::PushOperator { region, reply }));
                 }
@@ -168,8 +168,8 @@ impl<S: ClusterInScope> Offer<'_, S> {
         }
     }
 
-    /// A heartbeat that says something new, or belongs to an unsafe recovery. Its answer
-    /// may get lost or be late where it brings a plan.
+    /// A store heartbeat that changes PD's record, or belongs to an unsafe recovery. Its reply may
+    /// be dropped or delayed if it carries a plan.
     fn store_heartbeats(&mut self, store: StoreId, is_new: bool) {
         let recovery = self.cluster.pd().recovery.as_deref();
         let waits = recovery.is_some_and(|recovery| matches!(recovery.reports.get(&store), Some(None)));
@@ -185,8 +185,8 @@ impl<S: ClusterInScope> Offer<'_, S> {
         }
     }
 
-    /// A leader reports. What is ordered may get lost or be late; which of these are
-    /// allowed [`affords`] says once the step shows what was ordered.
+    /// A leader's report. The order in reply may be dropped or delayed. [`affords`] decides which,
+    /// once the step shows the order.
     fn reports(&mut self, store: StoreId, region: RegionId) {
         let pd = self.cluster.pd();
         let may_order = pd.operator(region).is_some();
@@ -246,8 +246,8 @@ impl<S: ClusterInScope> Offer<'_, S> {
         }
     }
 
-    /// Whoever does not lead may know no leader for long. A question whose answer is
-    /// lost was not asked.
+    /// Any peer but the leader may be without a leader for long. A check whose reply is dropped has
+    /// no effect.
     fn stale_checks(&mut self, store: StoreId, region: RegionId, peer: &Peer) {
         let members = rules::peers_to_ask(peer).map(|member| Authority::Member(member.store));
         let pd = (self.scope.max_replicas > 0).then_some(Authority::PlacementDriver);
@@ -258,7 +258,7 @@ impl<S: ClusterInScope> Offer<'_, S> {
         }
     }
 
-    /// A heartbeat to a follower that is there. Its answer matters to a read alone.
+    /// A heartbeat to an existing follower. Only a read needs its reply.
     fn heartbeat(&mut self, region: RegionId, leader: StoreId, follower: StoreId, reads: bool) {
         let lost = (reads && self.left.lost > 0).then_some(Reply::Dropped);
         for reply in [Reply::Delivered].into_iter().chain(lost) {
@@ -289,8 +289,8 @@ impl<S: ClusterInScope> Offer<'_, S> {
             }
             if self.left.late > 0 {
                 self.actions.push(Action::Hold { region, from, to, message: Outgoing::Append });
-                // To one that is there it says other things than an append, which are looked at
-                // where a scope asks for them: it brings no entry, and commits what is known to match.
+                // To an existing follower it differs from an append: it carries no entry, and
+                // commits what is known to match. It is offered only if the scope asks for it.
                 if !there || self.scope.heartbeats {
                     self.actions.push(Action::Hold { region, from, to, message: Outgoing::Heartbeat });
                 }
@@ -319,7 +319,7 @@ impl<S: ClusterInScope> Offer<'_, S> {
 
     fn proposals(&mut self, store: StoreId, region: RegionId, peer: &Peer) {
         let mut writes = self.scope.commands.iter().filter(|command| command.written_key().is_some());
-        // The n-th write is the n-th of the scope: values distinguish writes.
+        // The n-th write uses the scope's n-th value, so that values distinguish writes.
         let write = writes.nth(usize::from(self.spent.writes)).filter(|_| self.left.writes > 0);
         if let Some(write) =
             write.filter(|write| write.written_key().is_some_and(|key| peer.region.contains(key)))
@@ -360,8 +360,7 @@ impl<S: ClusterInScope> Offer<'_, S> {
         }
     }
 
-    /// A merge is begun by budget; whoever leads a region in the middle of one
-    /// may always end it.
+    /// Starting a merge needs a budget. A leader may always end a merge that has started.
     fn merges(&mut self, store: StoreId, region: RegionId) {
         let cluster = self.cluster;
         for &(source, target) in &self.scope.merges {
@@ -384,11 +383,10 @@ impl<S: ClusterInScope> Offer<'_, S> {
         self.actions.push(Action::Propose { region, store, command, epoch: None });
     }
 
-    /// Whether the command adds a peer id while the removed peer of that id
-    /// still lives, or is still to be born by a split. PD never gives an id
-    /// twice, and TinyKV's harness waits for the end of the old peer: without
-    /// that the new one inherits acknowledgements that the old one takes with it
-    /// (`traces/golden/same_id_while_the_old_peer_lives.jsonl`).
+    /// Whether the command adds a peer id while the removed peer with that id is still live, or is
+    /// yet to be created by a split. PD never reuses an id. TinyKV's harness waits until the old
+    /// peer is destroyed. Otherwise the new peer inherits acknowledgements that the old one takes
+    /// with it (`traces/golden/same_id_while_the_old_peer_lives.jsonl`).
     fn reuses_a_living_id(&self, region: RegionId, leader: &Peer, command: &Command) -> bool {
         let changes = match command {
             Command::ChangePeer(change) => std::slice::from_ref(change),
@@ -405,8 +403,8 @@ impl<S: ClusterInScope> Offer<'_, S> {
         })
     }
 
-    /// Whether a split that somebody has in the log brings that very peer, and
-    /// its store has not taken it.
+    /// Whether a split in some peer's log creates this peer, and its store has not applied the
+    /// split.
     fn may_be_born(&self, region: RegionId, change: &Change) -> bool {
         let brings = |peer: &Peer| {
             peer.log.iter().any(|(_, entry)| match &entry.command {
@@ -419,8 +417,8 @@ impl<S: ClusterInScope> Offer<'_, S> {
         self.cluster.regions().any(|other| self.cluster.replicas(other).any(|(_, peer)| brings(peer)))
     }
 
-    /// What may become of an order. One to hand over is lost, at no cost, once no
-    /// transfer is left.
+    /// What may become of an order. An order to transfer leadership is dropped, at no cost, once no
+    /// transfer is left in the budget.
     fn fates(&self) -> impl Iterator<Item = Reply> + use<S> {
         let (lost, late) = (self.left.lost > 0 || self.left.transfers == 0, self.left.late > 0);
         [(Reply::Delivered, true), (Reply::Dropped, lost), (Reply::Delayed, late)]
@@ -436,7 +434,7 @@ impl<S: ClusterInScope> Offer<'_, S> {
     }
 }
 
-/// Whether a region may divide in this scope.
+/// Whether a region can split in this scope.
 pub(crate) fn divides(scope: &Scope) -> bool {
     let splits = |command: &Command| matches!(command, Command::Split { .. });
     let by_setup = |action: &Action| match action {
@@ -448,8 +446,8 @@ pub(crate) fn divides(scope: &Scope) -> bool {
     !scope.splits.is_empty() || commands.any(splits) || scope.setup.iter().any(by_setup)
 }
 
-/// Whether a change that demotes voters names somebody who is no member: it would come
-/// again as a learner with an id that was removed, and PD gives no id twice.
+/// Whether a change that demotes voters names a peer that is no longer a member. It would add that
+/// peer again as a learner under a removed id, and PD never reuses an id.
 fn demotes_a_stranger(leader: &Peer, command: &Command) -> bool {
     let Command::EnterJoint { changes } = command else { return false };
     let joins = |change: &Change| {

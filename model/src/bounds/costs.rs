@@ -1,9 +1,8 @@
-//! What actions cost: each draws on the budgets of its scope, and none is taken that
-//! would overdraw one.
+//! The costs of actions. Each action draws on the scope's budgets, and none may overdraw one.
 
 use rollcall_traces::{Action, Budget, Budgets, Command, Order, Outcome, Reply, Returned, Scope};
 
-/// The budget that an action draws on, if any.
+/// The budget of an action, if it has one.
 fn cost(action: &Action) -> Option<Budget> {
     Some(match action {
         Action::Campaign { .. } => Budget::Elections,
@@ -46,7 +45,7 @@ fn cost(action: &Action) -> Option<Budget> {
         }
         Action::StoreHeartbeat { reply: Reply::Dropped, .. } => Budget::Lost,
         Action::StoreHeartbeat { reply: Reply::Delayed, .. } => Budget::Late,
-        // One that comes late was not pushed.
+        // A delayed push takes effect only when it arrives.
         Action::PushOperator { reply: Reply::Delayed, .. } => return None,
         Action::PushOperator { .. } => Budget::Pushes,
         Action::PdRestart => Budget::PdRestarts,
@@ -63,7 +62,7 @@ fn cost(action: &Action) -> Option<Budget> {
     })
 }
 
-/// What becomes of an order that the placement driver may send with this.
+/// What becomes of an order that the placement driver may send in this action.
 fn fate(action: &Action) -> Option<Reply> {
     match action {
         Action::RegionHeartbeat { reply, .. }
@@ -74,11 +73,10 @@ fn fate(action: &Action) -> Option<Reply> {
     }
 }
 
-/// What an action that was done draws on: a budget of its own, and those of the order
-/// that was sent with it. Whoever orders it, a leader that begins to hand over counts
-/// as a transfer, for it raises the term like any other; one that comes late does when
-/// it is sent. Such an order costs nothing if it is lost or refused: the leader that
-/// takes it may give it up as well.
+/// The budgets of an action that was done: its own, and those of the order that was sent with it. A
+/// leader that starts a transfer always uses the budget of transfers, whoever ordered it, because a
+/// transfer raises the term. A delayed order uses it when it is sent. A transfer order that is
+/// dropped or refused costs nothing: the leader may abort the transfer as well.
 fn costs(action: &Action, outcome: &Outcome) -> [Option<Budget>; 3] {
     let own = cost(action);
     if let Outcome::Done(Returned::Entered(_)) = outcome {
@@ -97,7 +95,7 @@ fn costs(action: &Action, outcome: &Outcome) -> [Option<Budget>; 3] {
     }
 }
 
-/// Counts an action that was done.
+/// Spends the cost of an action that was done.
 pub(crate) fn spend(spent: &mut Budgets, action: &Action, outcome: &Outcome) -> bool {
     let mut counts = false;
     for budget in costs(action, outcome).into_iter().flatten() {
@@ -108,8 +106,8 @@ pub(crate) fn spend(spent: &mut Budgets, action: &Action, outcome: &Outcome) -> 
     counts
 }
 
-/// Whether an action that would come to this is within what is left. Which order is
-/// sent, and whether one is, only the step says: where none is, nothing is lost or late.
+/// Whether the budgets allow an action with this outcome. Only the outcome shows whether an order
+/// was sent and which. Without an order, nothing is dropped or delayed.
 pub(crate) fn affords(left: &Budgets, action: &Action, outcome: &Outcome) -> bool {
     let sent = matches!(outcome, Outcome::Done(Returned::Ordered { .. }));
     if !sent && fate(action).is_some_and(|fate| fate != Reply::Delivered) {
@@ -124,12 +122,12 @@ pub(crate) fn affords(left: &Budgets, action: &Action, outcome: &Outcome) -> boo
     })
 }
 
-/// Whether more is spent than the scope allows, of anything.
+/// Whether any budget of the scope is overdrawn.
 pub(crate) fn is_overdrawn(scope: &Scope, spent: &Budgets) -> bool {
     Budget::ALL.iter().any(|budget| spent.count(*budget) > scope.budgets.count(*budget))
 }
 
-/// What is left of each budget.
+/// What remains of each budget.
 pub(crate) fn left(scope: &Scope, spent: &Budgets) -> Budgets {
     scope.budgets.without(spent)
 }
@@ -186,8 +184,8 @@ mod tests {
         }
     }
 
-    /// A report that ends the step under way is answered with the next order: which one
-    /// that is decides what may become of it.
+    /// A report that completes a step gets the next order in reply. Its budget depends on that
+    /// order.
     #[test]
     fn an_order_is_lost_within_a_budget_unless_it_is_to_hand_over() {
         let none_left = Budgets { lost: 0, transfers: 0, ..ONE_OF_ALL };
@@ -201,7 +199,7 @@ mod tests {
         }
     }
 
-    /// What is afforded never overdraws, of no budget, whatever was spent before; one more does.
+    /// What is affordable overdraws no budget, whatever was spent before. One more does.
     #[test]
     fn what_is_afforded_overdraws_nothing() {
         let scope = crate::scopes::named("two_voters_to_one_smoke").expect("a scope of that name").scope;

@@ -1,6 +1,5 @@
-//! Which disabled actions are checked in a state: the universe from which the
-//! disabled actions are taken. What the rules refuse of it, the implementation must
-//! refuse too, for the same reason.
+//! The disabled actions that are checked in a state. The implementation must refuse whatever the
+//! rules refuse here, for the same reason.
 
 use rollcall_traces::{
     Action, AdminOperator, Authority, Change, ChangeKind, Child, Command, Derive, Epoch, Key, Outgoing, Peer,
@@ -10,30 +9,30 @@ use rollcall_traces::{
 use crate::bounds::actions::Section;
 use crate::cluster::ClusterInScope;
 
-/// Disabled actions of a section that look, by and large, at the same parts of a state:
-/// those are checked together, or not again.
+/// Disabled actions of a section that mostly read the same parts of a state. They are checked
+/// together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
-    /// What a store does alone.
+    /// A store's action on itself.
     Alone,
-    /// What it does to another.
+    /// A store's action on another.
     To(StoreId),
-    /// What it asks the placement driver.
+    /// A store's request to the placement driver.
     Asks,
-    /// What is done to its disk.
+    /// An action on a store's disk.
     Disk(StoreId),
-    /// What the placement driver receives from it.
+    /// A message of a store to the placement driver.
     Hears(StoreId),
-    /// What the placement driver does alone.
+    /// The placement driver's own action.
     Pd,
-    /// What it has done to a region.
+    /// The placement driver's action on a region.
     Region(RegionId),
-    /// What arrives late.
+    /// A late message.
     Late(usize),
 }
 
 impl Group {
-    /// An action in the wrong section costs needless checks, and never omits one.
+    /// An action in the wrong group costs needless checks, but is still checked.
     pub(crate) fn of(action: &Action) -> Self {
         match *action {
             Action::Vote { voter: to, .. }
@@ -62,9 +61,8 @@ impl Group {
     }
 }
 
-/// Every action constructor with every parameter that the scope knows, and a
-/// few beyond it (stale epochs, indexes and slots that are not there), by what
-/// it is done to.
+/// Every action with every parameter that the scope has, and a few more (stale epochs, missing
+/// indexes and positions), by group.
 pub(crate) fn universe(
     scope: &Scope,
     cluster: impl ClusterInScope,
@@ -120,8 +118,8 @@ fn beside(scope: &Scope, cluster: impl ClusterInScope, stores: &[StoreId], actio
     by_force(cluster, stores, actions);
 }
 
-/// What works on a stopped store's disk, with a store and a region beyond those
-/// of the scope. Only where stores stop: elsewhere the word is always the same.
+/// Actions on a stopped store's disk, including a store and a region outside the scope. Only if
+/// stores can stop: otherwise the reason is always the same.
 fn by_force(cluster: impl ClusterInScope, stores: &[StoreId], actions: &mut Vec<Action>) {
     if cluster.stores().all(|(_, status)| status == StoreStatus::Up) {
         return;
@@ -137,8 +135,8 @@ fn by_force(cluster: impl ClusterInScope, stores: &[StoreId], actions: &mut Vec<
     }
 }
 
-/// Every report and request to the placement driver, of every store and region
-/// that it knows and of one of each that it does not.
+/// Every report and request to the placement driver, for every known store and region and one
+/// unknown of each.
 fn of_pd(scope: &Scope, cluster: impl ClusterInScope, stores: &[StoreId], actions: &mut Vec<Action>) {
     let unknown = cluster.pd().next_id + 100;
     let all = || stores.iter().copied().chain([unknown]);
@@ -253,7 +251,7 @@ fn propositions(
             propose(Command::EnterJoint { changes: vec![change] }, None);
         }
     }
-    // Of two changes it is a joint one, which removes no voter.
+    // Two changes make a joint one, in which no voter may be removed.
     for (member, next) in peer.region.peers.iter().zip(peer.region.peers.iter().skip(1)) {
         let remove = Change { kind: ChangeKind::Remove, peer: member.id, store: member.store };
         let demote = Change { kind: ChangeKind::AddLearner, peer: next.id, store: next.store };
@@ -275,7 +273,7 @@ fn propositions(
     }
 }
 
-/// A merge with everybody, with nobody, and with somebody who is otherwise.
+/// A merge with complete, missing and wrong members.
 fn merges(
     cluster: impl ClusterInScope,
     store: StoreId,
@@ -300,12 +298,12 @@ fn merges(
     }
 }
 
-/// A new region at `key`, its id and its peers' ids counted from `from`.
+/// A new region at `key`. Its id and its peers' ids count up from `from`.
 fn child(key: &Key, from: u64, peers: usize) -> Child {
     Child { key: key.clone(), region: from, peers: (from + 1..).take(peers).collect() }
 }
 
-/// What could be asked for, and every way in which a split can be malformed.
+/// The splits of the scope, and every kind of malformed split.
 fn splits(
     scope: &Scope,
     cluster: impl ClusterInScope,
@@ -332,7 +330,7 @@ fn splits(
     let Some(inside) =
         scope.splits.iter().flat_map(|split| &split.keys).find(|key| peer.region.has_inside(key))
     else {
-        // Too small to be split: every key is at its edge or beyond.
+        // The region is too small to split: every key is at its border or outside.
         for key in scope.splits.iter().flat_map(|split| &split.keys) {
             propose(vec![child(key, next)], None);
         }
@@ -350,7 +348,7 @@ fn splits(
         vec![Child { peers: peer.region.peers.iter().map(|member| member.id).collect(), ..good.clone() }],
         None,
     );
-    // Ids that the store knows from other regions, living and gone.
+    // Ids that the store knows from other regions, live or destroyed.
     for (of, other) in cluster.regions().filter_map(|of| Some((of, cluster.peer(store, of)?))) {
         propose(vec![Child { region: of, ..good.clone() }], None);
         let members = other.region.peers.iter().map(|member| member.id);

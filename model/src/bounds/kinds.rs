@@ -1,10 +1,10 @@
-//! The kinds of action that reports count, held messages by what they say.
+//! The kinds of action by which reports count. Delayed messages are counted by their content.
 
 use rollcall_traces::{Action, Authority, Command, Message, Outgoing, Reply};
 
 use crate::cluster::ClusterInScope;
 
-/// Which kind of held message an action delivers late, for the report.
+/// The kind of a late message, for the report.
 pub(crate) fn late_kind(message: &Message) -> &'static str {
     match message {
         Message::VoteRequest { .. } => "late vote request",
@@ -29,7 +29,7 @@ pub(crate) fn late_kind(message: &Message) -> &'static str {
     }
 }
 
-/// The kinds of action that the report counts, in its order.
+/// The kinds of action, in the order of the report.
 pub const ACTION_KINDS: &[&str] = &[
     "campaign",
     "vote",
@@ -81,7 +81,7 @@ pub const ACTION_KINDS: &[&str] = &[
     "late check stale peer response",
     "late merged",
     "late ids for a split",
-    // From here on with a placement driver.
+    // The kinds from here on need a placement driver.
     "region heartbeat",
     "region heartbeat, order dropped",
     "region heartbeat, order delayed",
@@ -117,14 +117,14 @@ pub const ACTION_KINDS: &[&str] = &[
     "late order",
 ];
 
-/// Whether an action of that kind needs a placement driver: whatever is listed from the
-/// region heartbeat on, and to ask PD whether one is a member still.
+/// Whether this kind needs a placement driver: all from the region heartbeat on, and a stale check
+/// with PD.
 pub(crate) fn needs_pd(kind: &str) -> bool {
     let mut of_pd = ACTION_KINDS.iter().skip_while(|kind| **kind != "region heartbeat");
     kind.starts_with("validate peer") || of_pd.any(|of| *of == kind)
 }
 
-/// The place in [`ACTION_KINDS`] of an action taken in `seen`.
+/// The index in [`ACTION_KINDS`] of an action taken in this state.
 pub(crate) fn kind_of(cluster: impl ClusterInScope, action: &Action) -> usize {
     let name = match action {
         Action::Campaign { .. } => "campaign",

@@ -1,8 +1,8 @@
 //! The bounds of a scope: which actions it offers, and how often.
 //!
-//! [`actions`] offers what the budgets of [`costs`] can pay for. [`disabled`] lists what
-//! must be refused. [`reach`] says what a scope must reach, [`kinds`] what its
-//! transitions are counted by. [`sending`] judges single messages.
+//! [`actions`] offers what the budgets of [`costs`] allow. [`disabled`] lists actions that must be
+//! refused. [`reach`] has the situations that a scope must reach. [`kinds`] has the kinds by which
+//! transitions are counted. [`sending`] judges single messages.
 
 pub(crate) mod actions;
 pub(crate) mod costs;

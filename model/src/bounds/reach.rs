@@ -1,5 +1,5 @@
-//! What a scope must be able to reach: a scope in which something never
-//! happens has failed, however many states it has.
+//! The situations that a scope must reach. A scope that misses one fails, however many states it
+//! has.
 
 mod predicates;
 mod situations;
@@ -22,7 +22,7 @@ macro_rules! reaches {
         }
 
         impl Reach {
-            /// Every situation there is.
+            /// Every situation.
             pub const ALL: &'static [Reach] = &[$(Reach::$variant,)+];
 
             /// Its name in reports.
@@ -30,7 +30,7 @@ macro_rules! reaches {
                 match self { $(Reach::$variant => $name,)+ }
             }
 
-            /// The situation of that name.
+            /// The situation with that name.
             pub fn from_name(name: &str) -> Option<Reach> {
                 Reach::ALL.iter().copied().find(|reach| reach.name() == name)
             }
@@ -56,31 +56,31 @@ reaches! {
         |cluster| cluster.regions().any(|region| {
             cluster.replicas(region).filter(|(_, peer)| peer.role == Role::Leader).count() > 1
         }),
-    /// A member that was not there at first has its state by a snapshot.
+    /// A new member has its state from a snapshot.
     PeerAdded = "a peer added and initialised": situations::peer_added,
-    /// A peer of the first configuration was destroyed, and lives again under its id.
+    /// A peer of the first configuration was destroyed and is live again under its id.
     SameIdAgain = "a peer added again under its old id":
         |cluster| some(cluster, |store, peer| {
             let founder = cluster.founders().find(|member| member.id == peer.id && member.store == store);
             founder.is_some() && peer.is_initialized() && peer.log.truncated.index > FIRST.index
         }),
-    /// A learner is a voter, and has applied its snapshot.
+    /// A learner was promoted, and has applied its snapshot.
     Promoted = "a promoted learner caught up":
         |cluster| some(cluster, |store, peer| {
             peer.is_initialized()
                 && peer.region.member(peer.id).is_some_and(|member| member.role == MemberRole::Voter)
                 && !cluster.founders().any(|member| member.store == store)
         }),
-    /// A peer was created and knows nothing yet.
+    /// A peer was created and has no region yet.
     PeerUninitialised = "a peer uninitialised":
         |cluster| some(cluster, |_, peer| peer.state == PeerState::Uninitialised),
-    /// A snapshot is received and not applied.
+    /// A snapshot was received and is not applied.
     SnapshotPending = "a snapshot received":
         |cluster| some(cluster, |_, peer| peer.snapshot.is_some()),
     /// A peer was destroyed.
     PeerRemoved = "a peer removed":
         |cluster| some(cluster, |_, peer| peer.state == PeerState::Tombstone),
-    /// A region is between two configurations.
+    /// A region has a joint configuration.
     Joint = "a joint configuration applied":
         |cluster| some(cluster, |_, peer| peer.is_initialized() && peer.region.is_joint()),
     /// A joint configuration was entered and left.
@@ -90,40 +90,40 @@ reaches! {
         }),
     /// A leader's own log removes it.
     LeaderRemovesItself = "a leader about to apply its own removal": situations::leader_removes_itself,
-    /// One voter is left of more, and it leads.
+    /// One voter of several is left, and it leads.
     OneVoterLeft = "one voter left, leading":
         |cluster| some(cluster, |_, peer| {
             peer.role == Role::Leader && peer.region.epoch.conf_ver > 1 && !peer.region.is_joint()
                 && peer.region.incoming_voters().count() == 1
         }),
-    /// A voter of its own configuration still waits for a snapshot.
+    /// A voter of its own configuration still needs a snapshot.
     VoterWithoutLog = "a voter that needs a snapshot": situations::voter_without_log,
-    /// A peer that knows nothing yet has voted, and its store is down.
+    /// An uninitialised peer has voted, and its store is down.
     VoteBeforeSnapshot = "a vote before the snapshot, on a store that is down": situations::vote_before_snapshot,
-    /// A peer has learnt of a commit index that its disk does not have yet.
+    /// A peer has a commit index that is not on its disk.
     CommitUnsynced = "a commit index that is not on disk":
         |cluster| some(cluster, |_, peer| peer.synced_commit.is_some()),
-    /// A follower of a leader that is being demoted cannot be reached by the leader's log.
+    /// A follower that its leader is demoting needs a snapshot.
     DemotedBehindTheLog = "a voter that is being demoted and needs a snapshot": situations::demoted_behind_the_log,
-    /// A leader has discarded its log up to an entry of an older term.
+    /// A leader's last truncated entry is of an older term.
     OldTermDiscarded = "a leader whose last discarded entry is of an older term":
         |cluster| some(cluster, |_, peer| {
             peer.role == Role::Leader
                 && peer.log.truncated.index > FIRST.index
                 && peer.log.truncated.term < peer.term
         }),
-    /// A TimeoutNow is under way to a peer that has a conf change committed and not applied.
+    /// A TimeoutNow is delayed to a peer with a committed, unapplied conf change.
     LateTimeoutNow = "a late TimeoutNow to a peer with an unapplied conf change": situations::late_timeout_now,
-    /// A store of the first configuration holds a peer with another id.
+    /// A store of the first configuration has a peer with another id.
     NewIdOnOldStore = "a store joined again with a new peer id":
         |cluster| some(cluster, |store, peer| {
             let founder = cluster.founders().find(|member| member.store == store);
             founder.is_some_and(|member| member.id != peer.id) && peer.is_initialized()
         }),
-    /// A leader hands over.
+    /// A leader is transferring leadership.
     Transferring = "a transfer of leadership":
         |cluster| some(cluster, |_, peer| peer.leading.as_ref().is_some_and(|leading| leading.transfer.is_some())),
-    /// A leader hands over that has not applied its own conf change (tikv#17363).
+    /// A leader transfers leadership without having applied its own conf change (tikv#17363).
     LaggardHandsOver = "a transfer by a leader that has not applied its conf change":
         |cluster| some(cluster, |_, peer| peer.leading.as_ref().is_some_and(|leading| {
             leading.transfer.is_some() && leading.pending_conf_index > peer.applied
@@ -133,29 +133,29 @@ reaches! {
         |cluster| cluster.stores().any(|(_, status)| status == StoreStatus::Down),
     /// A stopped store has the tombstone of a peer that some region still lists.
     ListedTombstone = "a tombstone on a stopped store that a region still lists": situations::listed_tombstone,
-    /// A leader's log ends, before its own entries, with one of an older term that is not committed.
+    /// Before a leader's own entries, its log ends with an uncommitted entry of an older term.
     OldTermEntry = "a leader with an uncommitted entry of an old term":
         |cluster| some(cluster, |_, peer| {
             peer.role == Role::Leader
                 && peer.log.iter().any(|(index, entry)| index > peer.commit && entry.term < peer.term)
         }),
-    /// A disk is gone.
+    /// A store's disk is lost.
     StoreLost = "a store lost":
         |cluster| cluster.stores().any(|(_, status)| status == StoreStatus::DiskLost),
-    /// A member on a store that was given up is a learner.
+    /// A member on a failed store is a learner.
     DemotedByForce = "a member on a store that was given up demoted": situations::demoted_by_force,
-    /// A recovery by force has come to its end, and PD does not know every key since.
+    /// An unsafe recovery has finished, and PD's regions do not yet cover every key.
     RegionsDropped = "PD relearns its regions":
         |cluster| cluster.pd().relearns,
-    /// A region of which a majority was given up, and nobody goes on with it.
+    /// A region has lost its majority to failed stores and has no forced leader.
     LeftWithoutMajority = "a majority given up, and no forced leader":
         |cluster| some(cluster, |store, peer| {
             let lives = |id| peer.region.member(id).is_some_and(|member| !is_given_up(&cluster, member.store));
             peer.is_initialized() && !is_given_up(&cluster, store) && !peer.region.has_quorum(lives)
         }),
-    /// A leader's region has a new member and none on the store that is gone.
+    /// A leader's region has a new member and none on the lost store.
     LostVoterReplaced = "the voter of a lost store replaced": situations::lost_voter_replaced,
-    /// A read is acknowledged and not answered.
+    /// A read is confirmed and not answered.
     ReadReady = "a read ready to be answered":
         |cluster| some(cluster, |_, peer| peer.read.as_ref().is_some_and(|read| read.ready)),
     /// A peer has a conf change committed and not applied.
@@ -169,7 +169,7 @@ reaches! {
     /// A store has three regions.
     ThreeRegions = "three regions where one was":
         |cluster| most_regions(cluster) > 2,
-    /// A store has a child, and another that has its parent has none.
+    /// One store has a child, and another has only its parent.
     SplitUneven = "a split applied on one store and not on another":
         |cluster| cluster.regions().any(|region| {
             let initialised = |store| cluster.peer(store, region).is_some_and(|peer| peer.is_initialized());
@@ -183,13 +183,13 @@ reaches! {
         }),
     /// Parent and child are led on different stores.
     LeadersApart = "parent and child led on two stores": situations::leaders_apart,
-    /// Ids are under way that were asked for under an epoch that is gone.
+    /// Ids for a split are delayed, and the epoch of the request is stale.
     IdsUnderWay = "ids under way that came too late":
         |cluster| cluster.held().iter().any(|held| {
             matches!(held.message, Message::AskSplitResponse { .. })
                 && cluster.peer(held.to.store, held.region).is_some_and(|peer| peer.region.epoch != held.epoch)
         }),
-    /// A child was created by a message on a store that has not taken the split.
+    /// A child was created by a message on a store that has not applied the split.
     ChildBeforeTheSplit = "a child uninitialised before its store takes the split":
         |cluster| some_child(cluster, |store, peer| {
             peer.state == PeerState::Uninitialised
@@ -200,21 +200,22 @@ reaches! {
         |cluster| some_child(cluster, |_, peer| {
             peer.is_initialized() && peer.log.truncated.index > FIRST.index
         }),
-    /// The last entry that a store applied is a split, and it did not create the child there.
+    /// The last entry that a store applied is a split, and it did not create the child.
     ChildSkipped = "a split that spared a tombstone": situations::child_skipped,
-    /// A child keeps a vote that was given before it came to be.
+    /// A child keeps a vote from before the split created it.
     ChildWithAnOlderVote = "a child that keeps the vote of the peer that it replaced": situations::child_with_an_older_vote,
-    /// A store has the part of a part, and another has not taken the first split.
+    /// A store has a child's child, and another has not applied the first split.
     GrandchildFirst = "a child that split before every store has the first split":
         |cluster| cluster.stores().any(|(store, _)| cluster.ranges(store).count() > 2)
             && cluster.stores().any(|(store, _)| cluster.ranges(store).count() == 1),
-    /// A store is down that has both parts, and another leads them.
+    /// A store with both parts is down, and another leads them.
     DownBehindTheSplit = "a store down behind the split while another leads both parts": situations::down_behind_the_split,
-    /// A child voted for one that did not learn of it: the request had waited.
+    /// A child voted for a candidate that did not get the response: the request had been pending.
     VoteForPendingRequest = "a vote for a request that had waited for the split": situations::vote_for_pending_request,
-    /// An old leader has a read under way and has not divided; the key's new region has a write of its own.
+    /// An old leader has a read under way and has not applied the split. The key's new region has a
+    /// write of its own.
     ReadBehindTheSplit = "a read of a leader without the split while the child has written": situations::read_behind_the_split,
-    /// A store has a received snapshot of a region that another store has divided.
+    /// A store has a received snapshot of a region that another store has split.
     SplitUnderSnapshot = "a split applied while a snapshot from before it waits": situations::split_under_snapshot,
     /// Two regions on one store hold data.
     DataDivided = "data on both sides of a split":
@@ -222,33 +223,33 @@ reaches! {
             let holds = |region: &u64| cluster.peer(store, *region).is_some_and(|peer| !peer.data.is_empty());
             cluster.regions().filter(holds).count() > 1
         }),
-    /// A child is between two configurations.
+    /// A child has a joint configuration.
     JointChild = "a joint child":
         |cluster| some_child(cluster, |_, peer| peer.region.is_joint()),
-    /// A child has left the configuration that it inherited.
+    /// A child has left the joint configuration that it inherited.
     ChildLeftJoint = "a child that left its parent's joint configuration": situations::child_left_joint,
-    /// A vote request waits for the split.
+    /// A vote request is pending until the split.
     VoteRequestPending = "a vote request that waits for the split":
         |cluster| cluster.stores().any(|(store, _)| {
             cluster.pending_messages(store).iter().any(|held| matches!(held.message, Message::VoteRequest { .. }))
         }),
-    /// An append waits for the split.
+    /// An append is pending until the split.
     AppendPending = "an append that waits for the split":
         |cluster| cluster.stores().any(|(store, _)| {
             cluster.pending_messages(store).iter().any(|held| matches!(held.message, Message::Append { .. }))
         }),
-    /// A store is leaving that PD knows to have peers.
+    /// A store is leaving and has peers in PD's view.
     StoreOffline = "a store that is leaving with a peer on it":
         |cluster| cluster.pd().stores.iter().any(|(store, known)| {
             known.state == StoreState::Offline && cluster.pd().regions_on(*store).next().is_some()
         }),
-    /// A store has left.
+    /// A store is Tombstone.
     StoreTombstone = "a store Tombstone":
         |cluster| tombstones(cluster, |_| true) > 0,
-    /// Two stores have left.
+    /// Two stores are Tombstone.
     TwoStoresTombstone = "two stores Tombstone":
         |cluster| tombstones(cluster, |_| true) > 1,
-    /// A store has left whose process does not run.
+    /// A Tombstone store's process does not run.
     DeadStoreTombstone = "a store Tombstone that does not run":
         |cluster| tombstones(cluster, |store| {
             cluster.stores().any(|(id, status)| id == store && status != StoreStatus::Up)
@@ -265,27 +266,27 @@ reaches! {
         |cluster| some_led(cluster, |peer, _| {
             !peer.region.is_joint() && peer.region.incoming_voters().count() == 2 && cluster.founders().count() == 3
         }),
-    /// PD does not know of a region that has a leader.
+    /// PD does not know a region that has a leader.
     ChildUnknownToPd = "a child with a leader that PD does not know":
         |cluster| some_child(cluster, |_, peer| {
             peer.role == Role::Leader && !cluster.pd().regions.contains_key(&peer.region.id)
         }),
-    /// A store has left, and a child's peer lives there that a leader lists.
+    /// A store is Tombstone, and a child's leader lists a peer there.
     BuriedUnderAChild = "a store Tombstone with a child's peer on it": situations::buried_under_a_child,
-    /// PD's view of a region is behind its leader's.
+    /// PD's region is behind its leader's.
     PdBehind = "PD behind a leader":
         |cluster| some_led(cluster, |peer, known| known.region.epoch.is_stale_against(&peer.region.epoch)),
-    /// An order is under way.
+    /// An order is delayed.
     OrderUnderWay = "an order under way":
         |cluster| cluster.held().iter().any(|held| matches!(held.message, Message::Order(_))),
-    /// A report is under way that is behind what PD knows.
+    /// A delayed report is behind what PD knows.
     ReportUnderWay = "a report under way that came too late":
         |cluster| cluster.held().iter().any(|held| {
             held.is_to_pd() && cluster.pd().regions.get(&held.region).is_some_and(|known| {
                 held.epoch.is_stale_against(&known.region.epoch)
             })
         }),
-    /// A store is Up again while the region still has the learner that was to take its peer's place.
+    /// A store is Up again, and the region still has the learner that was to replace its peer.
     CancelledHalfWay = "a store Up again with its replacement half-way there":
         |cluster| some_led(cluster, |peer, _| {
             peer.region.peers.iter().any(|member| member.role == MemberRole::Learner)
@@ -293,21 +294,21 @@ reaches! {
     /// PD has moved leadership off a store whose peer it cannot move.
     LeaderEvicted = "leadership moved off a store whose peer has nowhere to go":
         |cluster| cluster.pd().operators.values().any(|operator| operator.purpose == Purpose::EvictLeader),
-    /// An operator waits until fewer are under way.
+    /// An operator waits.
     OperatorWaits = "an operator that waits for its turn":
         |cluster| !cluster.pd().waiting.is_empty(),
-    /// The members changed while an operator waited: its turn will be its end.
+    /// The members changed while an operator waited, so it will be cancelled when it starts.
     WaitingOutrun = "an operator that waits for its turn and was outrun":
         |cluster| cluster.pd().waiting.iter().any(|waiting| {
             let known = cluster.pd().regions.get(&waiting.region);
             known.is_some_and(|known| known.region.epoch != waiting.operator.epoch)
         }),
-    /// A store carries out a plan to lead a region by force, and does not: of the voters that its
-    /// peer knows a majority is left.
+    /// A store has a plan to force a leader and does not do so: a majority of the voters that its
+    /// peer knows remains.
     PlanRefused = "a forced leader planned where a majority is left": situations::plan_refused,
-    /// A plan that makes or destroys a region is under way, and its step is over.
+    /// A plan that creates or destroys a region is delayed, and its step has ended.
     PlanOutrun = "a plan that makes or destroys a region under way, its step over": situations::plan_outrun,
-    /// A plan that destroys a peer is under way, and its store has a tombstone there already.
+    /// A plan that destroys a peer is delayed, and its store already has a tombstone there.
     PlanMeetsTombstone = "a plan to destroy a peer under way, the peer gone":
         |cluster| cluster.held().iter().any(|held| match &held.message {
             Message::RecoveryPlan(plan) => plan.tombstones.iter().any(|region| {
@@ -315,90 +316,90 @@ reaches! {
             }),
             _ => false,
         }),
-    /// PD waits for what a store has done for a recovery, and that is under way.
+    /// PD awaits a store's report of a recovery, which is delayed.
     StoreReportUnderWay = "a store's report under way for which PD waits":
         |cluster| some_store_report(cluster, |step, now| step == now),
-    /// The same, and PD waits for another step by now: it counts no more.
+    /// The same, and PD is at another step by now: the report is stale.
     StoreReportOutrun = "a store's report under way of a step that is over":
         |cluster| some_store_report(cluster, |step, now| step < now),
-    /// A store has said that it is full.
+    /// A store has reported that it is full.
     StoreFull = "a store too full":
         |cluster| cluster.pd().stores.values().any(|known| known.full && known.liveness == Liveness::Connected),
-    /// PD knows a region that nobody leads.
+    /// PD knows a region and no leader of it.
     PdKnowsNoLeader = "a region that nobody leads, as far as PD knows":
         |cluster| cluster.pd().regions.values().any(|known| known.leader().is_none()),
-    /// A learner needs a snapshot, and no operator is there for it.
+    /// A learner needs a snapshot, and its region has no operator.
     LearnerWaitedFor = "a learner that waits for its snapshot behind an operator that was given up": situations::learner_waited_for,
-    /// A region has two learners, and nobody works on it.
+    /// A region has two learners and no operator.
     SpareLearner = "a learner beside another, and no operator":
         |cluster| cluster.pd().regions.values().any(|known| {
             let learners =
                 known.region.peers.iter().filter(|member| member.role == MemberRole::Learner);
             learners.count() > 1 && cluster.pd().operator(known.region.id).is_none()
         }),
-    /// A learner takes the place of a dead voter.
+    /// A learner is about to replace a dead voter.
     OrphanFills = "a learner about to take a dead voter's place":
         |cluster| cluster.pd().operators.values().any(|operator| {
             operator.purpose == Purpose::ReplaceDownPeerWithOrphanPeer
         }),
-    /// A region was taken in by another.
+    /// A region was merged into another.
     MergedAway = "a region merged away":
         |cluster| some(cluster, |_, peer| peer.is_merged_away()),
-    /// Every replica of a region that was taken in is gone.
+    /// Every replica of a merged region is gone.
     MergedEverywhere = "a region merged away on every store":
         |cluster| cluster.regions().any(|region| cluster.replicas(region).all(|(_, peer)| peer.is_merged_away())),
-    /// A target is to take in a source here that misses entries, and brings them.
+    /// A target is about to merge a source that lacks entries, and carries them.
     SourceMissesEntries = "a source whose target's log brings it entries":
         |cluster| some_waiting(cluster, |source, commit, carries| source.log.last_index() < commit && carries),
-    /// The same of one that misses nothing but the news that they are committed (tikv#5512).
+    /// The same with a source that only lacks the commit index (tikv#5512).
     SourceMissesCommit = "a source whose target's log brings it a commit index alone":
         |cluster| some_waiting(cluster, |source, commit, carries| source.commit < commit && !carries),
-    /// A target has to wait until its source has applied what it knows to be committed.
+    /// A target waits until its source has applied its committed entries.
     TargetWaits = "a target that waits for its source":
         |cluster| some_waiting(cluster, |source, commit, _| source.commit >= commit && source.applied < commit),
-    /// Whom its region's peers follow is behind what PD knows of the region.
+    /// The leader of a region is behind PD's record of it.
     LeaderBehindPd = "a leader behind PD's record":
         |cluster| cluster.pd().regions.values().any(|known| {
             cluster.replicas(known.region.id).any(|(_, peer)| {
                 peer.role == Role::Leader && peer.region.epoch.is_stale_against(&known.region.epoch)
             })
         }),
-    /// A merge was taken back.
+    /// A merge was rolled back.
     RolledBack = "a merge rolled back": situations::rolled_back,
-    /// A region that took a merge back gives itself up again (tikv#6460).
+    /// A region that rolled a merge back is merging again (tikv#6460).
     MergingAgain = "a merge begun again after it was rolled back": situations::merging_again,
-    /// A peer that gave its region up gets a snapshot.
+    /// A merging peer gets a snapshot.
     SnapshotWhileMerging = "a snapshot for a peer that is merging":
         |cluster| some(cluster, |_, peer| peer.state == PeerState::Merging && peer.snapshot.is_some()),
-    /// A peer learned that its region was taken in, and its target here was not.
+    /// A peer learned that its region was merged, while the target on its store has not merged it.
     MergeLearned = "a source that learned of its merge":
         |cluster| some(cluster, |_, peer| peer.merged_into.is_some() && peer.state != PeerState::Tombstone),
     /// A region merges while one of the two has a peer that PD added.
     MergeBesideAMove = "a merge while a peer is being moved":
         |cluster| some(cluster, |_, peer| peer.state == PeerState::Merging)
             && cluster.pd().operators.values().any(|operator| !operator.purpose.is_admin()),
-    /// A learner lives that its region's leader does not list any more.
+    /// A learner is live that its region's leader no longer lists.
     LearnerStrays = "a learner that was removed and does not know":
         |cluster| some_stray(cluster, |_, peer| peer.is_initialized() && !peer.region.is_voter(peer.id)),
-    /// A child's peer lives that its leader does not list any more.
+    /// A child's peer is live that its leader no longer lists.
     ChildStrays = "a child's peer that was removed and does not know":
         |cluster| some_stray(cluster, |_, peer| peer.is_initialized() && !cluster.is_founded(peer.region.id)),
-    /// A peer that was never initialised lives, and its region's leader does not list it.
+    /// An uninitialised peer is live that its region's leader does not list.
     UninitialisedStrays = "an uninitialised peer that was removed and does not know":
         |cluster| some_stray(cluster, |_, peer| peer.state == PeerState::Uninitialised),
-    /// A learner ended that had not applied its removal.
+    /// A learner was destroyed without having applied its removal.
     LearnerEndedByWord = "a learner destroyed by another member's reply":
         |cluster| some(cluster, |_, peer| {
             peer.state == PeerState::Tombstone && peer.merged_into.is_none()
                 && peer.region.epoch.conf_ver > 0
                 && peer.region.member(peer.id).is_some_and(|known| known.role == MemberRole::Learner)
         }),
-    /// A peer ended that was never initialised.
+    /// An uninitialised peer was destroyed.
     UninitialisedEnded = "an uninitialised peer destroyed":
         |cluster| some(cluster, |_, peer| {
             peer.state == PeerState::Tombstone && peer.region.epoch == rollcall_traces::Epoch::default()
         }),
-    /// One that was never initialised lives, and its region was merged away elsewhere.
+    /// An uninitialised peer is live, and its region was merged elsewhere.
     UninitialisedBehindAMerge = "an uninitialised peer of a region that was merged away":
         |cluster| cluster.regions().any(|region| {
             cluster.replicas(region).any(|(_, peer)| peer.is_merged_away())
@@ -407,17 +408,17 @@ reaches! {
     /// A tombstone has named members to a peer that asked.
     MembersNamed = "a peer that learned whom to ask":
         |cluster| some(cluster, |_, peer| peer.stale_check.is_some()),
-    /// A child's leader lists a peer on a store where a peer that was removed has its range.
+    /// A child's leader lists a peer on a store where a removed peer has the range.
     ChildBesideAStray = "a child's member where a removed peer has its range": situations::child_beside_a_stray,
-    /// A follower follows a leader of which it has no entry, and for which it did not vote.
+    /// A follower follows a leader without having an entry of it or having voted for it.
     FollowsWithoutEntry = "a follower by a heartbeat alone":
         |cluster| some(cluster, |_, peer| {
             peer.role == Role::Follower && peer.leader != 0 && peer.leader != peer.vote
                 && peer.log.last_term() < peer.term
         }),
-    /// A heartbeat is under way that commits something.
+    /// A delayed heartbeat commits an entry.
     CommitByHeartbeat = "a heartbeat under way with a commit index beyond its receiver's": situations::commit_by_heartbeat,
-    /// A child is asked for a value and may answer.
+    /// A read of a child may be answered.
     ReadOfChild = "a read of a child ready to be answered":
         |cluster| some_child(cluster, |_, peer| peer.read.as_ref().is_some_and(|read| read.ready)),
 }

@@ -1,11 +1,10 @@
-//! What a peer may send, whenever it likes: the model's word on single messages.
+//! What a peer may send at any time: the model's judgement of single messages.
 //!
-//! When raft-rs sends, and how far back it probes, is its own affair (flow
-//! control); what a message may say follows from the peer's state. Answers are
-//! not here: each belongs to the message that it answers.
+//! When raft-rs sends, and how far back it probes, is flow control. What a message may contain
+//! follows from the peer's state. Responses are not judged here, because each belongs to a request.
 //!
-//! Follows raft-rs 0.7 `raft.rs` (`campaign`, `prepare_send_entries`,
-//! `prepare_send_snapshot`, `send_heartbeat`, `send_timeout_now`).
+//! Follows raft-rs 0.7 `raft.rs` (`campaign`, `prepare_send_entries`, `prepare_send_snapshot`,
+//! `send_heartbeat`, `send_timeout_now`).
 
 use rollcall_traces::{Entry, Held, LogPosition, Message, Peer, PeerState, StoreId};
 
@@ -15,7 +14,8 @@ use crate::rules::{member_of_own_region, snapshot_of};
 /// Whether `peer` on `store` may send `held` now; `Err` says what forbids it.
 ///
 /// # Errors
-/// The first field that the peer would not write, in words.
+///
+/// The first field that the peer would not send, in words.
 pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> {
     let demand = |holds: bool, what: &str| if holds { Ok(()) } else { Err(what.to_string()) };
     demand(peer.state != PeerState::Tombstone, "its sender is destroyed")?;
@@ -63,12 +63,12 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
                 "its sender does not hand over to it",
             )
         }
-        // Of a snapshot that was applied. It does not say what is committed.
+        // The response to an applied snapshot. It has no commit index.
         Message::AppendResponse { index, commit } => {
             demand(*index == peer.log.last_index(), "its sender's log ends elsewhere")?;
             demand(*commit == 0, "its sender says nothing of commits")
         }
-        // A transfer's request belongs to its proposal and is not sent by itself.
+        // A transfer's request belongs to its proposal and is not sent alone.
         Message::VoteResponse { .. }
         | Message::PreTransferLeader
         | Message::AckTransferLeader { .. }
@@ -85,11 +85,12 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
     }
 }
 
-/// Whether `peer` on `store`, which has received nothing for long, may ask so whether it is
-/// a member still.
+/// Whether `peer` on `store`, which has received nothing for long, may ask in this way whether it
+/// is still a member.
 ///
 /// # Errors
-/// The first field that the peer would not write, in words.
+///
+/// The first field that the peer would not send, in words.
 pub fn may_ask(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> {
     let demand = |holds: bool, what: &str| if holds { Ok(()) } else { Err(what.to_string()) };
     demand(held.message == Message::CheckStalePeer, "it is more than a question")?;

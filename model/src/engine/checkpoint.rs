@@ -1,12 +1,10 @@
-//! What a state's numbers stand for, written down so that another process can
-//! go on with the same numbers.
+//! Writes the parts to which a state's numbers refer, so that another process can continue with the
+//! same numbers.
 //!
-//! Threads intern in any order, so the numbers of one run mean nothing to
-//! another. Parts only ever become more, and what is written is those that came
-//! since the last time, in the order of their numbers. They are JSON, as views
-//! and histories are in traces: the dictionary leaves out what is empty, which
-//! formats that do not name their fields cannot read back. There are few of them
-//! to a state.
+//! Threads intern in any order, so the numbers of one run mean nothing in another. Parts are only
+//! added. A checkpoint has the parts added since the last one, in the order of their numbers. They
+//! are JSON, like views and histories in traces: the dictionary leaves out empty fields, and
+//! formats without field names cannot read that back. There are few parts for each state.
 
 use std::hash::Hash;
 
@@ -20,7 +18,7 @@ use crate::engine::intern::Interner;
 use crate::engine::memo::STORES;
 use crate::engine::state::{InternTables, Rest, State, StoreMeta, StorePart, UNUSED};
 
-/// How many parts of each kind there are.
+/// The number of parts of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartCounts {
     peers: u32,
@@ -33,24 +31,24 @@ pub struct PartCounts {
     histories: u32,
 }
 
-/// Parts that are none, or not those that come next.
+/// Parts that are malformed or out of order.
 #[derive(Debug, Error)]
 pub enum PartsError {
     /// They cannot be read.
     #[error("parts of states cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
-    /// A part has another number here.
+    /// A part has another number in this process.
     #[error("{kind} number {number} is already another {kind} here")]
     Renumbered {
-        /// What kind of part.
+        /// The kind of part.
         kind: &'static str,
-        /// Its number where it was written.
+        /// Its number in the checkpoint.
         number: u32,
     },
-    /// A part is made of another that there is not.
+    /// A part refers to one that is missing.
     #[error("{kind} number {number} refers to a part that does not exist")]
     Incomplete {
-        /// What kind of part.
+        /// The kind of part.
         kind: &'static str,
         /// Its number.
         number: u32,
@@ -60,7 +58,7 @@ pub enum PartsError {
 /// A store's status, the number of its meta, and those of its peers by region.
 type WrittenPlace = (StoreStatus, u32, Vec<(RegionId, u32)>);
 
-/// Parts as they are written: what is behind `from`.
+/// The parts after `from`, as written.
 #[derive(Serialize, Deserialize)]
 struct Written {
     from: PartCounts,
@@ -75,12 +73,11 @@ struct Written {
 }
 
 impl InternTables {
-    /// The parts that came since there were as many as `from`, and how many
-    /// there are now. Every state that was made before the call has its parts
-    /// among these and earlier ones.
+    /// The parts added since `from`, and the counts now. All parts of every state made before the
+    /// call are among these and earlier ones.
     pub(crate) fn parts_since(&self, from: PartCounts) -> (Vec<u8>, PartCounts) {
         let parts = self;
-        // Parts that others are made of are counted last.
+        // Count parts last to which others refer.
         let store_parts = parts.store_parts.settled();
         let rests = parts.rest.settled();
         let histories = parts.history.settled();
@@ -105,11 +102,12 @@ impl InternTables {
         (serde_json::to_vec(&written).expect("parts become JSON, as traces do"), now)
     }
 
-    /// Takes in what [`InternTables::parts_since`] wrote in another process, each
-    /// time once and in order, before any other state is made.
+    /// Adds what [`InternTables::parts_since`] wrote in another process: each checkpoint once, in
+    /// order, and before any other state is made.
     ///
     /// # Errors
-    /// Where it cannot be read, or a part would get another number.
+    ///
+    /// If it cannot be read, or a part would get another number.
     pub(crate) fn take_parts(&self, written: &[u8]) -> Result<(), PartsError> {
         let parts = self;
         let Written { from, peers, metas, store_parts, pds, held, spent, rests, histories } =
@@ -141,7 +139,7 @@ impl InternTables {
         Ok(())
     }
 
-    /// Whether every number of a row stands for a part that there is.
+    /// Whether every number of a row refers to a known part.
     pub(crate) fn knows(&self, row: &[u32]) -> bool {
         let parts = self;
         let Some((history, row)) = row.split_last() else { return false };
@@ -180,14 +178,14 @@ fn again<T: Clone + Eq + Hash>(
     Ok(())
 }
 
-/// The row of a state: its stores' numbers, as many as the scope has, and the two others.
+/// The row of a state: a number for each store of the scope, and two more.
 impl State {
     /// How many numbers the row has.
     pub fn row_width(&self) -> usize {
         self.stores.iter().take_while(|place| **place != UNUSED).count() + 2
     }
 
-    /// Writes the row, which is as wide as [`State::row_width`] says.
+    /// Writes the row, which has [`State::row_width`] numbers.
     pub fn write_row(&self, row: &mut [u32]) {
         let (stores, others) = row.split_at_mut(row.len() - 2);
         stores.copy_from_slice(&self.stores[..stores.len()]);

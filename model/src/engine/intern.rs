@@ -1,9 +1,9 @@
-//! Interned parts of a state (SPIN's "collapse"): a peer's local state repeats
-//! in thousands of global states, so it is kept once and named by a number.
+//! Interned parts of a state (SPIN's "collapse"): a peer's local state repeats in thousands of
+//! global states, so it is stored once and referred to by a number.
 //!
-//! Numbers depend on the order in which parts were met, so they are meaningful
-//! only within one process and one [`Interner`]; equal parts have equal
-//! numbers, and that is all that the checker needs.
+//! Numbers depend on the order in which parts were found, so they mean something only within one
+//! process and one [`Interner`]. Equal parts have equal numbers, which is all that the checker
+//! needs.
 
 use std::borrow::Cow;
 use std::hash::Hash;
@@ -15,7 +15,7 @@ use hashbrown::HashTable;
 
 const SHARDS: usize = 64;
 
-/// Keeps each distinct `T` once. Reading takes no lock.
+/// Stores each distinct `T` once. Reads take no lock.
 pub(crate) struct Interner<T> {
     parts: boxcar::Vec<T>,
     shards: Vec<Mutex<HashTable<u32>>>,
@@ -31,12 +31,12 @@ impl<T: Clone + Eq + Hash> Interner<T> {
         }
     }
 
-    /// The number of `part`, which is kept if it is new.
+    /// The number of `part`, which is added if it is new.
     pub(crate) fn intern(&self, part: T) -> u32 {
         self.number(Cow::Owned(part))
     }
 
-    /// The same; copied only if it is new.
+    /// The same for a reference; the part is cloned only if it is new.
     pub(crate) fn intern_ref(&self, part: &T) -> u32 {
         self.number(Cow::Borrowed(part))
     }
@@ -53,12 +53,12 @@ impl<T: Clone + Eq + Hash> Interner<T> {
         id
     }
 
-    /// The part behind a number that `intern` returned.
+    /// The part with a number that `intern` returned.
     pub(crate) fn get(&self, id: u32) -> &T {
         &self.parts[id as usize]
     }
 
-    /// How many distinct parts there are, while nobody adds one: all up to here can be had.
+    /// The number of distinct parts, all of them readable. No thread may add one meanwhile.
     pub(crate) fn settled(&self) -> u32 {
         let locked: Vec<_> = self
             .shards
@@ -70,14 +70,14 @@ impl<T: Clone + Eq + Hash> Interner<T> {
         count
     }
 
-    /// How many distinct parts there are.
+    /// The number of distinct parts.
     pub(crate) fn len(&self) -> usize {
         self.parts.count()
     }
 }
 
-/// The entry of a list that grows up to it. Another thread may have begun it and
-/// not be done: it counts already, and is not there yet.
+/// Grows the list and returns its entry. Another thread may still be writing an entry: it is
+/// counted, but not yet readable.
 pub(crate) fn entry<T>(list: &boxcar::Vec<T>, at: usize, new: impl Fn() -> T) -> &T {
     loop {
         if let Some(entry) = list.get(at) {
@@ -91,7 +91,7 @@ pub(crate) fn entry<T>(list: &boxcar::Vec<T>, at: usize, new: impl Fn() -> T) ->
     }
 }
 
-/// One more number for each part, computed when it is first asked for.
+/// A second number for each part, computed on demand.
 pub(crate) struct Column(boxcar::Vec<AtomicU32>);
 
 const UNKNOWN: u32 = u32::MAX;

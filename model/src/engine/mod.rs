@@ -1,13 +1,13 @@
-//! The engine: what makes the rules fast enough to take every step of every scope.
+//! The engine: makes the rules fast enough to take every step of every scope.
 //!
-//! A state is a row of numbers of interned parts (`state.rs`, `intern.rs`). A step is
-//! a transaction over it ([`txn`]) that notes which parts the rule read ([`memo`]).
-//! Steps, history updates and judgements of pairs are memoised by these read sets
-//! ([`steps`], [`property_cache`]); refusals are reused while every part that they
-//! read is unchanged ([`refusals`]). [`checkpoint`] writes the parts to a journal.
+//! A state is a row of numbers of interned parts (`state.rs`, `intern.rs`). A step is a transaction
+//! on it ([`txn`]) that records which parts the rule reads ([`memo`]). Steps, history updates and
+//! pairwise checks are memoised by these read sets ([`steps`], [`property_cache`]). Refusals are
+//! reused while every part that they read is unchanged ([`refusals`]). [`checkpoint`] writes the
+//! parts to a journal.
 //!
-//! Rules, properties, bounds and healing know nothing of it: they are written over the
-//! traits of a cluster. [`rollcall::Rollcall`] joins the two, and `model.rs` hands it out.
+//! Rules, properties, bounds and healing do not depend on the engine. They are written over the
+//! cluster traits. [`rollcall::Rollcall`] joins the two, and `model.rs` exports it.
 
 pub(crate) mod checkpoint;
 pub(crate) mod intern;

@@ -1,11 +1,10 @@
-//! States judged by what was judged before.
+//! Memoised verdicts of properties.
 //!
-//! Most properties are about one store, about one peer and what is remembered of
-//! its region, or about two peers, and nothing else: such a property holds of a
-//! cluster if it holds of each of its stores with nothing remembered, of each peer
-//! with the history, and of each two peers with none ([`Property::is_of_two_peers`]).
-//! The same two peers turn up in thousands of states, and so do the same two stores:
-//! they are judged once. The others are judged by the parts that they look at.
+//! Most properties concern one store, one peer with its region's history, or two peers. Such a
+//! property holds of a cluster if it holds of each store without history, of each peer with the
+//! history, and of each two peers without history ([`Property::is_of_two_peers`]). The same stores
+//! and pairs of peers occur in thousands of states, and are checked once. The other properties are
+//! memoised by the parts that they read.
 
 use rollcall_traces::{History, HistoryParts, RegionId, StoreStatus};
 use smallvec::smallvec;
@@ -17,30 +16,30 @@ use crate::engine::state::{InternTables, State, StoreMeta, StorePart};
 use crate::properties::Property;
 use crate::rules::index_of;
 
-/// Which properties broke where, bit n for the nth of the model's.
+/// Which properties are violated; bit n is the model's n-th property.
 pub(crate) struct PropertyCache {
-    /// A cluster with nothing in it.
+    /// An empty cluster.
     nothing: State,
-    /// The number of a store whose disk is gone.
+    /// The number of an empty store with a lost disk.
     gone: u32,
-    /// What breaks none of the properties that are of two peers.
+    /// What violates none of the pairwise properties.
     sound: Numbers,
     /// The other properties.
     others: Vec<Property>,
-    /// Whether one of them is broken, by its place in the list, by what it looks at.
+    /// Whether one of them is violated, by its place in the list, memoised by what it reads.
     broken: Memo<bool>,
-    /// What they read of a history.
+    /// The parts of a history that they read.
     pasts: Interner<History>,
-    /// The number of that, by the number of the history.
+    /// The number of those parts, by the number of the history.
     pasts_of: Column,
 }
 
-/// What is judged: two things by their numbers, and where they are.
+/// What is checked: two things by their numbers, and where they are.
 #[derive(Clone, Copy)]
 enum Pair {
     /// Two stores.
     Stores,
-    /// A store and the history; or that of a cluster that remembers nothing.
+    /// A store and the history, or the empty history.
     StoreInTime,
     /// Two peers.
     Peers,
@@ -62,7 +61,7 @@ impl PropertyCache {
         }
     }
 
-    /// The properties that a state breaks.
+    /// The properties that a state violates.
     pub(crate) fn broken(&self, parts: &InternTables, properties: &[Property], state: &State) -> u64 {
         let state = &self.remaining(parts, state);
         let stores = parts.stores.len();
@@ -88,7 +87,7 @@ impl PropertyCache {
         broken
     }
 
-    /// The number of what the other properties read of a state's history.
+    /// The number of the parts of a state's history that the other properties read.
     fn past(&self, parts: &InternTables, state: &State) -> u32 {
         self.pasts_of.get_or(state.history, || {
             let read = self.others.iter().map(|property| property.parts());
@@ -97,7 +96,7 @@ impl PropertyCache {
         })
     }
 
-    /// Whether a state breaks one of the other properties.
+    /// Whether a state violates one of the other properties.
     fn judge_other(
         &self,
         parts: &InternTables,
@@ -112,8 +111,8 @@ impl PropertyCache {
         breaks
     }
 
-    /// The state without what no property looks at: the stores that an administrator
-    /// has given up look as though their disks were gone ([`rollcall_traces::Remaining`]).
+    /// The state without what no property reads: the stores that an administrator has given up
+    /// count as lost ([`rollcall_traces::Remaining`]).
     fn remaining(&self, parts: &InternTables, state: &State) -> State {
         let mut remaining = *state;
         for store in parts.history.get(state.history).abandoned() {
@@ -124,10 +123,9 @@ impl PropertyCache {
         remaining
     }
 
-    /// A store with the history: with nothing remembered first, and then each of its
-    /// peers with the history. Where there is one region a store has one peer at most,
-    /// and is judged whole. (A store that is sound with nothing remembered answers for
-    /// its peers with nothing remembered.)
+    /// Checks a store with the history: first without history, then each of its peers with it. With
+    /// a single region a store has at most one peer, and is checked as a whole. (If a store is
+    /// sound without history, its peers are sound without history.)
     fn store_in_time(&self, parts: &InternTables, properties: &[Property], state: &State, at: usize) -> u64 {
         let judged =
             |stores: &[(usize, u32)], history| breaks(properties, parts, &self.only(stores, history));
@@ -145,7 +143,7 @@ impl PropertyCache {
         broken | judged(&[], history)
     }
 
-    /// Two stores: each peer of one with each of the other.
+    /// Checks two stores: each peer of one with each of the other.
     fn stores(
         &self,
         parts: &InternTables,
@@ -171,15 +169,14 @@ impl PropertyCache {
         broken
     }
 
-    /// A cluster with nothing but these stores, by their places and numbers, and
-    /// what is remembered.
+    /// A cluster of only these stores, by their places and numbers, with this history.
     fn only(&self, stores: &[(usize, u32)], history: u32) -> State {
         let mut only = State { history, ..self.nothing };
         stores.iter().for_each(|(at, store)| only.stores[*at] = *store);
         only
     }
 
-    /// Judges, unless it is known to be sound.
+    /// Checks it, unless it is known to be sound.
     fn judge(
         &self,
         pair: Pair,
@@ -187,7 +184,7 @@ impl PropertyCache {
         (first, second): (u32, u32),
         judge: impl FnOnce() -> u64,
     ) -> u64 {
-        // 3 + 3 + 2 bits, and 28 for each number; a larger one is not kept.
+        // 3 + 3 + 2 bits, and 28 for each number. A larger number is not stored.
         let kind = ((pair as usize) << 6 | one << 3 | other) as u64;
         let number = kind << 56 | u64::from(first) << 28 | u64::from(second);
         let fits = first >> 28 == 0 && second >> 28 == 0;
@@ -202,14 +199,14 @@ impl PropertyCache {
     }
 }
 
-/// The number of a store that has this peer alone, and its index.
+/// The number of a store with only this peer and its range index.
 fn lone_peer(parts: &InternTables, region: RegionId, peer: u32) -> u32 {
     let ranges = index_of([parts.peers.get(peer)].into_iter());
     let meta = parts.metas.intern(StoreMeta { ranges, ..StoreMeta::default() });
     parts.store_parts.intern(StorePart { status: StoreStatus::Up, meta, peers: smallvec![(region, peer)] })
 }
 
-/// Which of the properties that are of two peers a state breaks.
+/// Which of the pairwise properties a state violates.
 fn breaks(properties: &[Property], parts: &InternTables, state: &State) -> u64 {
     let (seen, history) = (parts.cluster(state), parts.history.get(state.history));
     let of_two = properties.iter().filter(|property| property.is_of_two_peers());
@@ -217,7 +214,7 @@ fn breaks(properties: &[Property], parts: &InternTables, state: &State) -> u64 {
     broken.fold(0, |all, property| all | bit(properties, *property))
 }
 
-/// The bit that stands for a property.
+/// The bit of a property.
 fn bit(properties: &[Property], property: Property) -> u64 {
     properties.iter().position(|known| *known == property).map_or(0, |at| 1 << at)
 }

@@ -1,15 +1,13 @@
-//! The refusal cache: what an implementation has refused, so that it need not
-//! be checked again where every component that it read is unchanged.
+//! The refusal cache: an implementation's refusal is reused if every component that it read is
+//! unchanged.
 //!
-//! Disabled actions come in groups (`disabled.rs`): what a store does alone, what it does
-//! to one other, and so on. A group that was refused is kept under the numbers
-//! of the parts ([`Slots`]) at which either side looked, the model to say why
-//! and the implementation to refuse. In another state with these very parts
-//! both would look at the same again, so both would say the same.
+//! Disabled actions come in groups (`disabled.rs`): a store's actions on itself, on one other
+//! store, and so on. A group that was refused is stored under the numbers of the parts ([`Slots`])
+//! that either side read: the model to find the reason, the implementation to refuse. In another
+//! state with these parts both would read the same again, so both would answer the same.
 //!
-//! Left out: what a state does not show and an implementation carries all the
-//! same, as the next index of a follower. Who shares refusals tries some states
-//! with everything, or all of them.
+//! This misses what a state does not show but an implementation has, such as the next index of a
+//! follower. Callers that reuse refusals therefore check some states in full, or all.
 
 use rollcall_traces::{Reason, StoreId};
 use smallvec::SmallVec;
@@ -18,7 +16,7 @@ use crate::engine::intern::Interner;
 use crate::engine::memo::{Memo, Side, Slot, Slots, Values};
 use crate::engine::state::InternTables;
 
-/// The parts at which somebody looked.
+/// The parts that were read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReadSet(Slots);
 
@@ -41,14 +39,14 @@ impl ReadSet {
     }
 }
 
-/// How often each reason stands in a group.
+/// How often each reason occurs in a group.
 type Reasons = SmallVec<[(Reason, u32); 6]>;
 
 /// The groups that one implementation has refused.
 pub struct RefusalCache {
     groups: Memo<u32>,
     reasons: Interner<Reasons>,
-    /// In how many states, by the number of the reasons.
+    /// The number of states, by the number of the reasons.
     states: Vec<u64>,
     checked: u64,
 }
@@ -65,8 +63,8 @@ impl RefusalCache {
         self.checked
     }
 
-    /// Each reason with the number of disabled actions that are refused for it over all
-    /// states, those among them for which nobody had to try again.
+    /// Each reason with the number of disabled actions refused for it over all states, and how many
+    /// of those refusals were reused.
     pub fn refused(&self) -> impl Iterator<Item = (Reason, u64)> {
         let of = |(number, states): (usize, &u64)| {
             let reasons = self.reasons.get(number as u32).iter();
@@ -76,7 +74,7 @@ impl RefusalCache {
         self.states.iter().enumerate().flat_map(of)
     }
 
-    /// Whether the group was refused on the same parts. It counts for another state then.
+    /// Whether the group was refused on the same parts. If so, it is counted for another state.
     pub(crate) fn knows(&mut self, group: u32, values: &Values<impl Fn(Slot) -> u32>) -> bool {
         let known = self.groups.known(group, &[], values);
         if let Some(reasons) = known {
@@ -85,7 +83,8 @@ impl RefusalCache {
         known.is_some()
     }
 
-    /// The group was refused; kept for the parts that the read set names, if it names them all.
+    /// Records that the group was refused, under the parts of the read set, if it names all of
+    /// them.
     pub(crate) fn refuse(
         &mut self,
         group: u32,

@@ -1,9 +1,8 @@
-//! Slots of their own for the peers of the first regions, so that what one does is computed once, whatever another
-//! does on the same stores meanwhile.
+//! Slots for the peers of the first regions, so that a step of one region is computed once,
+//! whatever another region does on the same stores.
 //!
-//! Where a scope has several regions each peer is a part of its own
-//! ([`Slot::Peer`]); where it has one a store is, for there a peer is most of what
-//! a store holds, and one part is compared faster than two.
+//! With several regions, each peer is a part of its own ([`Slot::Peer`]). With a single region a
+//! store is: there the peer is most of the store, and one part is compared faster than two.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,13 +11,12 @@ use rollcall_traces::{RegionId, Scope};
 use crate::bounds::actions;
 use crate::engine::memo::{REGIONS, Side, Slot};
 
-/// The regions of which each peer is a part of its own. A region gets a number
-/// when its first peer comes to be; the numbers name parts, and nothing depends on
-/// which region has which.
+/// The regions whose peers are parts of their own. A region gets a number when its first peer is
+/// created. The numbers only name parts; nothing depends on their order.
 pub(crate) struct RegionSlots {
-    /// There is one region and never another.
+    /// There is only ever one region.
     is_single: bool,
-    /// Their ids, from the first on; 0 where there is none yet.
+    /// Their ids, in order; 0 if there is none yet.
     regions: [AtomicU64; REGIONS],
 }
 
@@ -30,7 +28,7 @@ impl RegionSlots {
         region_slots
     }
 
-    /// Gives the region a number, if it has none and there is one left.
+    /// Gives the region a number if it has none and one is left.
     pub(crate) fn add(&self, region: RegionId) {
         let _ = self.regions.iter().find(|known| match known.load(Ordering::Relaxed) {
             0 => {
@@ -41,12 +39,12 @@ impl RegionSlots {
         });
     }
 
-    /// Whether there is one region and never another.
+    /// Whether there is only ever one region.
     pub(crate) fn is_single(&self) -> bool {
         self.is_single
     }
 
-    /// The part that holds the store's peer or tombstone of the region, or says that there is none.
+    /// The part with the store's peer or tombstone of the region, or its absence.
     pub(crate) fn peer(&self, at: usize, region: RegionId) -> Slot {
         match self.number(region) {
             Some(nth) if !self.is_single => Slot::Peer(at, nth),
@@ -54,17 +52,17 @@ impl RegionSlots {
         }
     }
 
-    /// The part that holds the summary of the store's peer of the region, or says that there is none.
+    /// The part with the summary of the store's peer of the region, or its absence.
     pub(crate) fn summary(&self, at: usize, region: RegionId) -> Slot {
         self.number(region).map_or(Slot::Store(Side::Before, at), |nth| Slot::Summary(at, nth))
     }
 
-    /// The part that holds what that peer reports, or why it reports nothing.
+    /// The part with that peer's report, or the reason why it has none.
     pub(crate) fn report(&self, at: usize, region: RegionId) -> Slot {
         self.number(region).map_or(Slot::Store(Side::Before, at), |nth| Slot::Report(at, nth))
     }
 
-    /// The part that holds what a store keeps beside its peers, and what it is doing.
+    /// The part with the store's status and what it has besides its peers.
     pub(crate) fn beside(&self, at: usize) -> Slot {
         if self.is_single { Slot::Store(Side::Before, at) } else { Slot::Beside(at) }
     }
@@ -93,8 +91,7 @@ mod tests {
         scopes::named(scope).expect("there is such a scope").model(GuardSet::ALL).expect("it begins")
     }
 
-    /// The successors and the judgement of every state are those of a model that
-    /// remembers nothing.
+    /// Every state's successors and verdict equal those of a model without memoisation.
     fn agrees_with_forgetful(model: &Rollcall) {
         let forgetful = model.forgetful();
         let (mut known, mut open) = (HashSet::from([model.first()]), vec![model.first()]);
@@ -140,7 +137,7 @@ mod tests {
     fn regions_without_slots_are_read_with_their_stores() {
         for taken in 0..REGIONS as RegionId {
             let model = model("split_on_two_peers_smoke");
-            // Numbers that are given to regions that are nowhere.
+            // Numbers for regions that do not exist.
             (0..taken).for_each(|nth| model.parts().region_slots.add(1_000 + nth));
             agrees_with_forgetful(&model);
         }

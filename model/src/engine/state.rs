@@ -1,10 +1,9 @@
 //! The compact form of a cluster: small, canonical, cheap to copy and to hash.
 //!
-//! A [`State`] is a row of numbers, one for each store and two for the rest; a
-//! [`InternTables`] keeps what they stand for. A store's part is itself a row of
-//! numbers, one for each peer on it, because a peer's local state repeats in
-//! many stores' states (SPIN's "collapse", twice). [`StateRef`] puts the two
-//! together.
+//! A [`State`] is a row of numbers, one for each store and two more; [`InternTables`] has the parts
+//! to which they refer. The part of a store is itself a row of numbers, one for each peer, because
+//! a peer's local state repeats on many stores (SPIN's "collapse", twice). [`StateRef`] combines a
+//! state with the tables.
 
 use std::borrow::Cow;
 
@@ -21,7 +20,7 @@ use crate::engine::region_slots::RegionSlots;
 use crate::rules;
 use crate::rules::Report;
 
-/// In place of the number of a store that the scope does not have.
+/// Stands for the number of a store that the scope does not have.
 pub(crate) const UNUSED: u32 = u32::MAX;
 
 /// One global state, as numbers of interned parts.
@@ -32,10 +31,10 @@ pub struct State {
     pub(crate) history: u32,
 }
 
-/// The peers and tombstones on a store: the numbers of their parts, by region.
+/// The numbers of the peers and tombstones on a store, by region.
 pub(crate) type Peers = SmallVec<[(RegionId, u32); 2]>;
 
-/// What one store holds.
+/// The part of one store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct StorePart {
     pub(crate) status: StoreStatus,
@@ -44,13 +43,13 @@ pub(crate) struct StorePart {
     pub(crate) peers: Peers,
 }
 
-/// In place of the number of a peer where there is none.
+/// Stands for the number of a missing peer.
 const NO_PEER: u32 = u32::MAX;
 
 /// The bits of a status in [`Slot::Beside`], below the number of the meta.
 const STATUS_BITS: u32 = 2;
 
-/// By what stands in these bits.
+/// The statuses by those bits.
 const STATUSES: [StoreStatus; 3] = [StoreStatus::Up, StoreStatus::Down, StoreStatus::DiskLost];
 
 impl StorePart {
@@ -59,7 +58,7 @@ impl StorePart {
         self.peers.iter().find(|(of, _)| *of == region).map(|(_, number)| *number)
     }
 
-    /// The place with the peer with this number, or nothing, instead of what is there.
+    /// The store's part with this peer, or none, in place of the region's old one.
     pub(crate) fn with_peer(mut self, region: RegionId, peer: Option<u32>) -> Self {
         match (peer, self.peers.binary_search_by_key(&region, |(of, _)| *of)) {
             (Some(peer), Ok(at)) => self.peers[at].1 = peer,
@@ -73,8 +72,8 @@ impl StorePart {
     }
 }
 
-/// The number of a place or a rest, a part of it and what is to stand there, in one
-/// number; `None` where one of them is too large for that.
+/// One number for a replacement: the number of a store's part or the rest, the replaced slot and
+/// its value. `None` if one of them is too large.
 fn replacement(number: u32, part: Slot, value: u32) -> Option<u64> {
     let (value, fits) = if value == NO_PEER { (0, true) } else { (value + 1, value < (1 << 28) - 1) };
     let part = part.index() as u64;
@@ -83,18 +82,18 @@ fn replacement(number: u32, part: Slot, value: u32) -> Option<u64> {
 
 const _: () = assert!(crate::engine::memo::SLOTS <= 1 << 7, "a part's place fits into seven bits");
 
-/// What a store keeps beside its peers.
+/// What a store has besides its peers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct StoreMeta {
     /// In key order.
     pub(crate) ranges: Vec<RangeEntry>,
     pub(crate) pending_messages: Vec<Held>,
-    /// The plan of an unsafe recovery that it carries out.
+    /// The unsafe recovery plan that it is executing.
     pub(crate) plan: Option<PlanUnderWay>,
 }
 
-/// What a state holds beside its stores: the numbers of the messages under way,
-/// of the placement driver's part, and of what was spent of each budget.
+/// What a state has besides its stores: the numbers of the delayed messages, of the placement
+/// driver and of the spent budgets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Rest {
     pub(crate) held: u32,
@@ -102,50 +101,50 @@ pub(crate) struct Rest {
     pub(crate) spent: u32,
 }
 
-/// The parts that the numbers in a [`State`] stand for, and where each store stands.
+/// The parts to which the numbers in a [`State`] refer, and the order of the stores.
 pub(crate) struct InternTables {
     pub(crate) stores: Vec<StoreId>,
-    /// The members that the regions began with.
+    /// The members of the first configuration.
     pub(crate) founders: Vec<Member>,
-    /// The regions that were there first.
+    /// The regions of the first state.
     pub(crate) founded: Vec<RegionId>,
-    /// How many voters the placement driver wants of a region; 0 if it only allots ids.
+    /// The number of voters that PD wants in a region; 0 if PD only allots ids.
     pub(crate) replicas: u64,
     /// The stores that have too little space for another peer.
     pub(crate) full: Vec<StoreId>,
-    /// The stores that are full by their share alone.
+    /// The stores that are low on space by ratio only.
     pub(crate) low_space: Vec<StoreId>,
-    /// Whether a crash takes back commit indexes that need not be synced.
+    /// Whether a crash reverts unsynced commit indexes.
     pub(crate) unsynced_commits: bool,
-    /// Whether leaders tell which commit indexes they know of others.
+    /// Whether views show the commit indexes that a leader knows of other peers.
     pub(crate) reports_commits: bool,
-    /// How many operators the patrol may have under way.
+    /// How many operators the patrol may run at a time.
     pub(crate) schedule_limit: usize,
-    /// How many more may wait for their turn.
+    /// How many more may wait.
     pub(crate) waiting_limit: usize,
     pub(crate) peers: Interner<Peer>,
     pub(crate) metas: Interner<StoreMeta>,
     pub(crate) store_parts: Interner<StorePart>,
-    /// The regions of which each peer is a part of its own.
+    /// The regions whose peers are parts of their own.
     pub(crate) region_slots: RegionSlots,
-    /// What a place or a rest becomes when one part of it is replaced, by [`replacement`].
+    /// The result of each [`replacement`].
     replaced: Numbered,
     /// Lists of regions.
     regions: Interner<Vec<RegionId>>,
-    /// What a peer shows.
+    /// Summaries of peers.
     summaries: Interner<PeerSummary>,
-    /// The number of a peer's summary, by the number of its region and that of the place.
+    /// The number of a peer's summary, by the number of its region and that of the store's part.
     summaries_of: [Column; REGIONS],
-    /// What a peer on a store reports, or why it reports nothing.
+    /// Reports of peers, or the reasons why there is none.
     reports: Interner<Result<Report, Reason>>,
-    /// The number of that, by the store, the number of the region and that of the place.
+    /// The number of that, by the store, the number of the region and that of the store's part.
     reports_of: [[Column; REGIONS]; STORES],
-    /// Which keys the peers of a place say to be theirs.
+    /// The range claims of a store's peers.
     claims: Interner<Vec<RangeClaim>>,
-    /// The number of that, by the number of the place.
+    /// The number of that, by the number of the store's part.
     claims_of: Column,
     pub(crate) pds: Interner<PlacementDriver>,
-    /// What PD believes of regions, and which stores have left by its record.
+    /// PD's regions and Tombstone stores.
     beliefs: Interner<(Vec<Region>, Vec<StoreId>)>,
     /// The number of that, by the number of PD.
     beliefs_of: Column,
@@ -213,8 +212,8 @@ impl InternTables {
         self.store(state, at).peers.iter().map(|(region, peer)| (*region, self.peers.get(*peer)))
     }
 
-    /// The number of the place that has this in the part, and is as the one with this
-    /// number in all others; or of the rest, if it is a part of that.
+    /// The number of the store's part, or of the rest, that differs from the one with this number
+    /// only in one slot.
     pub(crate) fn replace(&self, number: u32, part: Slot, value: u32) -> u32 {
         let key = replacement(number, part, value);
         if let Some(known) = key.and_then(|key| self.replaced.get(key)) {
@@ -241,8 +240,8 @@ impl InternTables {
         replaced
     }
 
-    /// The compact form of a view: nothing spent, nothing remembered. `None`
-    /// where the view has a store that the parts do not.
+    /// The compact form of a view, with nothing spent and an empty history. `None` if the view has
+    /// a store that the tables do not have.
     pub(crate) fn state_of(&self, view: &View) -> Option<State> {
         let mut stores = [UNUSED; STORES];
         for store in view.stores.keys() {
@@ -270,13 +269,13 @@ impl InternTables {
         self.rest.intern(Rest { held, pd, spent: self.spent.intern(spent) })
     }
 
-    /// The number of a store that has nothing.
+    /// The number of an empty store.
     pub(crate) fn empty(&self, status: StoreStatus) -> u32 {
         let meta = self.metas.intern(StoreMeta::default());
         self.store_parts.intern(StorePart { status, meta, peers: Peers::new() })
     }
 
-    /// A state in which no store has anything.
+    /// A state in which every store is empty.
     pub(crate) fn nothing(&self) -> State {
         let place = self.empty(StoreStatus::Up);
         let rest = self.rest_of(&Vec::new(), &PlacementDriver::default(), Budgets::default());
@@ -285,12 +284,12 @@ impl InternTables {
         State { stores, rest, history: self.history.intern(History::default()) }
     }
 
-    /// What stands in the slots of a state.
+    /// The values of the slots of a state.
     pub(crate) fn values<'a>(&'a self, state: &'a State) -> Values<impl Fn(Slot) -> u32 + 'a> {
         self.values_of_step(state, state)
     }
 
-    /// What stands in the slots of a step.
+    /// The values of the slots of a step.
     pub(crate) fn values_of_step<'a>(
         &'a self,
         before: &'a State,
@@ -299,7 +298,7 @@ impl InternTables {
         Values::of(move |slot| self.value(before, after, slot))
     }
 
-    /// The number in a slot.
+    /// The value of a slot.
     pub(crate) fn value(&self, before: &State, after: &State, slot: Slot) -> u32 {
         let of = |side| if side == Side::Before { before } else { after };
         let rest = |side| self.rest.get(of(side).rest);
@@ -338,7 +337,7 @@ impl InternTables {
         }
     }
 
-    /// The number of a rest, with what a step costs that was done.
+    /// The number of a rest after paying for an action that was done.
     pub(crate) fn spend(&self, rest: u32, action: &Action, outcome: &Outcome) -> u32 {
         let mut spent = *self.spent.get(self.rest.get(rest).spent);
         if !costs::spend(&mut spent, action, outcome) {
@@ -347,7 +346,7 @@ impl InternTables {
         self.replace(rest, Slot::Spent, self.spent.intern(spent))
     }
 
-    /// What the peer or tombstone in that place shows of itself.
+    /// The summary of the peer or tombstone.
     pub(crate) fn summary(&self, state: &State, at: usize, region: RegionId) -> Option<Cow<'_, PeerSummary>> {
         let peer = self.peer(state, at, region)?;
         Some(match self.region_slots.summary(at, region) {
@@ -356,12 +355,12 @@ impl InternTables {
         })
     }
 
-    /// What a store's peer of the region reports.
+    /// The report of a store's peer of the region.
     pub(crate) fn report(&self, state: &State, at: usize, region: RegionId) -> Result<Report, Reason> {
         Report::of(self.stores[at], self.store(state, at).status, self.peer(state, at, region))
     }
 
-    /// Which keys the peers on a store say to be theirs.
+    /// The range claims of the peers on a store.
     pub(crate) fn claims(&self, state: &State, at: usize) -> &[RangeClaim] {
         self.claims.get(self.claims_number(state.stores[at]))
     }

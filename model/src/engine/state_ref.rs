@@ -1,6 +1,5 @@
-//! A state with what its numbers stand for: the cluster that it is, by the accessor
-//! trait. Whoever wants to know at which parts somebody looks gives it a place to
-//! note them (`engine::memo`).
+//! A state with the tables to which its numbers refer: a cluster, by the accessor trait. It can
+//! record which parts are read (`engine::memo`).
 
 use std::borrow::Cow;
 
@@ -13,7 +12,7 @@ use crate::cluster::ClusterInScope;
 use crate::engine::memo::{ReadTracker, Side, Slot, track};
 use crate::engine::state::{InternTables, Rest, State, StoreMeta};
 
-/// A state together with what its numbers stand for.
+/// A state with the tables to which its numbers refer.
 #[derive(Clone, Copy)]
 pub struct StateRef<'a> {
     parts: &'a InternTables,
@@ -22,12 +21,12 @@ pub struct StateRef<'a> {
 }
 
 impl InternTables {
-    /// The state with what its numbers stand for.
+    /// The state as a cluster.
     pub(crate) fn cluster<'a>(&'a self, state: &'a State) -> StateRef<'a> {
         StateRef::of(self, state, None)
     }
 
-    /// The same; what is looked at is noted.
+    /// The state as a cluster that records reads.
     pub(crate) fn tracked<'a>(
         &'a self,
         state: &'a State,
@@ -39,7 +38,7 @@ impl InternTables {
 }
 
 impl<'a> StateRef<'a> {
-    /// The state; what is looked at is noted, if there is where.
+    /// The state as a cluster that records reads if there is a tracker.
     pub(crate) fn of(
         parts: &'a InternTables,
         state: &'a State,
@@ -79,7 +78,7 @@ impl<'a> StateRef<'a> {
         });
     }
 
-    /// What a store keeps beside its peers; that is noted.
+    /// What a store has besides its peers; the read is recorded.
     fn meta_of(&self, store: StoreId) -> Option<&'a StoreMeta> {
         let at = self.parts.store_place(store)?;
         self.track_beside(at);
@@ -96,13 +95,13 @@ impl<'a> StateRef<'a> {
 }
 
 impl StateRef<'_> {
-    /// A number for all that a store and its peers show. Equal numbers from one model mean
-    /// identical stores; different ones mean nothing.
+    /// A number for a store and its peers. Equal numbers from one model mean equal stores.
+    /// Different numbers mean nothing.
     pub fn store_number(&self, store: StoreId) -> Option<usize> {
         Some(self.state.stores[self.parts.store_place(store)?] as usize)
     }
 
-    /// The same of the placement driver.
+    /// The same for the placement driver.
     pub fn pd_number(&self) -> usize {
         self.rest().pd as usize
     }
@@ -204,8 +203,8 @@ impl Cluster for StateRef<'_> {
 
 impl ClusterSummary for StateRef<'_> {
     fn summaries(&self, region: RegionId) -> impl Iterator<Item = Cow<'_, PeerSummary>> + '_ {
-        // All at once, though the first may be enough: of one question there are
-        // few sets of parts then.
+        // All at once, though the first may be enough: this keeps the number of slot sets of a
+        // question small.
         for at in 0..self.parts.stores.len() {
             self.track(|side| match side {
                 Side::Before => self.parts.region_slots.summary(at, region),
@@ -227,13 +226,13 @@ impl ClusterSummary for StateRef<'_> {
     }
 
     fn range_claims_of_others(&self, region: RegionId) -> impl Iterator<Item = Cow<'_, RangeClaim>> + '_ {
-        // Where there is one region nothing is looked at.
+        // With a single region nothing is read.
         let is_alone = self.parts.region_slots.is_single() && self.parts.founded == [region];
         let claims = (!is_alone).then(|| self.range_claims());
         claims.into_iter().flatten().filter(move |claim| claim.region != region)
     }
 
-    /// What is noted is that the two sides of a step were compared, and no more.
+    /// Only the comparison of the two sides is recorded.
     fn shares_store(&self, after: &Self, store: StoreId) -> bool {
         let Some(at) = self.parts.store_place(store) else { return false };
         self.track(|_| Slot::Moved(at));

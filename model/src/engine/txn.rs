@@ -1,8 +1,8 @@
-//! A state under change: what a rule reads and writes while it takes one step.
+//! A state under change: what a rule reads and writes in one step.
 //!
-//! A peer is copied when a rule first writes to it; a rule that refuses before
-//! it writes has cost no copy. Which parts of the state the rule has looked at is
-//! noted: on the same parts it does the same again (`engine::memo`).
+//! A peer is copied at the first write, so a rule that refuses before it writes copies nothing. The
+//! parts that the rule reads are recorded: on the same parts it does the same again
+//! (`engine::memo`).
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -23,13 +23,13 @@ pub(crate) struct StepTxn<'m> {
     parts: &'m InternTables,
     guards: GuardSet,
     before: State,
-    /// By place of the store.
+    /// By the store's place.
     peers: Vec<(usize, RegionId, Option<Peer>)>,
     metas: Vec<(usize, StoreMeta)>,
     status: Option<(usize, StoreStatus)>,
     pd: Option<PlacementDriver>,
     held: Option<Vec<Held>>,
-    /// Answers to pending messages: they belong to no round.
+    /// Replies to pending messages, which belong to no round.
     said: Vec<Held>,
     read_set: ReadTracker,
 }
@@ -50,19 +50,19 @@ impl<'m> StepTxn<'m> {
         }
     }
 
-    /// The parts that were looked at so far, those that were written among them.
+    /// The parts that were read or written so far.
     pub(crate) fn read_set(&self) -> Slots {
         self.read_set.get().settled()
     }
 
-    /// The state with everything that was written, and what was said beside.
+    /// The state after all writes, and the replies outside rounds.
     pub(crate) fn finish(&mut self) -> (State, Vec<Held>) {
         let mut after = self.before;
         if self.parts.unsynced_commits {
             self.note_synced_commits();
         }
         if !self.parts.reports_commits {
-            self.leave_out_commits();
+            self.clear_known_commits();
         }
         if !(self.peers.is_empty() && self.metas.is_empty() && self.status.is_none()) {
             self.finish_stores(&mut after);
@@ -80,7 +80,7 @@ impl<'m> StepTxn<'m> {
         (after, std::mem::take(&mut self.said))
     }
 
-    /// What of each written peer's commit index is on disk.
+    /// Records how much of each written peer's commit index is on disk.
     fn note_synced_commits(&mut self) {
         let (parts, before, guards) = (self.parts, &self.before, self.guards);
         for (at, region, peer) in &mut self.peers {
@@ -90,10 +90,10 @@ impl<'m> StepTxn<'m> {
         }
     }
 
-    /// Nobody can ask for the commit indexes that leaders know of others.
-    fn leave_out_commits(&mut self) {
+    /// Clears the commit indexes of other peers if nothing in the scope reads them.
+    fn clear_known_commits(&mut self) {
         let peers = self.peers.iter_mut().filter_map(|(_, _, peer)| peer.as_mut());
-        cluster::leave_out_commits(peers, self.held.iter_mut().flatten());
+        cluster::clear_known_commits(peers, self.held.iter_mut().flatten());
     }
 
     fn finish_stores(&self, after: &mut State) {
@@ -297,7 +297,7 @@ impl ClusterMut for StepTxn<'_> {
         self.said.push(reply);
     }
 
-    /// Of all that a store is, this alone is looked at.
+    /// Reads only the status of the store.
     fn runs(&self, store: StoreId) -> bool {
         let Some(at) = self.parts.store_place(store) else { return false };
         debug_assert!(self.status.is_none(), "asked before any status is written");
@@ -305,7 +305,7 @@ impl ClusterMut for StepTxn<'_> {
         self.parts.store(&self.before, at).status == StoreStatus::Up
     }
 
-    /// Of the peer, what it reports alone is looked at.
+    /// Reads only the report of the peer.
     fn report(&self, store: StoreId, region: RegionId) -> Result<Report, Reason> {
         let at = self.parts.store_place(store).ok_or(Reason::StoreDown)?;
         debug_assert!(self.peers.is_empty() && self.status.is_none(), "asked before anything is written");
@@ -314,8 +314,7 @@ impl ClusterMut for StepTxn<'_> {
     }
 }
 
-/// Takes one action by the rules. What a store answers to messages that belong to no
-/// round is returned beside.
+/// Takes one action by the rules. Also returns the replies that belong to no round.
 pub(crate) fn step(
     parts: &InternTables,
     guards: GuardSet,
@@ -325,14 +324,14 @@ pub(crate) fn step(
     step_in(&mut StepTxn::new(parts, guards, *state), action)
 }
 
-/// The same in a transaction that is still empty.
+/// The same in an empty transaction.
 pub(crate) fn step_in(txn: &mut StepTxn, action: &Action) -> (State, Outcome, Vec<Held>) {
     let taken = rules::step(txn, action);
     let (after, said) = txn.finish();
     (after, rules::outcome(taken, after != txn.before), said)
 }
 
-/// A single message arrives, outside every round and budget.
+/// Delivers a single message, outside rounds and budgets.
 pub(crate) fn deliver(
     parts: &InternTables,
     guards: GuardSet,
@@ -348,15 +347,14 @@ pub(crate) fn deliver(
     }
 }
 
-/// A single message was sent, and its sender remembers that.
+/// Records that a single message was sent.
 pub(crate) fn sent(parts: &InternTables, guards: GuardSet, state: &State, message: &Held) -> State {
     let mut txn = StepTxn::new(parts, guards, *state);
     rules::mark_sent(&mut txn, message);
     txn.finish().0
 }
 
-/// What a leader asks whom it is to hand over to: a transfer of leadership
-/// message by message begins with that.
+/// The leader's question to the transferee: the first message of a leadership transfer.
 pub(crate) fn transfer_question(
     parts: &InternTables,
     guards: GuardSet,

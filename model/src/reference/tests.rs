@@ -1,4 +1,4 @@
-//! What bounds say of a view is what they say of the compact state.
+//! Bounds give the same for a view as for the compact state.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -9,11 +9,11 @@ use crate::model::Rollcall;
 use crate::scopes::{Family, Size, plans};
 use crate::{Reach, State};
 
-/// The first so many states of a scope in breadth-first order are looked at, and then each
-/// with such a number, up to its square.
+/// The first states of a scope in breadth-first order, all of them up to this number, then every
+/// such state up to its square.
 const LOOKED_AT: usize = 25;
 
-/// What is offered, what is refused, and which situations the cluster shows.
+/// The offered actions, the refused ones and the situations.
 fn bounds(scope: &Scope, seen: impl ClusterInScope) -> (Vec<Action>, Vec<Action>, Vec<&'static str>) {
     let (mut actions, mut universe) = (Vec::new(), Vec::new());
     for section in sections(scope.stores.len()) {

@@ -37,8 +37,8 @@ fn check_snapshot_overlap(
     let range = snapshot.region.range();
     let (store, region) = (envelope.to.store, envelope.region);
     let receiver = cluster.live(store, region)?;
-    // A merge source that is still here is destroyed when the snapshot brings its range, so it is
-    // no overlap. While the receiver has unapplied entries it is one, because the `CommitMerge` of
+    // A merge source that is still here ends when the snapshot brings its range, so it is no
+    // overlap. While the receiver has unapplied entries it is one, because the `CommitMerge` of
     // that source may be among them.
     let taken = if receiver.applied == receiver.commit {
         let version = snapshot.region.epoch.version;
@@ -82,7 +82,7 @@ pub(crate) fn take_snapshot(
 }
 
 /// The pending snapshot replaces log, data and region (TiKV `on_ready_persist_snapshot`). A merge
-/// source in the new range is destroyed with it.
+/// source in the new range ends with it.
 pub(crate) fn apply_snapshot(
     cluster: &mut impl ClusterMut,
     region: RegionId,

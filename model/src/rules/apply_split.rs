@@ -93,7 +93,7 @@ fn take_pending_messages(cluster: &mut impl ClusterMut, store: StoreId, child: &
     let waits = |held: &Held| held.region == child.id && held.to.id == id;
     let Some(at) = cluster.pending_messages(store).iter().position(waits) else { return };
     let message = cluster.pending_messages_mut(store).remove(at);
-    // A refused message is gone, as it would be on time.
+    // A refused message is dropped, as it would be on time.
     if let (_, Some(reply)) = late::deliver(cluster, message) {
         cluster.send_reply(reply);
     }

@@ -17,7 +17,7 @@ pub(super) fn destroy_merged_peer(
     mut region: Region,
     target: Option<Region>,
 ) {
-    let peer = cluster.peer(store, region.id).expect("who is destroyed is there");
+    let peer = cluster.peer(store, region.id).expect("the destroyed peer is on its store");
     let at = region.id;
     if peer.state == PeerState::Uninitialised {
         region.peers.push(Member { id: peer.id, store, role: MemberRole::Learner });
@@ -33,7 +33,7 @@ pub(super) fn destroy_merged_peer(
 
 /// Destroys the peer; its tombstone keeps `region`.
 pub(crate) fn write_tombstone(cluster: &mut impl ClusterMut, store: StoreId, region: Region) {
-    let id = cluster.peer(store, region.id).expect("who is destroyed is there").id;
+    let id = cluster.peer(store, region.id).expect("the destroyed peer is on its store").id;
     let region_id = region.id;
     ranges::end(cluster, store, region_id);
     cluster.put_peer(store, region_id, Some(Peer::blank(id, PeerState::Tombstone, region)));
@@ -43,7 +43,7 @@ pub(crate) fn write_tombstone(cluster: &mut impl ClusterMut, store: StoreId, reg
 /// it received the removal message, or a newer peer of the region replaces it. The tombstone keeps
 /// the region as the peer knew it, which lists the peer itself.
 pub(crate) fn destroy_peer(cluster: &mut impl ClusterMut, store: StoreId, region: RegionId) {
-    let peer = cluster.peer(store, region).expect("who is destroyed is there");
+    let peer = cluster.peer(store, region).expect("the destroyed peer is on its store");
     let mut last = peer.region.clone();
     if peer.state == PeerState::Uninitialised {
         last.peers.push(Member { id: peer.id, store, role: MemberRole::Learner });

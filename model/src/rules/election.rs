@@ -176,7 +176,7 @@ fn is_up_to_date(own: &Log, last: LogPosition) -> bool {
 
 /// The reply, as a message from the receiver of `envelope` to its sender.
 pub(crate) fn reply_of(cluster: &impl ClusterMut, envelope: &Envelope, message: Message) -> Held {
-    let receiver = cluster.peer(envelope.to.store, envelope.region).expect("who answers is there");
+    let receiver = cluster.peer(envelope.to.store, envelope.region).expect("the receiver is on its store");
     let back = Envelope::from_peer(receiver, envelope.to.store, envelope.from);
     back.holding(message)
 }

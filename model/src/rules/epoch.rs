@@ -6,21 +6,24 @@ use rollcall_traces::{Command, Entry, Epoch, Reason};
 
 use crate::guard::{Guard, GuardSet};
 
+/// Which components of the epoch a command depends on: `(version, conf_ver)` (TiKV
+/// `admin_cmd_epoch_lookup`).
+pub(super) fn depends_on(command: &Command) -> (bool, bool) {
+    match command {
+        Command::Put { .. } | Command::Delete { .. } => (true, false),
+        Command::CompactLog { .. } => (false, false),
+        _ if command.is_transfer() => (false, false),
+        _ if command.is_conf_change() => (false, true),
+        _ => (true, true),
+    }
+}
+
 /// The epoch is checked at propose (TiKV `check_region_epoch`, `EpochNotMatch`,
 /// "epoch not match"): the components that the command depends on must be the region's own.
 /// [`is_current_at_apply`] checks again.
 pub(crate) fn check_region_epoch(own: &Epoch, given: &Epoch, command: &Command) -> Result<(), Reason> {
-    let matches = match command {
-        Command::Put { .. } | Command::Delete { .. } => given.version == own.version,
-        Command::Split { .. }
-        | Command::PrepareMerge { .. }
-        | Command::CommitMerge { .. }
-        | Command::RollbackMerge { .. } => given == own,
-        Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint => {
-            given.conf_ver == own.conf_ver
-        }
-        Command::TransferLeader { .. } | Command::CompactLog { .. } => true,
-    };
+    let (version, conf_ver) = depends_on(command);
+    let matches = (!version || given.version == own.version) && (!conf_ver || given.conf_ver == own.conf_ver);
     if matches { Ok(()) } else { Err(Reason::EpochNotMatch) }
 }
 

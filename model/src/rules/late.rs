@@ -100,7 +100,7 @@ pub(crate) fn late(
         return Ok(None);
     }
     if let Message::Order(_) = &held.message {
-        // Ids that were given for nothing are gone, and so is the order.
+        // If the split is refused, its ids are lost and so is the order.
         pd::carry_out(cluster, &held)?;
         cluster.held_mut().remove(slot);
         return Ok(None);
@@ -183,10 +183,7 @@ pub(crate) fn deliver(cluster: &mut impl ClusterMut, message: Held) -> (Result<(
     let result = late(cluster, slot, Reply::Delayed);
     let delivered = cluster.held_mut().drain(slot..).next_back();
     let (result, reply) = match result {
-        Ok(Some(Message::AckTransferLeader { applied })) => {
-            (Ok(()), Some(transfer::reply(cluster, &envelope, applied)))
-        }
-        Ok(said) => (Ok(()), said.map(|said| election::reply_of(cluster, &envelope, said))),
+        Ok(said) => (Ok(()), said.map(|said| transfer::reply_of(cluster, &envelope, said))),
         Err(reason) => (Err(reason), None),
     };
     (
@@ -276,20 +273,6 @@ fn arrive(
             let reply = Message::AppendResponse { index: peer.commit, commit: 0 };
             return Ok(peer.snapshot.is_none().then_some(reply));
         }
-        Message::TimeoutNow => transfer::campaign_at_once(cluster, envelope),
-        Message::PreTransferLeader => {
-            let applied = transfer::applied(cluster, envelope)?;
-            return Ok(Some(Message::AckTransferLeader { applied }));
-        }
-        Message::AckTransferLeader { applied } => {
-            transfer::ack_transfer_leader(
-                cluster,
-                envelope.region,
-                envelope.to.store,
-                envelope.from.id,
-                applied,
-            )?;
-        }
         Message::GcPeer { .. }
         | Message::Merged { .. }
         | Message::CheckStalePeer
@@ -299,6 +282,7 @@ fn arrive(
         | Message::RecoveryPlan(_)
         | Message::RegionReport { .. }
         | Message::StoreReport { .. } => unreachable!("raft never sees it"),
+        of_transfer => return transfer::handle_message(cluster, envelope, &of_transfer),
     }
     Ok(None)
 }

@@ -33,8 +33,8 @@ pub(super) fn check_not_merging(peer: &Peer, command: &Command, guards: GuardSet
     let allowed = match command {
         // TiKV asks a quorum first, except for a forced leader (tikv#15580).
         Command::RollbackMerge { .. } => guards.holds(Guard::ForceRollsBack) || !peer.is_by_force(),
-        Command::TransferLeader { .. } => true,
         Command::Put { .. } | Command::Delete { .. } => !guards.holds(Guard::MergeStopsWrites),
+        _ if command.is_transfer() => true,
         _ => false,
     };
     if peer.state == PeerState::Merging && !allowed { Err(Reason::Merging) } else { Ok(()) }

@@ -10,7 +10,7 @@ use rollcall_traces::{
 };
 
 use super::epoch::check_region_epoch;
-use super::{conf_change, merge, raft, recovery, split, transfer};
+use super::{conf_change, epoch, merge, raft, recovery, split, transfer};
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 use crate::unsound;
@@ -102,15 +102,7 @@ fn check_command(
 /// TiKV `CmdEpochChecker`: whether an entry that this leader proposed in its term and has not
 /// applied will make the new command's epoch stale.
 fn epoch_is_changing(peer: &Peer, command: &Command, guards: GuardSet) -> bool {
-    let (version, conf_ver) = match command {
-        Command::Put { .. } | Command::Delete { .. } => (true, false),
-        Command::Split { .. }
-        | Command::PrepareMerge { .. }
-        | Command::CommitMerge { .. }
-        | Command::RollbackMerge { .. } => (true, true),
-        Command::ChangePeer(_) | Command::EnterJoint { .. } | Command::LeaveJoint => (false, true),
-        Command::TransferLeader { .. } | Command::CompactLog { .. } => (false, false),
-    };
+    let (version, conf_ver) = epoch::depends_on(command);
     let changes = |earlier: &Command| {
         let closes = matches!(earlier, Command::PrepareMerge { .. }) && merge::stops_changes(guards);
         version && (matches!(earlier, Command::Split { .. }) || earlier.is_merge())

@@ -218,7 +218,7 @@ impl Envelope {
     }
 
     fn reply_message(&self, cluster: &impl ClusterMut, epoch: Epoch, message: Message) -> Held {
-        let sender = cluster.peer(self.to.store, self.region).expect("who tells is there");
+        let sender = cluster.peer(self.to.store, self.region).expect("the sender is on its store");
         let from = match sender.state {
             PeerState::Tombstone => Member { id: sender.id, store: self.to.store, role: MemberRole::Learner },
             _ => member_of_own_region(sender, self.to.store),

@@ -58,7 +58,7 @@ pub(crate) fn pre_transfer_leader(
 /// The transferee's reply: its applied index. The transferee does not take the term of the request.
 /// In TiKV a heartbeat arrives first, so a peer that does not know the leader yet replies here,
 /// too.
-pub(crate) fn applied(cluster: &impl ClusterMut, question: &Envelope) -> Result<u64, Reason> {
+fn applied(cluster: &impl ClusterMut, question: &Envelope) -> Result<u64, Reason> {
     let peer = cluster.live(question.to.store, question.region)?;
     if question.term < peer.term {
         return Err(Reason::StaleTerm);
@@ -67,14 +67,36 @@ pub(crate) fn applied(cluster: &impl ClusterMut, question: &Envelope) -> Result<
     if raft::is_promotable(peer) { Ok(peer.applied) } else { Err(Reason::TransfereeNotVoter) }
 }
 
-/// The reply as a message, in the term of the request.
-pub(crate) fn reply(cluster: &impl ClusterMut, question: &Envelope, applied: u64) -> Held {
-    let reply = election::reply_of(cluster, question, Message::AckTransferLeader { applied });
-    Held { term: question.term, ..reply }
+/// A peer's reply to a message. The transferee replies in the term of the request.
+pub(crate) fn reply_of(cluster: &impl ClusterMut, to: &Envelope, message: Message) -> Held {
+    let reply = election::reply_of(cluster, to, message);
+    let is_ack = matches!(reply.message, Message::AckTransferLeader { .. });
+    Held { term: if is_ack { to.term } else { reply.term }, ..reply }
+}
+
+/// Handles a message of a transfer, and returns the reply.
+pub(crate) fn handle_message(
+    cluster: &mut impl ClusterMut,
+    envelope: &Envelope,
+    message: &Message,
+) -> Result<Option<Message>, Reason> {
+    match *message {
+        Message::TimeoutNow => campaign_at_once(cluster, envelope),
+        Message::PreTransferLeader => {
+            let applied = applied(cluster, envelope)?;
+            return Ok(Some(Message::AckTransferLeader { applied }));
+        }
+        Message::AckTransferLeader { applied } => {
+            let (region, store) = (envelope.region, envelope.to.store);
+            ack_transfer_leader(cluster, region, store, envelope.from.id, applied)?;
+        }
+        ref other => unreachable!("not of a transfer: {other}"),
+    }
+    Ok(None)
 }
 
 /// The leader handles the reply. Time may have passed, so it checks everything again.
-pub(crate) fn ack_transfer_leader(
+fn ack_transfer_leader(
     cluster: &mut impl ClusterMut,
     region: RegionId,
     store: StoreId,
@@ -148,7 +170,7 @@ pub(crate) fn mark_timeout_now_sent(cluster: &mut impl ClusterMut, leader: Store
 }
 
 /// The receiver's side: a follower that may campaign does so.
-pub(crate) fn campaign_at_once(cluster: &mut impl ClusterMut, envelope: &Envelope) {
+fn campaign_at_once(cluster: &mut impl ClusterMut, envelope: &Envelope) {
     let guards = cluster.guards();
     let peer = cluster.peer_mut(envelope.to.store, envelope.region);
     if envelope.term > peer.term {

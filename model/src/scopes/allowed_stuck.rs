@@ -4,15 +4,15 @@ use super::making::{NEIGHBOUR, REGION};
 use super::plan::Size;
 use crate::liveness::StuckReason;
 
-/// The reasons of the scope of that name, without the mark of its size.
+/// The stuck reasons of the scope with that name, without the suffix of its size.
 pub(super) fn of(name: &str, size: Size) -> Vec<StuckReason> {
     let region = REGION;
     let smoke = size == Size::Smoke;
     match name {
-        // Between the loss and the change that takes the member out.
+        // Between the loss of the disk and the change that removes the member.
         "replace_a_lost_store" => vec![StuckReason::DiskLost { region, store: 3 }],
         "demoted_while_it_needs_a_snapshot" => vec![StuckReason::DiskLost { region, store: 2 }],
-        // Demoted while it was a candidate.
+        // It was demoted while it was a candidate.
         "timeout_now_comes_late" => vec![StuckReason::TermUnanswered { region }],
         "one_of_four_goes" => vec![StuckReason::DiskLost { region, store: 1 }],
         "one_of_two_is_lost" => {
@@ -21,14 +21,14 @@ pub(super) fn of(name: &str, size: Size) -> Vec<StuckReason> {
         "leaders_disk_hangs" | "stalled_leaders_store_leaves" => {
             vec![StuckReason::DiskHangs { region, store: 1 }]
         }
-        // Told of its end in a life that the store remembers.
+        // Its store remembers a tombstone under this id.
         "joins_again_with_the_same_id" => vec![StuckReason::IdTakenAgain { region, store: 3 }],
-        // The store's record is removed while it leads a child of which PD did not know.
+        // The store's record is removed while it leads a child that PD does not know.
         "divided_and_led_by_the_leaving_store" => {
             [region, 10, 11].map(|region| StuckReason::LeaderForgotten { region, store: 2 }).into()
         }
         "no_legal_target" if smoke => vec![StuckReason::NoTarget { region }],
-        // Half-way to the store that is lost then, both are needed.
+        // Its store is lost while the move is half done. Both peers are needed.
         "no_legal_target" => vec![StuckReason::NoTarget { region }, StuckReason::MajorityLost { region }],
         "tombstone_by_hand" => vec![StuckReason::EndedByHand { region }],
         "forced_by_hand" => {
@@ -37,7 +37,7 @@ pub(super) fn of(name: &str, size: Size) -> Vec<StuckReason> {
                 StuckReason::NobodyLeft { region },
                 StuckReason::EndedByHand { region },
                 StuckReason::NoTarget { region },
-                // The region that is made anew, on the one store that is left.
+                // The recreated region, on the only remaining store.
                 StuckReason::NoTarget { region: 10 },
             ];
             let given_up = (!smoke).then_some(StuckReason::GivenUp { region, store: 2 });
@@ -46,8 +46,8 @@ pub(super) fn of(name: &str, size: Size) -> Vec<StuckReason> {
         "forced_behind_a_learner" => {
             let given_up = if smoke { 1..=1 } else { 1..=2 };
             let given_up = given_up.map(|store| StuckReason::GivenUp { region, store });
-            // Between the loss and the recovery; where the voter has a newer entry in the
-            // place of what the learner knows; no store for a third voter.
+            // Between the loss and the recovery; if the voter has a newer entry in place of the one
+            // that the learner knows; no store for a third voter.
             let stuck = [
                 StuckReason::MajorityLost { region },
                 StuckReason::NewerLogLeft { region, store: 3 },
@@ -55,14 +55,14 @@ pub(super) fn of(name: &str, size: Size) -> Vec<StuckReason> {
             ];
             stuck.into_iter().chain(given_up).collect()
         }
-        // A store that is given up and runs on has what the others were to forget.
+        // A failed store that still runs has what the others were to forget.
         "forced_in_a_joint_state" => {
             let given_up = if smoke { 3..=3 } else { 2..=3 };
             let given_up = given_up.map(|store| StuckReason::GivenUp { region, store });
             let stuck = [StuckReason::MajorityLost { region }, StuckReason::NoTarget { region }];
             stuck.into_iter().chain(given_up).collect()
         }
-        // Nobody has given up the lost stores yet; no store for two more voters.
+        // The lost stores have not been given up yet; no store for two more voters.
         "broken_off_behind_a_split"
         | "forced_and_interrupted"
         | "forced_with_two_left"
@@ -102,7 +102,7 @@ pub(super) fn of(name: &str, size: Size) -> Vec<StuckReason> {
             lost.chain(stuck).collect()
         }
         "plan_for_a_hole_comes_late" => {
-            // Two stores are left for three peers of what is made anew, once or once more.
+            // Two stores are left for three peers of each recreated region.
             let anew = if smoke { [10, 12].as_slice() } else { &[10, 12, 14] };
             anew.iter()
                 .map(|region| StuckReason::NoTarget { region: *region })

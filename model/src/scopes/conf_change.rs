@@ -60,9 +60,9 @@ pub(super) fn plans(size: Size) -> Vec<ScopePlan> {
 }
 
 fn grow_and_shrink(standard: bool) -> ScopeOutline {
-    // Of four voters one is demoted before it goes, of three one may go at once. The fourth
-    // has joined already, as far as the leader knows: with one change more it could come
-    // back by its old id, and an id is given once.
+    // Of four voters one is demoted before it is removed; of three one may be removed at once. The
+    // leader knows that the fourth has joined. With one change more it could be added again under
+    // its old id, and ids are never reused.
     let (stores, voters): (&[u64], &[u64]) =
         if standard { (&[1, 2, 3, 4], &[1, 2, 3]) } else { (&[1, 2, 3], &[1, 2]) };
     let last = stores.len() as u64;
@@ -106,7 +106,7 @@ fn replace_one_by_one(standard: bool) -> ScopeOutline {
         &[1, 2, 3, 4],
         region(&[1, 2, 3], &[]),
     );
-    // Of the larger size the learner has joined at the leader.
+    // In the standard size the learner has joined at the leader.
     let joins = Action::Propose { region: REGION, store: 1, command: add_learner(4, 4), epoch: None };
     let joined = [joins, round(REGION, 2), apply(REGION, 1)];
     let asked = if standard { behind(asked, joined) } else { asked };
@@ -164,7 +164,7 @@ fn swap_two_by_joint(standard: bool) -> ScopeOutline {
     );
     let scope = Scope {
         commands: vec![enter_joint(&swap), Command::LeaveJoint],
-        // Whole-log rounds: five stores, and the question is not about old terms' entries.
+        // Whole-log rounds: the question about five stores is not about old terms' entries.
         rounds: vec![Entries::All],
         campaigners: vec![2],
         budgets: Budgets { elections: either(standard, 1, 0), changes: 2, ..Budgets::default() },
@@ -192,7 +192,7 @@ fn replace_a_lost_store(standard: bool) -> ScopeOutline {
         crashers: vec![3],
         budgets: Budgets {
             elections: either(standard, 1, 0),
-            // Through four voters a replacement takes three changes.
+            // A replacement by way of four voters takes three changes.
             changes: either(standard, 2, 3),
             disk_losses: 1,
             writes: either(standard, 1, 0),
@@ -285,8 +285,8 @@ fn three_voters_to_one(standard: bool) -> ScopeOutline {
     (scope, reachable, must_fire)
 }
 
-/// Row 16: nothing that needs the dead voter's acknowledgement commits any more, including its
-/// own removal.
+/// Row 16: nothing that needs the dead voter's acknowledgement commits any more, including its own
+/// removal.
 fn one_of_two_is_lost(standard: bool) -> ScopeOutline {
     let demote = [change(ChangeKind::AddLearner, 2, 2)];
     let asked = scope(

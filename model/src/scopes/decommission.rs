@@ -1,8 +1,8 @@
 //! `decommission`: a store leaves, and the placement driver moves its peers.
 //!
-//! Region 1 is the whole key space, with peer n on store n. The placement
-//! driver allots from 10 on, so the first new peer is peer 10. It has heard
-//! from every store and, once, from the leader.
+//! Region 1 is the whole key space, with peer n on store n. The placement driver allots ids from 10
+//! on, so the first new peer is peer 10. It has a heartbeat from every store, and one report from
+//! the leader.
 
 mod arrivals;
 
@@ -181,7 +181,7 @@ fn administrator_against_the_patrol(standard: bool) -> ScopeOutline {
             operator(REGION, AdminOperator::RemovePeer { store: 3 }),
             operator(REGION, AdminOperator::TransferLeader { store: 2 }),
             Action::RemoveOperator { region: REGION },
-            // There are too few stores for that: refused.
+            // Refused: too few stores would remain.
             leaves(2),
         ],
         crashers: vec![3],

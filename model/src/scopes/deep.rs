@@ -1,8 +1,8 @@
 //! The deep scopes: questions that standard scopes cannot answer.
 //!
-//! A standard scope is small because it leaves something out: entries one by one, larger
-//! groups, several kinds of change at once. Each scope here puts one of these back where the
-//! question depends on it.
+//! A standard scope is small because it leaves something out: single entries, larger groups,
+//! several kinds of change at once. Each deep scope puts one of these back where the question
+//! depends on it.
 
 use rollcall_traces::{Action, Budgets, ChangeKind, Command, Derive, Entries, Scope};
 
@@ -34,10 +34,9 @@ pub(super) fn plans(family: Family) -> Vec<ScopePlan> {
     asked.into_iter().map(plan).collect()
 }
 
-/// The standard scope replaces two voters with rounds of whole logs, and only an old voter
-/// campaigns. A follower then has all of a leader's entries or none, so no change is on some
-/// old and some new voters without the entries behind it, and no new voter leads with half of
-/// it.
+/// The standard scope replaces two voters with whole-log rounds, and only an old voter campaigns. A
+/// follower then has all of a leader's entries or none. So no change is on some old and some new
+/// voters without the entries after it, and no new voter leads with part of it.
 fn swap_two_entry_by_entry() -> ScopeOutline {
     let swap = [
         change(ChangeKind::AddVoter, 4, 4),
@@ -62,8 +61,8 @@ fn swap_two_entry_by_entry() -> ScopeOutline {
     (scope, reachable, vec!["enter joint", "leave joint", "put", "campaign"])
 }
 
-/// Standard scopes split or merge, never both. A replica that missed the split must be created,
-/// catch up, and be merged away, in that order. Nothing changes the target in between, so no
+/// Standard scopes split or merge, never both. Here a replica that missed the split must be
+/// created, catch up and be merged, in that order. Nothing changes the target in between, so no
 /// merge is rolled back.
 fn split_and_merged_back() -> ScopeOutline {
     let asked = splitting(
@@ -76,7 +75,7 @@ fn split_and_merged_back() -> ScopeOutline {
     let scope = Scope {
         commands: vec![put_at("p", "1")],
         merges: vec![(CHILD, REGION)],
-        // Whole-log rounds would leave nobody between the split and the merge.
+        // With whole-log rounds no replica would be between the split and the merge.
         rounds: vec![Entries::One],
         campaigners: vec![2, 3],
         budgets: Budgets { elections: 1, splits: 1, merges: 1, writes: 1, ..Budgets::default() },
@@ -93,8 +92,8 @@ fn split_and_merged_back() -> ScopeOutline {
     (scope, reachable, vec!["ask split", "prepare merge", "commit merge", "campaign"])
 }
 
-/// Standard scopes combine a crash with an election only from the middle of a move on. Here
-/// both may happen from the first order to the burial.
+/// Standard scopes combine a crash with an election only from the middle of a move on. Here both
+/// may happen from the first order to the burial.
 fn crash_and_election_over_a_whole_move() -> ScopeOutline {
     let asked = placed(
         "crash_and_election_over_a_whole_move",
@@ -118,12 +117,11 @@ fn crash_and_election_over_a_whole_move() -> ScopeOutline {
     )
 }
 
-/// In standard scopes the leader stays in place while a region splits and moves, so a store
-/// that stays reports both parts. Here the leaving store may lead either part, and its process
-/// may stop. PD may bury the store, and remove its record, while it leads a region that PD does
-/// not know.
+/// In standard scopes the leader stays in place while a region splits and moves, so a remaining
+/// store reports both parts. Here the leaving store may lead either part, and its process may stop.
+/// PD may bury the store, and remove its record, while it leads a region that PD does not know.
 ///
-/// With three replicas this is too large: without any election there are more than 27 million
+/// With three replicas this is too large: even without elections there are more than 27 million
 /// states within 26 actions, and each level grows by a fifth.
 fn divided_and_led_by_the_leaving_store() -> ScopeOutline {
     let asked = placed(

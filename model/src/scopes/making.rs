@@ -1,4 +1,4 @@
-//! What scopes are made of: clusters, actions and commands, each with a short name.
+//! Setups, actions and commands of scopes, with short names.
 
 use rollcall_traces::{
     Action, Change, ChangeKind, Command, Entries, Epoch, Key, Member, MemberRole, Region, RegionId, Reply,
@@ -9,7 +9,7 @@ pub(super) fn either(standard: bool, more: u8, less: u8) -> u8 {
     if standard { more } else { less }
 }
 
-/// The region that every scope begins with: the whole key space.
+/// The region with which every scope starts: the whole key space.
 pub(super) const REGION: u64 = 1;
 
 pub(super) fn region(voters: &[StoreId], learners: &[StoreId]) -> Region {
@@ -30,7 +30,7 @@ pub(super) fn scope(name: &str, question: &str, stores: &[StoreId], region: Regi
     }
 }
 
-/// The first member leads, and everybody has applied its first entry.
+/// The first member leads, and all have applied its first entry.
 pub(super) fn elected(region: &Region) -> Vec<Action> {
     let (id, leader) = (region.id, region.peers[0].store);
     let others: Vec<StoreId> = region.peers[1..].iter().map(|member| member.store).collect();
@@ -50,21 +50,21 @@ pub(super) fn elected(region: &Region) -> Vec<Action> {
         entries: Entries::One,
         reply: Reply::Delivered,
     };
-    // In order the entry reaches everybody; who had it before it was
-    // committed takes one round more to learn of that.
+    // The entry reaches all in order. A peer that had it before it was committed learns its commit
+    // one round later.
     actions.extend(others.iter().map(round));
     let quorum = voters.len().div_ceil(2);
     actions.extend(voters[..quorum].iter().map(round));
     actions
 }
 
-/// The scope, begun behind these actions too.
+/// The scope with these actions appended to its setup.
 pub(super) fn behind(mut scope: Scope, more: impl IntoIterator<Item = Action>) -> Scope {
     scope.setup.extend(more);
     scope
 }
 
-/// Store 1, which leads, brings another forward.
+/// A round from store 1, which leads.
 pub(super) fn round(region: RegionId, follower: StoreId) -> Action {
     Action::Replicate { region, leader: 1, follower, entries: Entries::All, reply: Reply::Delivered }
 }
@@ -94,8 +94,8 @@ pub(super) fn neighbours_with(
     Scope { setup, regions: vec![left, right], ..scope }
 }
 
-/// The first has given itself up to the second, which has taken it in on store 1
-/// and on those of `others`.
+/// The first region has applied `PrepareMerge` into the second, which has committed the merge on
+/// store 1 and on `others`.
 pub(super) fn merged(scope: &Scope, others: &[StoreId]) -> Vec<Action> {
     let begin = Command::prepare_merge(scope.regions[1].clone());
     let mut actions = taken_by(REGION, begin, others);
@@ -103,16 +103,16 @@ pub(super) fn merged(scope: &Scope, others: &[StoreId]) -> Vec<Action> {
     actions
 }
 
-/// Store 1, which leads, and `others` take a command of the region.
+/// Store 1, which leads, and `others` apply a command of the region.
 pub(super) fn taken_by(region: u64, command: Command, others: &[StoreId]) -> Vec<Action> {
     let applies = [&1].into_iter().chain(others).map(|store| apply(region, *store));
-    // The second round says that the first was enough.
+    // The second round carries the commit of the first.
     let rounds = others.iter().chain(others).map(|store| round(region, *store));
     let propose = Action::Propose { region, store: 1, command, epoch: None };
     [propose].into_iter().chain(rounds).chain(applies).collect()
 }
 
-/// The region beside it, where there are two.
+/// The neighbour of that region, in scopes with two.
 pub(super) const NEIGHBOUR: u64 = 2;
 
 pub(super) fn put(value: &str) -> Command {

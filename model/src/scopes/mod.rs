@@ -1,7 +1,7 @@
-//! The scopes: the questions to the rules, with their bounds.
+//! The scopes: the questions, with their bounds.
 //!
-//! Each asks a question that an engineer would ask. A budget is never raised only to reach a
-//! state count.
+//! Each asks a question that an engineer would ask. A budget is never raised only to reach a state
+//! count.
 
 mod allowed_stuck;
 
@@ -25,13 +25,13 @@ pub fn plans(family: Family, size: Size) -> Vec<ScopePlan> {
     }
 }
 
-/// Every scope there is.
+/// Every scope.
 pub fn all() -> Vec<ScopePlan> {
     let sizes = |family: &Family| Size::ALL.iter().flat_map(|size| plans(*family, *size)).collect::<Vec<_>>();
     Family::ALL.iter().flat_map(sizes).collect()
 }
 
-/// The scope of that name.
+/// The scope with that name.
 pub fn named(name: &str) -> Option<ScopePlan> {
     all().into_iter().find(|plan| plan.scope.name == name)
 }

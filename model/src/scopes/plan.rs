@@ -1,4 +1,4 @@
-//! A scope with what it must show, by family and size.
+//! A scope with its requirements, by family and size.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::liveness::StuckReason;
 use crate::model::Rollcall;
 use crate::properties::Property;
 
-/// One of the three families.
+/// A family of scopes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Family {
     /// Membership changes of one region.
@@ -35,7 +35,7 @@ impl Family {
         }
     }
 
-    /// Whether some scope of the subject must take an action of that kind (of
+    /// Whether some scope of the family must take an action of this kind (of
     /// [`crate::ACTION_KINDS`]).
     pub fn owes_kind(self, kind: &str) -> bool {
         match self {
@@ -45,11 +45,11 @@ impl Family {
         }
     }
 
-    /// Whether something must be refused for that reason in some scope of the subject.
+    /// Whether some scope of the family must refuse something for this reason.
     pub fn owes_reason(self, reason: Reason) -> bool {
         match self {
             Family::ConfChange => !SPLIT_REASONS.contains(&reason) && !PD_REASONS.contains(&reason),
-            // Regions on different stores are PD's doing.
+            // Only PD moves regions to different stores.
             Family::Split => {
                 !NOT_REFUSED_IN_SPLIT.contains(&reason)
                     && !PD_REASONS.contains(&reason)
@@ -147,7 +147,7 @@ const SPLIT_REASONS: &[Reason] = &[
     Reason::IdInUse,
 ];
 
-/// What the scopes of conf change ask about and those of split do not.
+/// Kinds that the scopes of conf change cover and those of split do not.
 const NOT_OF_SPLIT: &[&str] = &[
     "check stale peer, reply delayed",
     "compact log",
@@ -159,7 +159,7 @@ const NOT_OF_SPLIT: &[&str] = &[
     "late check stale peer response",
 ];
 
-/// The same of reasons.
+/// The same for reasons.
 const NOT_REFUSED_IN_SPLIT: &[Reason] = &[
     Reason::NoPlacementDriver,
     Reason::NotInitialMessage,
@@ -168,7 +168,7 @@ const NOT_REFUSED_IN_SPLIT: &[Reason] = &[
     Reason::StalePeerId,
 ];
 
-/// How much of a subject is looked at.
+/// How much is explored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Size {
     /// Seconds each; part of `cargo test`.
@@ -180,7 +180,7 @@ pub enum Size {
 }
 
 impl Size {
-    /// Every size there is.
+    /// Every size.
     pub const ALL: &'static [Size] = &[Size::Smoke, Size::Standard, Size::Deep];
 
     /// Its name on the command line.
@@ -202,19 +202,19 @@ impl fmt::Display for Size {
 /// A scope with its requirements.
 #[derive(Clone, Debug)]
 pub struct ScopePlan {
-    /// The family that it belongs to.
+    /// Its family.
     pub family: Family,
-    /// The sizes that it is part of.
+    /// Its size.
     pub size: Size,
     /// The bounds.
     pub scope: Scope,
-    /// What must hold in every state.
+    /// The properties that must hold in every state.
     pub properties: Vec<Property>,
-    /// What must hold in some state.
+    /// The situations that some state must show.
     pub reachable: Vec<Reach>,
-    /// The kinds of action (of [`crate::ACTION_KINDS`]) that its question is about: each must fire.
+    /// The kinds of action (of [`crate::ACTION_KINDS`]) that its question is about. Each must fire.
     pub must_fire: Vec<&'static str>,
-    /// Why it may, rightly, end short of its goals: each reason must be met, and no other.
+    /// The allowed stuck reasons. Each must occur, and no other may.
     pub allowed_stuck: Vec<StuckReason>,
 }
 
@@ -222,12 +222,13 @@ impl ScopePlan {
     /// The model of the scope.
     ///
     /// # Errors
-    /// Where the scope cannot be begun.
+    ///
+    /// If the scope is invalid.
     pub fn model(&self, guards: GuardSet) -> Result<Rollcall, ScopeError> {
         Rollcall::new(&self.scope, guards, &self.properties, &self.reachable)
     }
 
-    /// What may happen how often: `2 elections, 1 crash`.
+    /// Its budgets in words: `2 elections, 1 crash`.
     pub fn covered(&self) -> String {
         let budgets = &self.scope.budgets;
         let counted = Budget::ALL.iter().filter(|budget| budgets.count(**budget) > 0);
@@ -238,14 +239,14 @@ impl ScopePlan {
         words.collect::<Vec<_>>().join(", ")
     }
 
-    /// What never happens in it: the limits of what it shows.
+    /// The kinds of action that never happen in it: the limits of what it shows.
     pub fn not_covered(&self) -> String {
         let never = Budget::ALL.iter().filter(|budget| self.scope.budgets.count(**budget) == 0);
         never.map(|budget| words(*budget).1).collect::<Vec<_>>().join(", ")
     }
 }
 
-/// A budget's word for one and for many.
+/// A budget's singular and plural.
 fn words(of: Budget) -> (&'static str, &'static str) {
     match of {
         Budget::Elections => ("election", "elections"),
@@ -271,10 +272,10 @@ fn words(of: Budget) -> (&'static str, &'static str) {
     }
 }
 
-/// A scope, what must be reachable, and which kinds of action must fire.
+/// A scope, its situations, and the kinds of action that must fire.
 pub(super) type ScopeOutline = (Scope, Vec<Reach>, Vec<&'static str>);
 
-/// Only the name distinguishes scopes: the smoke size says so in it.
+/// Scopes differ by name, so the smoke size has a suffix.
 pub(super) fn named_for(scope: Scope, size: Size) -> Scope {
     match size {
         Size::Standard | Size::Deep => scope,

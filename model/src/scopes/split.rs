@@ -1,7 +1,7 @@
-//! `split`: a region splits while everything else goes on.
+//! `split`: a region splits while everything else proceeds.
 //!
-//! Region 1 is the whole key space. The placement driver allots from 10 on, so
-//! the first child of three members is region 10 with the peers 11, 12 and 13.
+//! Region 1 is the whole key space. The placement driver allots ids from 10 on, so the first child
+//! of three members is region 10 with peers 11, 12 and 13.
 
 pub(super) mod making;
 mod merges;
@@ -124,7 +124,7 @@ fn split_against_a_remove(standard: bool) -> ScopeOutline {
     );
     let scope = Scope {
         commands: vec![remove(3, 3)],
-        // Of the child the one on the same store leaves too.
+        // The child's peer on the same store is removed, too.
         child_commands: vec![child(remove(13, 3))],
         rounds: vec![Entries::All],
         campaigners: vec![2],
@@ -139,8 +139,8 @@ fn split_against_a_remove(standard: bool) -> ScopeOutline {
     (scope, vec![Reach::SplitApplied, Reach::PeerRemoved], vec!["ask split", "change peer"])
 }
 
-/// Two voters and a third peer, added by `join`. The two have applied that, and the snapshot
-/// for the third, from before the split, is delayed.
+/// Two voters and a third peer, added by `join`. The two have applied that, and the third's
+/// snapshot, from before the split, is delayed.
 fn third_on_its_way(asked: Scope, join: Command) -> Scope {
     let round = |follower| round(REGION, follower);
     let join = Action::Propose { region: REGION, store: 1, command: join, epoch: None };
@@ -289,7 +289,7 @@ fn batch_split(standard: bool) -> ScopeOutline {
             put_at("c", "1"),
             put_at("m", "2"),
             put_at("x", "3"),
-            // An operator's split, with ids that were allotted before.
+            // An administrator's split, with ids allotted before.
             Command::Split {
                 children: vec![Child { key: Key::from("m"), region: 7, peers: vec![8, 9] }],
                 derive: Derive::Right,

@@ -1,5 +1,5 @@
-//! Removed peers that do not know of their removal, and heartbeats to existing peers. From all
-//! three families: what happens where a peer gets no message, or only a heartbeat.
+//! Removed peers that do not know of their removal, and heartbeats to existing peers. The scopes of
+//! all three families in which a peer gets no message, or only a heartbeat.
 
 use rollcall_traces::{Action, Budgets, ChildCommand, Command, Derive, Entries, Scope};
 
@@ -113,7 +113,7 @@ pub(super) fn learner_of_a_child_removed_before_it_is_born(standard: bool) -> Sc
         voters,
         &[2],
     );
-    // Of three members the child's peers are 11, 12 and 13, the learner's the last.
+    // The child's peers of three members are 11, 12 and 13, of which the learner's is the last.
     let learner = if standard { 13 } else { 12 };
     let scope = Scope {
         child_commands: vec![ChildCommand { region: CHILD, command: remove(learner, 2) }],
@@ -168,9 +168,9 @@ pub(super) fn uninitialised_peer_behind_a_merge(standard: bool) -> ScopeOutline 
     )
 }
 
-/// Store 3 knows that the split is committed and has not applied it. A child at its version
-/// from before the merge does not own the parent's range, whatever others know of the merge
-/// (TiKV `maybe_destroy_source`).
+/// Store 3 knows that the split is committed and has not applied it. A child at its version from
+/// before the merge does not own the parent's range, even if other stores know of the merge (TiKV
+/// `maybe_destroy_source`).
 pub(super) fn child_takes_its_parent_in(standard: bool) -> ScopeOutline {
     use rollcall_traces::Reply::Delivered;
     let asked = splitting(
@@ -210,8 +210,8 @@ pub(super) fn child_takes_its_parent_in(standard: bool) -> ScopeOutline {
     )
 }
 
-/// Every member that the peer knows is lost, so only PD can tell it (TiKV
-/// `test_stale_peer_out_of_region`). In the smaller size the others can as well.
+/// Every member that the peer knows is lost, so only PD can answer it (TiKV
+/// `test_stale_peer_out_of_region`). In the smoke size the others can as well.
 pub(super) fn stale_peer_asks_pd(standard: bool) -> ScopeOutline {
     let question = "a learner is removed while its store is cut off, and asks PD: does PD's answer end it, and only if no newer change lists it?";
     let (stores, voters): (&[u64], &[u64]) =
@@ -219,10 +219,10 @@ pub(super) fn stale_peer_asks_pd(standard: bool) -> ScopeOutline {
     let placed = decommission::making::placed("stale_peer_asks_pd", question, stores, voters);
     let propose = |command: Command| Action::Propose { region: REGION, store: 1, command, epoch: None };
     let others = &voters[1..];
-    // Who had it before it was committed learns of that, too.
+    // A peer that had the entry before it was committed learns its commit, too.
     let informed = others.iter().take(voters.len() / 2);
     let rounds = others.iter().chain(informed).map(|store| round(REGION, *store));
-    // A learner that nobody asked for is created by the leader and gets no snapshot.
+    // The leader creates a learner outside PD's plan, which gets no snapshot.
     let joined = behind(behind(placed, [propose(add_learner(9, 2))]), rounds);
     let applied = voters.iter().map(|store| apply(REGION, *store));
     // PD does not know it.
@@ -248,8 +248,8 @@ pub(super) fn stale_peer_asks_pd(standard: bool) -> ScopeOutline {
     )
 }
 
-/// The learner is removed. Its creator has committed that with another voter and is lost; the
-/// other voter leads, and has not reported yet.
+/// The learner is removed. Its creator has committed that with another voter and is lost. The other
+/// voter leads, and has not reported yet.
 fn removed_by_who_is_lost(learner: u64, [transferee, voter]: [u64; 2]) -> Vec<Action> {
     use rollcall_traces::Reply::Delivered;
     let (region, reply) = (REGION, Delivered);

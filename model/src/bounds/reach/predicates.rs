@@ -1,4 +1,4 @@
-//! What situations are made of: some peer, some child, some leader for which something holds.
+//! The predicates of which situations consist: some peer, child or leader with a property.
 
 use rollcall_traces::{Message, PeerState, Role, StoreState};
 
@@ -9,7 +9,7 @@ pub(super) fn some(cluster: impl ClusterInScope, is: impl Fn(u64, &rollcall_trac
     cluster.regions().any(|region| cluster.replicas(region).any(|(store, peer)| is(store, peer)))
 }
 
-/// Any region that a split brought.
+/// Any region that a split created.
 pub(super) fn some_child(
     cluster: impl ClusterInScope,
     is: impl Fn(u64, &rollcall_traces::Peer) -> bool,
@@ -17,7 +17,7 @@ pub(super) fn some_child(
     some(cluster, |store, peer| !cluster.is_founded(peer.region.id) && is(store, peer))
 }
 
-/// Any live peer for which `is` holds that its region's leader does not list.
+/// Any live peer that its region's leader does not list and for which `is` holds.
 pub(super) fn some_stray(
     cluster: impl ClusterInScope,
     is: impl Fn(u64, &rollcall_traces::Peer) -> bool,
@@ -34,12 +34,12 @@ pub(super) fn some_stray(
     })
 }
 
-/// How many initialised regions a store has at most.
+/// The largest number of initialised regions on a store.
 pub(super) fn most_regions(cluster: impl ClusterInScope) -> usize {
     cluster.stores().map(|(store, _)| cluster.ranges(store).count()).max().unwrap_or(0)
 }
 
-/// How many stores have left, as far as PD knows, and of which `is` holds.
+/// How many stores are Tombstone in PD's view and satisfy `is`.
 pub(super) fn tombstones(cluster: impl ClusterInScope, is: impl Fn(u64) -> bool) -> usize {
     let left = |(store, known): &(&u64, &rollcall_traces::KnownStore)| {
         known.state == StoreState::Tombstone && is(**store)
@@ -47,7 +47,7 @@ pub(super) fn tombstones(cluster: impl ClusterInScope, is: impl Fn(u64) -> bool)
     cluster.pd().stores.iter().filter(left).count()
 }
 
-/// Some region's leader in charge, and what PD believes of the region.
+/// A region with a leader that has applied an entry of its own term, and PD's view of the region.
 pub(super) fn some_led(
     cluster: impl ClusterInScope,
     is: impl Fn(&rollcall_traces::Peer, &rollcall_traces::KnownRegion) -> bool,
@@ -60,8 +60,8 @@ pub(super) fn some_led(
     })
 }
 
-/// Any source beside a target whose next committed entry is to take it in, up to
-/// where it must have applied its log, and whether that entry carries any of it.
+/// Any source on a store where the target's next committed entry merges it. `is` gets the index up
+/// to which the source must apply, and whether the entry carries any of its entries.
 pub(super) fn some_waiting(
     cluster: impl ClusterInScope,
     is: impl Fn(&rollcall_traces::Peer, u64, bool) -> bool,
@@ -79,8 +79,7 @@ pub(super) fn some_waiting(
     })
 }
 
-/// Any store's report under way to a PD that waits for that store, by its step and the step
-/// that PD waits for.
+/// Any delayed report of a store that PD awaits, with its step and PD's.
 pub(super) fn some_store_report(cluster: impl ClusterInScope, is: impl Fn(u64, u64) -> bool) -> bool {
     let pd = cluster.pd();
     let waits = |store: u64| {

@@ -1,4 +1,4 @@
-//! The situations that take more than a line to state; `reach.rs` lists all of them.
+//! The situations that take more than a line. `reach.rs` lists all of them.
 
 use rollcall_traces::{MemberRole, Message, PeerState, Role, StoreStatus};
 

@@ -1,15 +1,14 @@
-//! Memoisation: a step on the same parts is taken once.
+//! Memoisation: a step on the same parts is computed once.
 //!
-//! A rule looks at a few parts of a state: a round between two stores at those
-//! two, say. The same parts turn up in thousands of states, and on the same
-//! parts a rule does the same. So while a result is computed, the parts that
-//! it looks at are noted ([`Slots`]); the answer is kept under the numbers of
-//! just these, and holds in every state that has them, whatever else is there.
-//! Which parts are looked at need not be known beforehand, nor be the same each
-//! time: what is noted is all that the answer can depend on.
+//! A rule reads a few parts of a state. A round between two stores reads those two, for example.
+//! The same parts occur in thousands of states, and a rule does the same on the same parts. So the
+//! parts that a computation reads are recorded ([`Slots`]). The answer is stored under the numbers
+//! of just these parts, and holds in every state that has them. The parts need not be known
+//! beforehand, and may differ from one computation to the next: the answer depends on nothing but
+//! what was read.
 //!
-//! Answers are exact, for whole keys are compared. Not every answer is kept:
-//! then it is only slower.
+//! Answers are exact, because whole keys are compared. An answer that is not stored costs only
+//! time.
 
 mod slots;
 mod table;
@@ -27,29 +26,29 @@ pub(crate) use slots::{REGIONS, ReadTracker, SLOTS, Side, Slot, Slots, Values, t
 use table::{Growing, MOST, NUMBER_BITS, places, put, spread};
 pub(crate) use table::{Numbered, Numbers};
 
-/// The part of a hash that stands in a table beside an answer's number.
+/// The part of a hash that a table stores with an answer's number.
 const TAG: u32 = !0 << NUMBER_BITS;
 
-/// How many sets of slots are remembered of one question.
+/// The most slot sets that are stored for one question.
 const SETS: usize = 4;
 
-/// Answers to numbered questions about states, each kept for the parts that it
-/// depends on. Reading takes no lock.
+/// Answers to numbered questions about states, each stored under the parts on which it depends.
+/// Reads take no lock.
 pub(crate) struct Memo<V> {
-    /// Of each question: the sets of slots that were looked at.
+    /// For each question, the slot sets that were read.
     sets: boxcar::Vec<[OnceLock<Listed>; SETS]>,
     replies: boxcar::Vec<(Key, V)>,
-    /// Entries of [`tagged`]: small, because looking there is what takes time.
+    /// Entries made by [`tagged`]. They are small, because lookups dominate.
     tables: Growing<AtomicU32>,
 }
 
-/// Where an answer holds.
+/// The key of an answer.
 #[derive(Debug, PartialEq, Eq)]
 struct Key {
     question: u32,
-    /// Which of the question's sets of slots.
+    /// Which of the question's slot sets.
     set: u32,
-    /// Whatever else the question says, then what stands in the slots.
+    /// The rest of the question, then the values of the slots.
     words: SmallVec<[u32; 8]>,
 }
 
@@ -58,7 +57,7 @@ impl<V: Copy> Memo<V> {
         Self { sets: boxcar::Vec::new(), replies: boxcar::Vec::new(), tables: Growing::new() }
     }
 
-    /// The answer where the slots that it depends on have these values.
+    /// The answer for these values of the slots that it depends on.
     pub(crate) fn known<F: Fn(Slot) -> u32>(
         &self,
         question: u32,
@@ -68,8 +67,8 @@ impl<V: Copy> Memo<V> {
         self.found(question, more, values).map(|(_, reply)| reply)
     }
 
-    /// The same, with the answer's number: it stands for the question and for
-    /// everything that the answer depends on.
+    /// The same with the answer's number. The number stands for the question and for everything on
+    /// which the answer depends.
     pub(crate) fn found<F: Fn(Slot) -> u32>(
         &self,
         question: u32,
@@ -101,8 +100,8 @@ impl<V: Copy> Memo<V> {
         None
     }
 
-    /// Keeps an answer, unless the question has too many sets of slots, or the
-    /// memo is full. The answer's number is returned if it is kept.
+    /// Stores an answer unless the question has too many slot sets or the memo is full. Returns the
+    /// answer's number if it was stored.
     pub(crate) fn learn<F: Fn(Slot) -> u32>(
         &self,
         question: u32,
@@ -119,7 +118,7 @@ impl<V: Copy> Memo<V> {
         let set = sets.iter().position(|known| *known.get_or_init(|| read_set) == read_set)? as u32;
         let key = Key { question, set, words: words(more, &read_set, values).collect() };
         let hash = key.hash();
-        // Two threads may learn the same at once, and then it is there twice.
+        // Two threads may store the same answer. Then it is there twice.
         let at = self.replies.push((key, reply));
         if at >= MOST {
             return None;
@@ -147,7 +146,7 @@ impl Key {
     }
 }
 
-/// What a key says beside the question and the set.
+/// The words of a key after question and set.
 fn words<'a, F: Fn(Slot) -> u32>(
     more: &'a [u32],
     slots: &'a Listed,
@@ -156,7 +155,7 @@ fn words<'a, F: Fn(Slot) -> u32>(
     more.iter().copied().chain(slots.places().map(|place| values.at(place)))
 }
 
-/// A hash of a key.
+/// The hash of a key.
 fn hash(question: u32, set: u32, words: impl Iterator<Item = u32>) -> u64 {
     let begin = spread(u64::from(question) << 32 | u64::from(set));
     spread(words.fold(begin, |hash, word| spread(hash ^ u64::from(word))))
@@ -167,7 +166,7 @@ fn enter(table: &[AtomicU32], hash: u64, reply: usize) {
     put(table, hash, |place| place.compare_exchange(0, entry, Ordering::Release, Ordering::Relaxed).is_ok());
 }
 
-/// A part of the key's hash and, in the lower bits, where the answer is, from 1 on.
+/// Part of the key's hash and, in the lower bits, the answer's index plus one.
 fn tagged(hash: u64, reply: usize) -> u32 {
     (hash as u32 & TAG) | (reply as u32 + 1)
 }
@@ -176,7 +175,7 @@ fn tagged(hash: u64, reply: usize) -> u32 {
 mod tests {
     use super::*;
 
-    /// Beyond three growths, and every answer is still its own.
+    /// After three growths every key still has its own answer.
     #[test]
     fn an_answer_holds_where_the_slots_that_it_depends_on_are_the_same() {
         let memo = Memo::new();

@@ -1,68 +1,70 @@
-//! The parts of a state that an answer can depend on.
+//! The parts of a state on which an answer can depend.
 
 use std::cell::Cell;
 
 /// The most stores that a scope may have.
 pub const STORES: usize = 8;
 
-/// Of so many regions each peer is a part of its own; of others with its store.
+/// The number of regions with a slot for each peer. Peers of other regions are read with their
+/// store.
 pub(crate) const REGIONS: usize = 3;
 
-/// Parts of a state, or of two: the one before a step and the one after it.
+/// A set of parts of a state, or of the states before and after a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Slots(u128);
 
-/// Whose parts are looked at.
+/// To which state a part belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// Those of the only state, or of the one before; also of the one after where what
-    /// was there before decides that.
+    /// The only state, or the one before the step. Also the one after it, if the part before
+    /// decides that.
     Before,
-    /// Those of the state after the step.
+    /// The state after the step.
     After,
 }
 
 /// One part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slot {
-    /// A store's place: all that it holds.
+    /// A store and everything on it.
     Store(Side, usize),
-    /// What a store is doing and what it keeps beside its peers, before.
+    /// A store's status and what it has besides its peers, before the step.
     Beside(usize),
-    /// A store's peer or tombstone of a region, before. The region goes by its number
-    /// among those that have slots of their own ([`crate::engine::region_slots`]).
+    /// A store's peer or tombstone of a region, before the step. The region is given by its number
+    /// among those with slots of their own ([`crate::engine::region_slots`]).
     Peer(usize, usize),
-    /// What is under way.
+    /// The delayed messages.
     Held(Side),
     /// The placement driver.
     Pd(Side),
-    /// What the placement driver believes of regions and which stores it takes to have left, before.
+    /// PD's regions and Tombstone stores, before the step.
     Believed,
-    /// Whether the placement driver is another one after the step.
+    /// Whether the step changed the placement driver.
     PdMoved,
-    /// What was spent of the budgets, before.
+    /// The spent budgets, before the step.
     Spent,
-    /// The history, before.
+    /// The history, before the step.
     History,
-    /// What a store's peer of a region shows of itself, before ([`rollcall_traces::PeerSummary`]).
+    /// The summary of a store's peer of a region, before the step
+    /// ([`rollcall_traces::PeerSummary`]).
     Summary(usize, usize),
-    /// What a store's peer of a region reports, if it leads, before ([`crate::rules::Report`]).
+    /// The report of a store's peer of a region, before the step ([`crate::rules::Report`]).
     Report(usize, usize),
-    /// Which keys the peers on a store say to be theirs, before ([`rollcall_traces::RangeClaim`]).
+    /// The range claims of the peers on a store, before the step ([`rollcall_traces::RangeClaim`]).
     Claims(usize),
-    /// Whether a store is another one after the step.
+    /// Whether the step changed a store.
     Moved(usize),
-    /// What the stores are doing: up, down, destroyed.
+    /// The status of every store.
     Statuses(Side),
-    /// The regions of which any store has a peer or a tombstone.
+    /// The regions with a peer or tombstone on any store.
     Regions(Side),
 }
 
-// Of each store there are five slots, and three more for each of the regions.
+// Each store has five slots, and three more for each region.
 const PEERS: usize = 5;
 const SUMMARIES: usize = PEERS + REGIONS;
 const REPORTS: usize = SUMMARIES + REGIONS;
-/// How many kinds of slots there are of which each store has its own.
+/// How many kinds of slots each store has.
 const OF_STORES: usize = REPORTS + REGIONS;
 
 pub(crate) const SLOTS: usize = OF_STORES * STORES + 12;
@@ -147,7 +149,7 @@ impl Slots {
         self.0 & slot.bit() != 0
     }
 
-    /// The same parts, without those of stores of which all was looked at.
+    /// The same set without parts of stores that were read entirely.
     pub(crate) fn settled(self) -> Self {
         let is_whole = |at: usize| self.has(Slot::Store(Side::Before, at));
         let of_store = |at: usize| {
@@ -172,7 +174,7 @@ impl Slots {
     }
 }
 
-/// A set of slots that is gone through often: their places one behind the other.
+/// A slot set that is iterated often, as a list of places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Listed {
     count: u8,
@@ -180,7 +182,7 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
-    /// More slots are not listed.
+    /// The longest list.
     const MOST: usize = 23;
 
     /// The list of the set, unless it is too long.
@@ -203,15 +205,14 @@ impl Listed {
     }
 }
 
-/// What stands in the slots of one state or step, each looked up when it is first
-/// asked for: many questions are put to one state.
+/// The values of the slots of one state or step, looked up on demand. Many questions are asked
+/// about one state.
 pub(crate) struct Values<F> {
     look_up: F,
     values: [Cell<u32>; SLOTS],
 }
 
-/// In place of what was not looked up yet. A value that happens to equal it is
-/// looked up each time.
+/// Stands for a value that was not looked up. A value that equals it is looked up each time.
 const UNKNOWN: u32 = u32::MAX - 1;
 
 impl<F: Fn(Slot) -> u32> Values<F> {
@@ -232,7 +233,7 @@ impl<F: Fn(Slot) -> u32> Values<F> {
     }
 }
 
-/// Where somebody notes what was looked at.
+/// Records which parts were read.
 pub(crate) type ReadTracker = Cell<Slots>;
 
 pub(crate) fn track(noted: &ReadTracker, slot: Slot) {

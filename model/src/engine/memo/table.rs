@@ -1,24 +1,23 @@
-//! Tables that are read without a lock, and grow.
+//! Growing tables that are read without a lock.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-/// The most entries that are kept: those that come first come again most often.
+/// The most entries that are stored. The first ones are also the most frequent.
 pub(super) const MOST: usize = (1 << NUMBER_BITS) - 1;
 
-/// The bits of the number of an entry.
+/// The bits of an entry's number.
 pub(super) const NUMBER_BITS: u32 = 22;
 
-/// The places of the first table; each later one has twice as many.
+/// The size of the first table. Each later one has twice as many entries.
 const FIRST_TABLE: usize = 1 << 11;
 const GROWTHS: usize = 13;
 const _: () = assert!(FIRST_TABLE << (GROWTHS - 1) >= 2 * MOST, "the last table has room for all");
 
-/// How many places are probed for an entry.
+/// How many places are tried for an entry.
 const TRIES: usize = 16;
 
-/// A growing set of numbers of 64 bits, none of them 0. Reading takes no lock.
-/// Not every number is kept.
+/// A growing set of non-zero 64-bit numbers. Reads take no lock. Not every number is stored.
 pub(crate) struct Numbers {
     tables: Growing<AtomicU64>,
     count: AtomicUsize,
@@ -54,8 +53,8 @@ fn keep_in(table: &[AtomicU64], number: u64) {
     });
 }
 
-/// A growing map from numbers of 64 bits, none of them 0, to such of 32. Reading
-/// takes no lock. Not every entry is kept.
+/// A growing map from non-zero 64-bit to 32-bit numbers. Reads take no lock. Not every entry is
+/// stored.
 pub(crate) struct Numbered {
     tables: Growing<(AtomicU64, AtomicU32)>,
     count: AtomicUsize,
@@ -71,18 +70,18 @@ impl Numbered {
         let found = places(spread(key), table).map(|place| &table[place]);
         let mut found = found.take_while(|(known, _)| known.load(Ordering::Relaxed) != 0);
         let (_, value) = found.find(|(known, _)| known.load(Ordering::Relaxed) == key)?;
-        // Whoever brought the key may not have brought the value yet.
+        // The thread that wrote the key may not have written the value yet.
         value.load(Ordering::Acquire).checked_sub(1)
     }
 
-    /// Keeps an entry; the value is less than 2^32 - 1.
+    /// Stores an entry; the value is less than 2^32 - 1.
     pub(crate) fn keep(&self, key: u64, value: u32) {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
         if count >= MOST {
             return;
         }
         let table = self.tables.table_for(count, |table, last| {
-            // The value first: whoever has brought that has brought the key before.
+            // The value is read first: the key was written before it.
             let known = last.iter().map(|(key, value)| {
                 let value = value.load(Ordering::Acquire);
                 (key.load(Ordering::Relaxed), value)
@@ -105,14 +104,14 @@ fn enter(table: &[(AtomicU64, AtomicU32)], key: u64, value: u32) {
     });
 }
 
-/// A hash of a number: whoever multiplies by an odd constant loses nothing, and
-/// the upper half depends on all bits.
+/// A hash of a number. Multiplication by an odd constant is a bijection, and its upper half depends
+/// on all bits.
 pub(super) fn spread(number: u64) -> u64 {
     number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32)
 }
 
-/// Tables of which each is larger than the one before. Only the newest is looked
-/// at: whoever makes it brings along what is there.
+/// A list of tables, each larger than the one before. Only the newest is used. The thread that
+/// creates it copies the entries.
 pub(super) struct Growing<T> {
     tables: [OnceLock<Box<[T]>>; GROWTHS],
     newest: AtomicUsize,
@@ -127,8 +126,8 @@ impl<T: Default> Growing<T> {
         Some(self.tables[self.newest.load(Ordering::Acquire)].get()?)
     }
 
-    /// The newest table, which is made first if there are too many entries for
-    /// it; `fill` fills it, and may do so from the one before.
+    /// The newest table. If it has too many entries, a new one is created first, and `fill` fills
+    /// it, for example from the old one.
     pub(super) fn table_for(&self, entries: usize, fill: impl FnOnce(&[T], &[T])) -> &[T] {
         let newest = self.newest.load(Ordering::Acquire);
         let size = |growths: usize| FIRST_TABLE << growths;
@@ -151,7 +150,7 @@ pub(super) fn places<T>(hash: u64, table: &[T]) -> impl Iterator<Item = usize> {
     (0..TRIES).map(move |step| (hash as usize + step) & mask)
 }
 
-/// Puts something into the first place that takes it; it is left out where none does.
+/// Writes an entry into the first place that accepts it, or drops it.
 pub(super) fn put<T>(table: &[T], hash: u64, takes: impl Fn(&T) -> bool) {
     let _ = places(hash, table).find(|place| takes(&table[*place]));
 }
@@ -181,7 +180,7 @@ mod tests {
         assert_eq!(numbered.get(nth(50_000)), None);
     }
 
-    /// While others read, and while tables grow.
+    /// With concurrent readers, and while tables grow.
     #[test]
     fn nobody_sees_the_number_of_another() {
         for _ in 0..20 {

@@ -9,7 +9,7 @@ use crate::engine::memo::STORES;
 use crate::engine::state::{InternTables, State, StoreMeta, StorePart, UNUSED};
 use crate::rules::{first_peer, index_of};
 
-/// Every replica as first configured, nothing begun.
+/// Every replica in its first configuration.
 pub(super) fn first_state(scope: &Scope, parts: &InternTables, carried: HistoryParts) -> State {
     let mut stores = [UNUSED; STORES];
     let mut regions: Vec<&Region> = scope.regions.iter().collect();
@@ -29,8 +29,7 @@ pub(super) fn first_state(scope: &Scope, parts: &InternTables, carried: HistoryP
     state
 }
 
-/// PD that has had a heartbeat from every store but those that are still to join,
-/// and of no leader.
+/// PD with a heartbeat from every store except those that are to join, and without a leader.
 fn first_pd(scope: &Scope) -> PlacementDriver {
     let mut pd = PlacementDriver { next_id: scope.next_id, ..PlacementDriver::default() };
     if scope.max_replicas > 0 {

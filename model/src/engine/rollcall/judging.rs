@@ -1,4 +1,4 @@
-//! What a state violates.
+//! The properties that a state violates.
 
 use super::Rollcall;
 use crate::cluster::ClusterInScope;
@@ -14,8 +14,7 @@ impl Rollcall {
         })
     }
 
-    /// The properties that `state` violates: bit n stands for the nth of
-    /// [`Rollcall::checked`].
+    /// The properties that `state` violates: bit n is the n-th of [`Rollcall::checked`].
     pub fn broken(&self, state: &State) -> u64 {
         match &self.caches {
             Some(caches) => caches.judged.broken(&self.parts, &self.properties, state),
@@ -35,7 +34,7 @@ impl Rollcall {
         self.properties.iter().filter(violated).copied().collect()
     }
 
-    /// Whether `state` holds the property.
+    /// Whether the property holds in `state`.
     pub(crate) fn holds(&self, property: Property, state: &State) -> bool {
         let seen = self.cluster(state);
         property.check(&seen, seen.history()).is_ok()

@@ -1,4 +1,4 @@
-//! The rules within a scope, taken by the engine: all that others ask of a model.
+//! The rules within a scope, taken by the engine: the interface of the model.
 
 mod first;
 mod judging;
@@ -31,16 +31,17 @@ pub struct Rollcall {
     properties: Vec<Property>,
     reachable: Vec<Reach>,
     parts: Arc<InternTables>,
-    /// The memoised results; `None` where everything is computed each time.
+    /// The memoised results; `None` if everything is computed each time.
     caches: Option<Arc<Caches>>,
     first: State,
 }
 
 impl Rollcall {
-    /// The model of `scope`, its setup taken.
+    /// The model of `scope`, after its setup.
     ///
     /// # Errors
-    /// Where the scope is malformed or its setup is refused.
+    ///
+    /// If the scope is malformed or its setup is refused.
     pub fn new(
         scope: &Scope,
         guards: GuardSet,
@@ -84,7 +85,7 @@ impl Rollcall {
         Ok(model)
     }
 
-    /// The same model with other guards. States of the one are states of the other.
+    /// The same model with other guards. The two share their states.
     #[must_use]
     pub fn with_guards(&self, guards: GuardSet) -> Self {
         let caches = self.caches.is_some().then(|| {
@@ -93,8 +94,7 @@ impl Rollcall {
         Self { guards, caches, ..self.clone() }
     }
 
-    /// The same model, which works everything out each time, though it may have
-    /// met it before: for comparison.
+    /// The same model without memoisation, for comparison.
     #[must_use]
     pub fn forgetful(&self) -> Self {
         Self { caches: None, ..self.clone() }
@@ -110,49 +110,49 @@ impl Rollcall {
         self.guards
     }
 
-    /// The properties that it is checked against.
+    /// The properties against which it is checked.
     pub fn checked(&self) -> &[Property] {
         &self.properties
     }
 
-    /// What must be reachable.
+    /// The situations that must be reachable.
     pub fn reachable(&self) -> &[Reach] {
         &self.reachable
     }
 
-    /// The first state, behind the setup.
+    /// The first state, after the setup.
     pub fn first(&self) -> State {
         self.first
     }
 
-    /// The state with what its numbers stand for.
+    /// The state as a cluster.
     pub fn cluster<'a>(&'a self, state: &'a State) -> StateRef<'a> {
         self.parts.cluster(state)
     }
 
-    /// The compact form of a view, with nothing spent and nothing remembered;
-    /// `None` where it shows a store that the scope does not have.
+    /// The compact form of a view, with nothing spent and an empty history; `None` if the view has
+    /// a store that the scope does not have.
     pub fn state_of(&self, view: &View) -> Option<State> {
         self.parts.state_of(view)
     }
 
-    /// The parts that came since there were as many as `from`, and how many
-    /// there are now. Every state that was made before the call has its parts
-    /// among these and earlier ones.
+    /// The parts added since `from`, and the counts now. All parts of every state made before the
+    /// call are among these and earlier ones.
     pub fn parts_since(&self, from: PartCounts) -> (Vec<u8>, PartCounts) {
         self.parts.parts_since(from)
     }
 
-    /// Takes in what [`Rollcall::parts_since`] wrote in another process, each
-    /// time once and in order, before any other state is made.
+    /// Adds what [`Rollcall::parts_since`] wrote in another process: each checkpoint once, in
+    /// order, and before any other state is made.
     ///
     /// # Errors
-    /// Where it cannot be read, or a part would get another number.
+    ///
+    /// If it cannot be read, or a part would get another number.
     pub fn take_parts(&self, written: &[u8]) -> Result<(), PartsError> {
         self.parts.take_parts(written)
     }
 
-    /// Whether every number of a row stands for a part that there is.
+    /// Whether every number of a row refers to a known part.
     pub fn knows(&self, row: &[u32]) -> bool {
         self.parts.knows(row)
     }

@@ -1,4 +1,4 @@
-//! What a state offers, and what it refuses.
+//! The actions that a state offers and those that it refuses.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use crate::engine::state::State;
 pub struct Offered<'m> {
     /// The action.
     pub action: Cow<'m, Action>,
-    /// Its number among those that the model knows.
+    /// Its number in the model's memo.
     number: Option<u32>,
 }
 
@@ -36,7 +36,7 @@ impl Rollcall {
         actions.iter().for_each(each);
     }
 
-    /// The action with this place among those that [`Rollcall::each_offered`] offers.
+    /// The action at this place among those that [`Rollcall::each_offered`] offers.
     pub fn offered_at(&self, state: &State, place: usize) -> Option<Offered<'_>> {
         if let Some(caches) = &self.caches {
             let number = caches.steps.offered_at(&self.parts, &self.scope, state, place)?;
@@ -49,7 +49,7 @@ impl Rollcall {
         Some(Offered { action, number: None })
     }
 
-    /// What comes of an action that the state offers.
+    /// The outcome of an action that the state offers.
     pub fn outcome_of(&self, state: &State, offered: &Offered<'_>) -> Cow<'_, Outcome> {
         match (&self.caches, offered.number) {
             (Some(caches), Some(number)) => {
@@ -59,7 +59,7 @@ impl Rollcall {
         }
     }
 
-    /// Every action of the scope's vocabulary that the rules refuse in `state`, and why.
+    /// Every disabled action in `state`, with the reason of its refusal.
     pub fn disabled(&self, state: &State) -> Vec<(Action, Reason)> {
         let mut universe = Vec::new();
         for section in actions::sections(self.parts.stores.len()) {
@@ -72,12 +72,13 @@ impl Rollcall {
         universe.into_iter().filter_map(refused).collect()
     }
 
-    /// Calls `each` for every group of disabled actions that `cache` does not know from
-    /// another state with the same parts, or for every group if `anew`. It says
-    /// at what the implementation looked ([`Rollcall::read_set`]).
+    /// Calls `each` for every group of disabled actions that `cache` does not know from another
+    /// state with the same parts, or for every group if `anew`. `each` returns what the
+    /// implementation read ([`Rollcall::read_set`]).
     ///
     /// # Errors
-    /// The first of `each`, behind which nothing is checked.
+    ///
+    /// The first error of `each`, which ends the check.
     pub fn each_unknown_refusal<E>(
         &self,
         state: &State,
@@ -100,12 +101,12 @@ impl Rollcall {
         }
     }
 
-    /// The parts of a state that are these stores, the messages under way, the placement driver.
+    /// The read set of these stores, the delayed messages and the placement driver.
     pub fn read_set(&self, stores: impl Iterator<Item = StoreId>, messages: bool, pd: bool) -> ReadSet {
         ReadSet::of(&self.parts, stores, messages, pd)
     }
 
-    /// The place in [`crate::ACTION_KINDS`] of an action taken in `state`.
+    /// The index in [`crate::ACTION_KINDS`] of an action taken in `state`.
     pub fn kind_of(&self, state: &State, action: &Action) -> usize {
         kinds::kind_of(self.cluster(state), action)
     }

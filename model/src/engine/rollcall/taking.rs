@@ -1,4 +1,4 @@
-//! The steps that a model takes: by the rules alone, or counted and remembered.
+//! Steps of the model: by the rules alone, or with budgets and history.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use crate::engine::state::State;
 use crate::engine::txn;
 
 impl Rollcall {
-    /// Takes one action: the rules alone, without budgets and history.
+    /// Takes one action by the rules alone, without budgets and history.
     pub fn step(&self, state: &State, action: &Action) -> (State, Outcome) {
         match &self.caches {
             Some(caches) => caches.steps.step(&self.parts, self.guards, state, action),
@@ -22,32 +22,31 @@ impl Rollcall {
         }
     }
 
-    /// The same, with what a store says beside: its answer to a message that
-    /// was pending. In the world of rounds nobody learns it.
+    /// The same with the replies of a store to a message that was pending. They are not part of any
+    /// round.
     pub fn step_aloud(&self, state: &State, action: &Action) -> (State, Outcome, Vec<Held>) {
         txn::step(&self.parts, self.guards, state, action)
     }
 
-    /// A single message arrives, outside every round and budget; what its
-    /// receiver answers is returned. Refused or not, the message is gone.
+    /// Delivers a single message, outside rounds and budgets, and returns the receiver's response.
+    /// The message is gone, even if it was refused.
     pub fn deliver(&self, state: &State, message: &Held) -> (State, Outcome, Option<Held>) {
         txn::deliver(&self.parts, self.guards, state, message.clone())
     }
 
-    /// A single message was sent, whoever takes it: of a snapshot its sender remembers up to
-    /// where it reaches.
+    /// Records that a single message was sent: the sender of a snapshot keeps its index.
     #[must_use]
     pub fn sent(&self, state: &State, message: &Held) -> State {
         txn::sent(&self.parts, self.guards, state, message)
     }
 
-    /// What the leader on `store` asks of whom it is to hand over to, on
-    /// [`Command::TransferLeader`](rollcall_traces::Command): the first message of
-    /// what is one step of [`Rollcall::step`]; the others follow by
-    /// [`Rollcall::deliver`].
+    /// The question of the leader on `store` to the transferee, on
+    /// [`Command::TransferLeader`](rollcall_traces::Command). It is the first message of what
+    /// [`Rollcall::step`] takes as one step. [`Rollcall::deliver`] takes the rest.
     ///
     /// # Errors
-    /// Why it does not ask.
+    ///
+    /// The reason why it does not ask.
     pub fn transfer_question(
         &self,
         state: &State,
@@ -58,7 +57,7 @@ impl Rollcall {
         txn::transfer_question(&self.parts, self.guards, state, region, store, to)
     }
 
-    /// Takes one action, counts it and folds the history, whatever the budgets say.
+    /// Takes one action with budgets and history, even beyond the budgets.
     pub fn take(&self, state: &State, action: &Action) -> (State, Outcome) {
         let (after, outcome) = self.step(state, action);
         if !outcome.is_done() {
@@ -69,8 +68,8 @@ impl Rollcall {
         (after, outcome)
     }
 
-    /// The successors of a state, each with the place of its action among those
-    /// that [`Rollcall::each_offered`] offers, and the action.
+    /// The successors of a state, each with its action and the action's place among those that
+    /// [`Rollcall::each_offered`] offers.
     pub fn expand(&self, state: &State, mut each: impl FnMut(usize, &Action, State)) {
         if let Some(caches) = &self.caches {
             return caches.steps.expand(&self.parts, &self.scope, self.guards, state, each);
@@ -84,20 +83,20 @@ impl Rollcall {
         }
     }
 
-    /// The same, if it is done and within what is left of the scope's budgets.
+    /// The same, if the action is done and within the scope's budgets.
     pub(crate) fn taken_within(&self, state: &State, action: &Action) -> Option<State> {
         let (after, outcome) = self.take(state, action);
         (outcome.is_done() && self.affords(state, action, &outcome)).then_some(after)
     }
 
-    /// Whether what is left of the scope's budgets allows an action that comes to this.
+    /// Whether the scope's budgets allow an action with this outcome.
     pub fn affords(&self, state: &State, action: &Action, outcome: &Outcome) -> bool {
         let left = costs::left(&self.scope, self.cluster(state).spent());
         costs::affords(&left, action, outcome)
     }
 
-    /// Whether more was spent than the scope's budgets allow. No state that is explored is
-    /// so; a schedule that somebody else chose may lead to one.
+    /// Whether a budget of the scope is overdrawn. No explored state overdraws one, but a given
+    /// schedule may.
     pub fn is_overdrawn(&self, state: &State) -> bool {
         costs::is_overdrawn(&self.scope, self.cluster(state).spent())
     }
@@ -122,8 +121,8 @@ impl Rollcall {
         after
     }
 
-    /// The state with nothing spent, remembered or under way: what healing
-    /// looks at, and what tells states region_slots for it.
+    /// The state without spent budgets, history and delayed messages: where healing starts. Healing
+    /// compares states by it.
     pub fn at_rest(&self, state: &State) -> State {
         State {
             rest: self.parts.rest_of(&Vec::new(), self.cluster(state).pd(), Budgets::default()),

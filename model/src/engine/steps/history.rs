@@ -1,9 +1,9 @@
 //! Memoised updates of a history by a step.
 //!
-//! A step first adds to the history, then everything that no property can need any more is
-//! pruned ([`History::changed_by`](rollcall_traces::History::changed_by), `pruned`). The delta
-//! of a baseline history (one that carries what the model carries, no store abandoned) mostly
-//! depends on the step's read set and the history alone, and is kept with the step then.
+//! A step first adds to the history. Then everything that no property can need any more is pruned
+//! ([`History::changed_by`](rollcall_traces::History::changed_by), `pruned`). The delta of a
+//! baseline history (the model's parts, and no abandoned store) mostly depends only on the step's
+//! read set and the history. Then it is stored with the step.
 
 use std::borrow::Cow;
 
@@ -18,35 +18,35 @@ use crate::engine::state_ref::StateRef;
 /// Only the history.
 const HISTORY: Slots = Slots::of(Slot::History);
 
-/// How a step that was done on certain parts changes a history.
+/// How a memoised step changes a history.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum HistoryUpdate {
-    /// It depends on more than these parts.
+    /// It depends on more than the step's read set.
     Open,
-    /// It depends on these parts and on what is remembered.
+    /// It depends on the read set and on the history.
     LooksBack {
-        /// If the delta is empty, nothing is to be pruned either.
+        /// An empty delta prunes nothing.
         forgets_nothing: bool,
     },
-    /// A baseline history gets nothing; something of these regions may be pruned,
-    /// by the number of their list.
+    /// A baseline history gets nothing; something of these regions may be pruned, by the number of
+    /// their list.
     Moved(u32),
-    /// A baseline history stays.
+    /// A baseline history is unchanged.
     Stays,
 }
 
 /// What a step adds to a history.
 #[derive(Clone, Copy)]
 pub(super) struct HistoryDelta {
-    /// The number of the history that it becomes; `None` where it stays.
+    /// The number of the resulting history; `None` if it is unchanged.
     history: Option<u32>,
-    /// The number of the regions of which something may be pruned then.
+    /// The number of the list of regions that may be pruned.
     moved: u32,
 }
 
 impl Steps {
-    /// The step's delta of the history, and the slots on which it depends
-    /// beyond the step's read set.
+    /// The step's delta of the history, and the slots on which it depends beyond the step's read
+    /// set.
     pub(super) fn delta_within(
         &self,
         parts: &InternTables,
@@ -56,7 +56,7 @@ impl Steps {
         read_set: Slots,
     ) -> (HistoryDelta, Slots) {
         let noted = ReadTracker::new(Slots::NONE);
-        // Where the step has looked, it decides what is there afterwards as well.
+        // What the step has read also decides what is there afterwards.
         let (was, is) =
             (parts.tracked(before, &noted, Side::Before), parts.tracked(after, &noted, Side::Before));
         let delta = self.compute_delta(parts, (&was, &is), before, numbers, &noted);
@@ -79,7 +79,7 @@ impl Steps {
         (delta, beyond.fold(Slots::NONE, Slots::with))
     }
 
-    /// The part of that which may be kept with the step.
+    /// The part of that which can be stored with the step.
     pub(super) fn history_update(
         &self,
         parts: &InternTables,
@@ -87,10 +87,9 @@ impl Steps {
         delta: (HistoryDelta, Slots),
         after: &State,
     ) -> HistoryUpdate {
-        // What can be pruned while the summaries of the peers are the same was
-        // pruned before. Where there are several regions that is not so: what can be
-        // pruned of one is looked at only when a peer of it moves, though it may
-        // depend on another's summaries.
+        // While the peers' summaries are unchanged, everything that can be pruned was pruned
+        // before. With several regions this does not hold: a region is pruned only when one of its
+        // peers changes, though it may depend on another region's summaries.
         let shows_the_same = |at: usize| {
             let summaries =
                 |state| parts.peers_on(state, at).map(|(region, peer)| (region, PeerSummary::of(peer)));
@@ -112,8 +111,7 @@ impl Steps {
         history.parts() == self.carried && history.abandoned().is_empty()
     }
 
-    /// The number of the history that a state's, baseline or not, becomes by an effect of
-    /// the action with this number.
+    /// The number of the history after an effect of the action with this number, for any history.
     pub(super) fn history_by_effect(
         &self,
         parts: &InternTables,
@@ -141,7 +139,7 @@ impl Steps {
         }
     }
 
-    /// The number of the history that comes of a step that was done.
+    /// The number of the history after a step that was done.
     pub(crate) fn history_after(
         &self,
         parts: &InternTables,
@@ -176,8 +174,8 @@ impl Steps {
         }
         let noted = ReadTracker::new(Slots::NONE);
         let seen = parts.tracked(after, &noted, Side::Before);
-        // Not all look whether anything is under way. Where nothing is, that is noted
-        // for all of them: then they have one set of slots, and one search finds it.
+        // Not all readers check for delayed messages. If there are none, record this for all of
+        // them: then they share a slot set, and one search finds it.
         if parts.held.get(parts.rest.get(after.rest).held).is_empty() {
             track(&noted, Slot::Held(Side::Before));
         }
@@ -189,7 +187,7 @@ impl Steps {
         left
     }
 
-    /// The delta that the effect with this number makes.
+    /// The delta made by the effect with this number.
     fn delta_by_effect(
         &self,
         parts: &InternTables,
@@ -202,7 +200,7 @@ impl Steps {
         self.deltas_by_effect.known(0, &key, &values).unwrap_or_else(|| {
             let numbers = (action, effect.outcome);
             let (delta, beyond) = self.delta_within(parts, before, numbers, after, self.effects.read_set(at));
-            // Of another history it may be asked what depends on more.
+            // Another history may be asked for parts that depend on more.
             if beyond == HISTORY || beyond == Slots::NONE {
                 self.deltas_by_effect.learn(0, &key, Slots::NONE, &values, delta);
             }
@@ -241,7 +239,7 @@ impl Steps {
     ) -> HistoryDelta {
         let history = parts.history.get(before.history);
         let delta = history.changed_by(was, self.actions.get(action), self.outcomes.get(outcome), is);
-        // An unconditional delta is the same for every history that carries the same.
+        // An unconditional delta is the same for every history with the same parts.
         if !(delta.unconditional && self.is_baseline(parts, before)) {
             track(noted, Slot::History);
         }

@@ -1,5 +1,5 @@
-//! What a model has memoised: the steps it took, what a history makes of
-//! them ([`history`]), and what it offers ([`Memo`]).
+//! The memo of a model: its steps, the history updates ([`history`]), and the offered actions
+//! ([`Memo`]).
 
 mod history;
 
@@ -21,10 +21,10 @@ use crate::engine::txn::{self, StepTxn};
 use crate::guard::GuardSet;
 use history::{HistoryDelta, HistoryUpdate};
 
-/// A step that changes more parts is computed each time.
+/// A step that changes more parts than this is computed each time.
 const CHANGES: usize = 4;
 
-/// What a step comes to.
+/// The effect of a step.
 #[derive(Clone, Copy)]
 struct Effect {
     /// The number of the outcome.
@@ -33,7 +33,7 @@ struct Effect {
     history_update: HistoryUpdate,
 }
 
-/// The parts that a step changes, and what stands there afterwards.
+/// The parts that a step changes, and their values afterwards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Changes {
     count: u8,
@@ -42,9 +42,9 @@ struct Changes {
     values: [u32; CHANGES],
 }
 
-/// The steps that a model has taken, under one set of guards.
+/// The memoised steps of a model under one set of guards.
 pub(crate) struct Steps {
-    /// What a baseline history carries.
+    /// The parts of a baseline history.
     carried: HistoryParts,
     actions: Interner<Action>,
     outcomes: Interner<Outcome>,
@@ -54,15 +54,15 @@ pub(crate) struct Steps {
     offers: Memo<u32>,
     /// The number of the list from which disabled actions are taken.
     universes: Memo<u32>,
-    /// The numbers of the lists into which such a list falls, by its number.
+    /// The numbers of the groups into which such a list falls, by its number.
     groups: boxcar::Vec<OnceLock<Vec<u32>>>,
     effects: Memo<Effect>,
     deltas: Memo<HistoryDelta>,
-    /// The same, by the numbers of effect and history: for [`HistoryUpdate::LooksBack`].
+    /// The same by the numbers of effect and history, for [`HistoryUpdate::LooksBack`].
     deltas_by_effect: Memo<HistoryDelta>,
     /// Lists of regions.
     moved: Interner<Vec<RegionId>>,
-    /// The number of the history that is left.
+    /// The number of the pruned history.
     pruned: Memo<u32>,
 }
 
@@ -84,7 +84,7 @@ impl Steps {
         }
     }
 
-    /// The same as [`txn::step`], without what is said beside.
+    /// The same as [`txn::step`], without the replies outside rounds.
     pub(crate) fn step(
         &self,
         parts: &InternTables,
@@ -100,9 +100,8 @@ impl Steps {
         }
     }
 
-    /// What the action with this number comes to, and the number of that, if it is
-    /// kept; where it is too much to keep, the state that it leads to and the number
-    /// of the outcome.
+    /// The effect of the action with this number, and the effect's number if it is stored. If it is
+    /// too large to store, the resulting state and the number of the outcome.
     fn effect(
         &self,
         parts: &InternTables,
@@ -132,8 +131,8 @@ impl Steps {
         Ok((at, effect))
     }
 
-    /// The successors of a state, each with the place of its action among those
-    /// that are offered, and the action.
+    /// The successors of a state, each with its action and the action's place among the offered
+    /// ones.
     pub(crate) fn expand(
         &self,
         parts: &InternTables,
@@ -176,7 +175,7 @@ impl Steps {
         self.offered(parts, scope, state, &values).map(|number| self.actions.get(number)).for_each(each);
     }
 
-    /// The number of the action with this place among those that are offered.
+    /// The number of the action at this place among the offered ones.
     pub(crate) fn offered_at(
         &self,
         parts: &InternTables,
@@ -192,7 +191,7 @@ impl Steps {
         self.actions.get(number)
     }
 
-    /// What comes of it.
+    /// Its outcome.
     pub(crate) fn outcome(
         &self,
         parts: &InternTables,
@@ -204,7 +203,7 @@ impl Steps {
         self.outcomes.get(effect.map_or_else(|(_, outcome)| outcome, |(_, effect)| effect.outcome))
     }
 
-    /// The numbers of the actions that are offered, section by section.
+    /// The numbers of the offered actions, section by section.
     fn offered<'a>(
         &'a self,
         parts: &'a InternTables,
@@ -219,7 +218,7 @@ impl Steps {
         sections(parts.stores.len()).flat_map(list).copied()
     }
 
-    /// The number of the list of a section that `make` makes, or made of the same parts.
+    /// The number of a section's list, as `make` makes it or made it of the same parts.
     fn list(
         &self,
         known: &Memo<u32>,
@@ -255,9 +254,9 @@ impl Steps {
         self.list(&self.universes, parts, (state, values), section, make)
     }
 
-    /// Calls `each` for every group of disabled actions that was not checked on the same
-    /// parts, or for all of them if `anew`; it says at which parts the
-    /// implementation looked, or why nothing is checked any more.
+    /// Calls `each` for every group of disabled actions that was not checked on the same parts, or
+    /// for all of them if `anew`. `each` returns the parts that the implementation read, or an
+    /// error that ends the check.
     pub(crate) fn refuse_in_groups<E>(
         &self,
         (parts, scope, guards): (&InternTables, &Scope, GuardSet),
@@ -293,7 +292,7 @@ impl Steps {
         Ok(())
     }
 
-    /// The numbers of the lists of the groups of a list.
+    /// The numbers of a list's groups.
     fn groups_of(&self, list: u32) -> &[u32] {
         entry(&self.groups, list as usize, OnceLock::new).get_or_init(|| {
             let mut groups: Vec<(Group, Vec<u32>)> = Vec::new();
@@ -310,8 +309,8 @@ impl Steps {
 }
 
 impl Changes {
-    /// Where two states differ; nothing if that is in too many parts. Of a store of
-    /// which all was looked at all is written, of others what was looked at.
+    /// The difference between two states; `None` if it has too many parts. A store that was read
+    /// entirely is written entirely, others by the parts that were read.
     fn of(parts: &InternTables, before: &State, after: &State, read_set: Slots) -> Option<Self> {
         let mut changes = Self::default();
         for at in (0..STORES).filter(|at| before.stores[*at] != after.stores[*at]) {
@@ -329,7 +328,7 @@ impl Changes {
         Some(changes)
     }
 
-    /// Notes what stands in a part afterwards, if that is something else.
+    /// Records the value of a part if it has changed.
     fn track(&mut self, parts: &InternTables, before: &State, after: &State, part: Slot) -> Option<()> {
         let value = parts.value(after, after, part);
         if value != parts.value(before, before, part) {

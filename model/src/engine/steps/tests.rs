@@ -1,11 +1,11 @@
-//! What a memoised step leans on, over whole scopes: it depends on its read set alone.
+//! Over whole scopes: a memoised step depends only on its read set.
 
 use std::collections::HashSet;
 
 use super::*;
 use crate::scopes::{self, Family, Size};
 
-/// `other`, but for what is in the read set: that is as in `state`.
+/// `other`, with the read set as in `state`.
 fn mixed(parts: &InternTables, state: &State, other: &State, read: Slots) -> State {
     let value = |slot| parts.value(state, state, slot);
     let mut mixed = *other;
@@ -36,8 +36,8 @@ fn mixed(parts: &InternTables, state: &State, other: &State, read: Slots) -> Sta
     mixed
 }
 
-/// Takes every step that is to be kept once more where everything outside its read set
-/// is as in another state of the scope; how many were.
+/// Repeats every step that would be stored in a state that is equal in its read set and otherwise
+/// like another state of the scope. Returns how many.
 fn take_again_elsewhere(plan: &scopes::ScopePlan) -> usize {
     let model = plan.model(GuardSet::ALL).expect("the scope can be begun");
     let (parts, steps) = (model.parts(), Steps::new(HistoryParts::NONE));
@@ -45,7 +45,7 @@ fn take_again_elsewhere(plan: &scopes::ScopePlan) -> usize {
     let mut known = HashSet::from([model.first()]);
     let (mut at, mut again) = (0, 0);
     while let Some(&state) = found.get(at) {
-        // Far away, and another for every state.
+        // A distant state, another for every state.
         let other = found[at * 7919 % found.len()];
         let values = parts.values(&state);
         let offered: Vec<u32> = steps.offered(parts, model.scope(), &state, &values).collect();
@@ -59,7 +59,7 @@ fn take_again_elsewhere(plan: &scopes::ScopePlan) -> usize {
                 let read = txn.read_set();
                 (outcome, read, Changes::of(parts, &from, &after, read))
             };
-            // A region that the step brings has slots of its own only behind it.
+            // A region that the step creates has slots of its own only afterwards.
             let _ = taken(state);
             let (outcome, read, changes) = taken(state);
             let elsewhere = mixed(parts, &state, &other, read);

@@ -1,4 +1,4 @@
-//! What a crash may lose, and what it must not lose.
+//! What a crash may and may not lose.
 
 use rollcall_traces::{Budgets, ChangeKind, Command, Entries, Scope};
 
@@ -6,7 +6,7 @@ use super::super::making::{add_voter, change, either, enter_joint, put, region, 
 use super::super::plan::ScopeOutline;
 use crate::bounds::reach::Reach;
 
-/// PD adds a learner first, which no candidate asks for a vote. pd-ctl's former `add-peer`, or
+/// PD first adds a learner, from which no candidate requests a vote. pd-ctl's former `add-peer`, or
 /// a script, may add a voter.
 pub(super) fn voter_restarts_before_its_snapshot(standard: bool) -> ScopeOutline {
     let asked = scope(
@@ -35,9 +35,9 @@ pub(super) fn voter_restarts_before_its_snapshot(standard: bool) -> ScopeOutline
     )
 }
 
-/// A power failure loses what raft-rs lets a store leave unsynced: a commit index that was
-/// written alone. Whether a peer may campaign depends on its commit index. No promise depends
-/// on what can be lost.
+/// A power failure loses what raft-rs lets a store leave unsynced: a commit index that was written
+/// alone. Whether a peer may campaign depends on its commit index. No promise depends on what can
+/// be lost.
 pub(super) fn power_fails_between_changes(standard: bool) -> ScopeOutline {
     let demote = |store| change(ChangeKind::AddLearner, store, store);
     let asked = scope(
@@ -62,7 +62,7 @@ pub(super) fn power_fails_between_changes(standard: bool) -> ScopeOutline {
     };
     let mut reachable = vec![Reach::CommitUnsynced, Reach::StoreDown, Reach::TwoLeaders];
     let mut must_fire = vec!["campaign", "enter joint", "crash"];
-    // The joint change of one member that the larger size has is a simple one.
+    // The standard size has a joint change of one member, which is a simple change.
     if !standard {
         reachable.extend([Reach::Joint, Reach::JointLeft]);
         must_fire.push("leave joint");

@@ -1,4 +1,4 @@
-//! Peers that lag behind a change: without its log, or without having applied it.
+//! Peers that lag behind a change: they lack its log, or have not applied it.
 
 use rollcall_traces::{Action, Budgets, ChangeKind, Command, Entries, Outgoing, Scope};
 
@@ -45,8 +45,8 @@ pub(super) fn demoted_while_it_needs_a_snapshot(standard: bool) -> ScopeOutline 
     )
 }
 
-/// etcd#12133 by `TimeoutNow`: no peer campaigns by itself here. The smaller size begins with
-/// the transfer aborted and its message delayed.
+/// etcd#12133 by `TimeoutNow`: here no peer campaigns on its own. The smoke size starts with the
+/// transfer aborted and its message delayed.
 pub(super) fn timeout_now_comes_late(standard: bool) -> ScopeOutline {
     let demote = |store| change(ChangeKind::AddLearner, store, store);
     let asked = scope(

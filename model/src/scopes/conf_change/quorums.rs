@@ -1,5 +1,5 @@
-//! Changes that would leave the new configuration without a working quorum. A leader refuses
-//! them by which voters are active and by what its log still holds.
+//! Changes that would leave the new configuration without a working quorum. A leader refuses them
+//! by the active voters and by what its log still has.
 
 use rollcall_traces::{Budgets, ChangeKind, Entries, Scope};
 

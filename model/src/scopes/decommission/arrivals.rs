@@ -1,4 +1,4 @@
-//! What joins while another leaves: a store, a voter, a repeated order.
+//! Something joins while a store leaves: a store, a voter, a repeated order.
 
 use rollcall_traces::{Action, AdminOperator, Budgets, Reply, Scope};
 
@@ -37,7 +37,8 @@ pub(super) fn new_store_joins(standard: bool) -> ScopeOutline {
     (scope, vec![Reach::StoreTombstone, Reach::ReplacementVotes], must_fire)
 }
 
-/// As in TinyKV, and in PD before learners: for a while the new voter has no log, and counts.
+/// As in TinyKV, and in PD before learners: for a while the new voter has no log and counts for the
+/// quorum.
 pub(super) fn voter_added_at_once(standard: bool) -> ScopeOutline {
     let asked = placed(
         "voter_added_at_once",

@@ -1,8 +1,8 @@
-//! Unsafe recovery while something else is unfinished: a merge, a joint configuration, a split
-//! that PD knows and the remaining store does not.
+//! Unsafe recovery while something else is unfinished: a merge, a joint configuration, a split that
+//! PD knows and the remaining store does not.
 //!
-//! Stores 1 and 2 lose their disks, and store 3 remains, in some scopes with a fourth. In the
-//! smaller size store 2 is lost from the beginning.
+//! Stores 1 and 2 lose their disks. Store 3 remains, in some scopes with a fourth. In the smoke
+//! size store 2 is lost from the start.
 
 use rollcall_traces::{
     Action, Budgets, ChangeKind, Command, Derive, Entries, Key, Reply, Scope, SplitKeys, StoreId,
@@ -19,11 +19,11 @@ use crate::bounds::reach::Reach;
 
 const LOST: [StoreId; 2] = [1, 2];
 
-/// What happens where a recovery's plan is delayed.
+/// The actions that must fire if a recovery's plan is delayed.
 const LATE_PLAN_FIRES: [&str; 4] =
     ["remove failed stores", "recovery timeout", "store heartbeat, plan delayed", "late recovery plan"];
 
-/// Store 1 is lost and given up with store 2, and the remaining peers may campaign.
+/// Store 1 is lost and given up together with store 2, and the remaining peers may campaign.
 fn given_up(scope: Scope, standard: bool, left: StoreId) -> Scope {
     let scope = if standard { scope } else { behind(scope, gone(2)) };
     Scope {
@@ -87,7 +87,7 @@ pub(super) fn forced_with_a_merge_into_the_lower_id(standard: bool) -> ScopeOutl
     merge_to_commit(asked, (NEIGHBOUR, REGION), false, standard)
 }
 
-/// The source's `PrepareMerge` is on its way to store 3.
+/// The source's `PrepareMerge` is under way to store 3.
 pub(super) fn forced_while_merging(standard: bool) -> ScopeOutline {
     let asked = two_regions(
         "forced_while_merging",
@@ -160,7 +160,7 @@ pub(super) fn forced_behind_a_split(standard: bool) -> ScopeOutline {
     (scope, reachable, vec!["remove failed stores", "replicate", "apply", "lose disk", "region heartbeat"])
 }
 
-/// The stores are lost before anything else, and are to be given up.
+/// The stores are lost first, and are then given up.
 pub(super) fn lost(asked: Scope, failed: &[StoreId]) -> Scope {
     let asked = failed.iter().fold(asked, |asked, store| behind(asked, gone(*store)));
     Scope { admin: vec![Action::RemoveFailedStores { stores: failed.to_vec() }], ..asked }
@@ -229,8 +229,8 @@ pub(super) fn report_comes_late(standard: bool) -> ScopeOutline {
     (scope, reachable, vec!["remove failed stores", "hold store report", "late store report", "crash"])
 }
 
-/// Nobody has the region any more, and PD makes it anew. Its plan for that comes late, when
-/// the recovery was given up and another is under way or over.
+/// No remaining store has the region, and PD recreates it. Its plan for that is delayed until the
+/// recovery was aborted and another is running or finished.
 pub(super) fn plan_for_a_hole_comes_late(standard: bool) -> ScopeOutline {
     let asked = placed(
         "plan_for_a_hole_comes_late",
@@ -261,9 +261,9 @@ pub(super) fn plan_for_a_hole_comes_late(standard: bool) -> ScopeOutline {
     (scope, reachable, must_fire)
 }
 
-/// Store 3 has the region from before a split, as a learner, and store 2 the child, which is
-/// newer. So PD has the older region's peer destroyed. Its plan for that comes late: the peer is
-/// a tombstone by then, by the same plan once more or by that of the next recovery.
+/// Store 3 has the region from before a split, as a learner. Store 2 has the child, which is newer,
+/// so PD destroys the older region's peer. Its plan for that is delayed until the peer is a
+/// tombstone, by the same plan repeated or by the next recovery's.
 pub(super) fn plan_to_destroy_comes_late(standard: bool) -> ScopeOutline {
     let asked = Scope {
         max_replicas: 1,
@@ -281,7 +281,7 @@ pub(super) fn plan_to_destroy_comes_late(standard: bool) -> ScopeOutline {
     let (keys, derive, reply) = (vec![Key::from("m")], Derive::Right, Reply::Delivered);
     let divides = Action::AskSplit { region: REGION, store: 1, keys, derive, reply };
     let divided = [propose(REGION, put("v")), round(REGION, 3), divides, apply(REGION, 1)];
-    // Peer 12 is to be the child's on store 3 and does not come to be.
+    // Peer 12 of the child should be on store 3 and is not created.
     let moved = [propose(CHILD, remove(12, 3)), apply(CHILD, 1), propose(CHILD, add_voter(9, 2))];
     let arrives = [
         round(CHILD, 2),
@@ -309,9 +309,9 @@ pub(super) fn plan_to_destroy_comes_late(standard: bool) -> ScopeOutline {
     (scope, reachable, must_fire)
 }
 
-/// Region 2 is to take region 1 in, by an entry that the learner on store 5 alone has of those
-/// who are left. The write before it the learner on store 4 knows to be committed, and the
-/// voter on store 3 has an entry of a newer term in its place.
+/// Region 2 is to merge region 1. Of the remaining peers, only the learner on store 5 has the entry
+/// for that. The learner on store 4 knows the write before it to be committed, and the voter on
+/// store 3 has an entry of a newer term in its place.
 pub(super) fn merge_into_what_nobody_can_lead(standard: bool) -> ScopeOutline {
     let asked = Scope {
         max_replicas: 3,

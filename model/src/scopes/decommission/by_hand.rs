@@ -1,5 +1,5 @@
-//! What an administrator can force past the placement driver's checks: tikv-ctl on a stopped
-//! store, and unsafe recovery.
+//! What an administrator can force past PD's checks: tikv-ctl on a stopped store, and unsafe
+//! recovery.
 
 use rollcall_traces::{Action, AdminOperator, Budgets, Entries, Reply, Scope, StoreId};
 
@@ -27,7 +27,7 @@ pub(super) fn tombstone_by_hand(standard: bool) -> ScopeOutline {
         operator(REGION, AdminOperator::RemovePeer { store: 3 }),
     ];
     if standard {
-        // Said to be destroyed, and only stopped.
+        // It is declared destroyed, and only stopped.
         admin.push(Action::Decommission { store: 3, force: true });
     }
     let scope = Scope {
@@ -119,8 +119,8 @@ pub(super) fn forced_behind_a_learner(standard: bool) -> ScopeOutline {
         if standard { asked } else { behind(behind(asked, [to_the_other.clone(), to_the_other]), gone(2)) };
     let scope = Scope {
         admin: vec![Action::RemoveFailedStores { stores: vec![1, 2] }],
-        // Of the smaller size who was the learner leads once it votes. An election of store 3
-        // before that multiplies the states by five; `forced_by_hand` has one.
+        // In the smoke size the former learner leads once it votes. An election of store 3 before
+        // that would multiply the states by five; `forced_by_hand` has one.
         campaigners: vec![if standard { 3 } else { 4 }],
         crashers: vec![1, 2],
         budgets: Budgets {

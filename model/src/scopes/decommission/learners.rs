@@ -1,5 +1,5 @@
-//! `decommission`: learners that a cancelled operator leaves behind, or an administrator in the
-//! middle of one.
+//! `decommission`: learners left over by a cancelled operator, or by an administrator's command in
+//! the middle of one.
 
 use rollcall_traces::{Action, AdminOperator, Budgets, Reply, Scope};
 
@@ -9,7 +9,7 @@ use super::making::{leaves, operator, placed, scheduled, successor_joined};
 use crate::bounds::reach::Reach;
 
 /// PD counts a pending learner as the peer that its rule requires (`rule_checker.go
-/// fixLooseMatchPeer`). After a timeout it makes no operator for another store.
+/// fixLooseMatchPeer`). After a timeout it creates no operator for another store.
 pub(super) fn learner_waits_for_its_snapshot(standard: bool) -> ScopeOutline {
     let asked = placed(
         "learner_waits_for_its_snapshot",
@@ -46,7 +46,7 @@ pub(super) fn learner_beside_a_spare_one(standard: bool) -> ScopeOutline {
         &[1, 2],
     );
     let asked = successor_joined(behind(asked, [leaves(2)]), 3);
-    // The order to let it take the place is lost.
+    // The order to promote it is dropped.
     let report = Action::RegionHeartbeat { region: REGION, store: 1, reply: Reply::Dropped };
     let asked = behind(asked, [report]);
     let scope = Scope {

@@ -1,4 +1,4 @@
-//! Stores that leave, one after another or at once, or stay after all.
+//! Stores that leave, one after another or at once, or whose decommission is cancelled.
 
 use rollcall_traces::{Action, AdminOperator, Budgets, Scope, StoreId};
 
@@ -29,7 +29,7 @@ pub(super) fn one_store_leaves(standard: bool) -> ScopeOutline {
     (scope, reachable, must_fire)
 }
 
-/// The same way with a crash instead of an election. Both at once have four million states;
+/// The same move with a crash instead of an election. Both at once have four million states;
 /// `crash_and_election_while_a_store_leaves` has them from the joint configuration on.
 pub(super) fn process_ends_while_a_store_leaves(standard: bool) -> ScopeOutline {
     let (stores, voters): (&[StoreId], &[StoreId]) =
@@ -166,7 +166,7 @@ pub(super) fn decommission_cancelled(standard: bool) -> ScopeOutline {
         admin: vec![
             Action::CancelDecommission { store: 2 },
             leaves(2),
-            // Refused: that is the patrol's to do.
+            // Refused: only the patrol may do this.
             Action::SetTombstone { store: 2 },
             Action::RemoveTombstone { store: 2 },
         ],
@@ -225,7 +225,7 @@ pub(super) fn leaving_store_stopped(standard: bool) -> ScopeOutline {
     let asked = behind(asked, [leaves(3)]);
     let asked = if standard { asked } else { behind(asked, [Action::LoseDisk { store: 3 }]) };
     let scope = Scope {
-        // What was said to be destroyed is not taken back, by no word.
+        // No command takes back a declaration of destruction.
         admin: vec![
             Action::Decommission { store: 3, force: true },
             leaves(3),

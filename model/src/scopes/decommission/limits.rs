@@ -24,7 +24,7 @@ pub(super) fn target_full_by_share(standard: bool) -> ScopeOutline {
             pd_restarts: either(standard, 1, 0),
             ..Budgets::default()
         },
-        // The target was silent for a while; what it says next counts.
+        // The target missed a heartbeat; the next one counts.
         ..behind(asked, [leaves(2), Action::MissedHeartbeat { store: 3 }])
     };
     let must_fire = vec!["store heartbeat", "schedule", "check stores"];
@@ -40,7 +40,7 @@ pub(super) fn patrol_limited(standard: bool) -> ScopeOutline {
         &[1, 2],
     );
     let asked = neighbours(asked, &[1, 2]);
-    // What was typed is under way, and has not reached the leader.
+    // The operator of the command is running, and its order has not reached the leader.
     let typed = AdminOperator::TransferLeader { store: 2 };
     let typed = Action::AddOperator { region: REGION, operator: typed, reply: Reply::Dropped };
     let asked = behind(asked, [reported(REGION, 1), reported(NEIGHBOUR, 1), typed, leaves(2)]);
@@ -67,8 +67,8 @@ pub(super) fn operators_wait(standard: bool) -> ScopeOutline {
     (scope, vec![Reach::OperatorWaits, Reach::ReplacementVotes, Reach::StoreTombstone], must_fire)
 }
 
-/// The same with a learner that an administrator adds to the waiting region: it is committed
-/// there, and not applied.
+/// The same with a learner that an administrator adds to the waiting region: it is committed there
+/// and not applied.
 pub(super) fn operator_outrun_while_it_waits(standard: bool) -> ScopeOutline {
     let asked = two_regions_leave(
         "operator_outrun_while_it_waits",
@@ -88,7 +88,7 @@ fn two_regions_leave(name: &str, question: &str) -> Scope {
     behind(asked, [reported(REGION, 1), reported(NEIGHBOUR, 1), leaves(2)])
 }
 
-/// One region is being moved, and the other may wait for that. In the small size it does.
+/// One region is being moved, and the other may wait for that. In the smoke size it does.
 fn one_waits(asked: Scope, standard: bool) -> Scope {
     let waits = Action::Schedule { region: NEIGHBOUR, reply: Reply::Delivered };
     let asked =
@@ -129,7 +129,7 @@ pub(super) fn two_of_three_replicas_leave(standard: bool) -> ScopeOutline {
     (scope, reachable, must_fire)
 }
 
-/// omicron#8239: more voters than wanted, and PD has not noticed the dead ones yet.
+/// omicron#8239: there are more voters than wanted, and PD has not noticed the dead ones yet.
 pub(super) fn two_of_five_die_unnoticed(standard: bool) -> ScopeOutline {
     let asked = placed(
         "two_of_five_die_unnoticed",
@@ -152,7 +152,7 @@ pub(super) fn two_of_five_die_unnoticed(standard: bool) -> ScopeOutline {
     (scope, vec![Reach::StoreDown, Reach::PeerRemoved], vec!["schedule", "crash", "restart"])
 }
 
-/// The same with a stopped process that may come back at any moment, and one of the two moves.
+/// The same with a stopped process that may restart at any time, and one of the two moves.
 pub(super) fn stopped_while_two_stores_leave(standard: bool) -> ScopeOutline {
     let asked = placed(
         "stopped_while_two_stores_leave",
@@ -211,8 +211,8 @@ pub(super) fn crash_and_election_while_a_store_leaves(standard: bool) -> ScopeOu
     (scope, reachable, must_fire)
 }
 
-/// The leader has applied the joint configuration and stops. Another peer wins that does not
-/// know that it is committed.
+/// The leader has applied the joint configuration and stops. Another peer wins that does not know
+/// it to be committed.
 fn led_by_another() -> Vec<Action> {
     let (region, reply) = (REGION, Reply::Delivered);
     let stops = [apply(region, 1), apply(region, 2), Action::Crash { store: 1 }];

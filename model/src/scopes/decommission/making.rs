@@ -1,11 +1,11 @@
-//! What scopes with a placement driver are made of.
+//! Setups for scopes with a placement driver.
 
 use rollcall_traces::{Action, AdminOperator, Entries, RegionId, Reply, Scope, SplitKeys, StoreId};
 
 use super::super::making::{REGION, apply, behind, put, region, round, scope};
 
-/// A region whose first member leads, has written a value that every member has applied, and
-/// has reported.
+/// A region whose first member leads, has written a value that all members have applied, and has
+/// reported.
 pub(crate) fn placed(name: &str, question: &str, stores: &[StoreId], voters: &[StoreId]) -> Scope {
     let region = region(voters, &[]);
     let round = |store: &StoreId| round(REGION, *store);
@@ -17,7 +17,7 @@ pub(crate) fn placed(name: &str, question: &str, stores: &[StoreId], voters: &[S
         ..scope(name, question, stores, region)
     };
     let written = behind(behind(placed, [write]), voters[1..].iter().map(round));
-    // Who had it before it was committed learns of that, too.
+    // A peer that had the entry before it was committed learns its commit, too.
     let informed = behind(written, voters[1..].iter().take(voters.len() / 2).map(round));
     behind(informed, [reported(REGION, voters[0])])
 }
@@ -34,20 +34,20 @@ pub(crate) fn scheduled() -> Action {
     Action::Schedule { region: REGION, reply: Reply::Delivered }
 }
 
-/// The patrol has found the voter that must move. Its successor has joined as a learner and has
-/// caught up, and the leader knows that.
+/// The patrol has found the voter to move. Its successor has joined as a learner and caught up, and
+/// the leader knows that.
 pub(crate) fn successor_joined(scope: Scope, on: StoreId) -> Scope {
     let others: Vec<StoreId> = scope.regions[0].peers[1..].iter().map(|member| member.store).collect();
     let ordered = behind(scope, [scheduled()]);
     let committed = behind(ordered, others.into_iter().map(|store| round(REGION, store)));
-    // It is created, gets a snapshot, and acknowledges what the snapshot has.
+    // It is created, gets a snapshot, and acknowledges it.
     let round = || round(REGION, on);
     let snapshot = Action::ApplySnapshot { region: REGION, store: on };
     behind(committed, [apply(REGION, 1), round(), round(), snapshot, round()])
 }
 
-/// A region with two replicas has entered the joint configuration that replaces one by its
-/// successor, and the leader has applied that.
+/// A region with two replicas has entered the joint configuration that replaces one of them, and
+/// the leader has applied that.
 pub(crate) fn joint_entered(scope: Scope, on: StoreId) -> Scope {
     let joined = behind(successor_joined(scope, on), [reported(REGION, 1)]);
     behind(joined, [round(REGION, 2), round(REGION, on), apply(REGION, 1)])

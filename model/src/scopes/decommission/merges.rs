@@ -40,7 +40,7 @@ pub(super) fn target_led_by_who_lags(standard: bool) -> ScopeOutline {
     let begin = Command::prepare_merge(asked.regions[1].clone());
     let taken = |region| [round(region, 3), round(region, 2), apply(region, 1), apply(region, 2)];
     let asked = behind(asked, [reported(REGION, 1), reported(NEIGHBOUR, 1), propose(REGION, begin)]);
-    // Store 3 acknowledges the entry and never learns that this committed it.
+    // Store 3 acknowledges the entry and never learns that it is committed.
     let asked = behind(asked, taken(REGION));
     let asked = behind(asked, [propose(NEIGHBOUR, Command::commit_merge(REGION))]);
     let asked = behind(behind(asked, taken(NEIGHBOUR)), [reported(NEIGHBOUR, 1)]);

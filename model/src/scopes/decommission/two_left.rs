@@ -1,4 +1,4 @@
-//! Two stores remain with different knowledge. What unsafe recovery does must hold for both.
+//! Two stores remain with different logs. Unsafe recovery must be right for both.
 
 use rollcall_traces::{Action, Budgets, Command, Entries, Reply, Scope};
 

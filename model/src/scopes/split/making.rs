@@ -1,4 +1,4 @@
-//! What scopes of splits are made of.
+//! Setups of scopes with splits.
 
 use rollcall_traces::{ChildCommand, Command, Derive, Key, RegionId, Scope, SplitKeys, StoreId};
 

@@ -1,4 +1,4 @@
-//! Regions that merge into a neighbour, and roll that back.
+//! Merges into a neighbour, and their rollback.
 
 use rollcall_traces::{
     Action, Budgets, Command, Derive, Entries, Key, Region, RegionId, Reply, Scope, StoreId,
@@ -12,7 +12,7 @@ use super::super::plan::ScopeOutline;
 use super::making::{CHILD, at};
 use crate::bounds::reach::Reach;
 
-/// Two neighbours, of which the first may merge into the second.
+/// Two neighbours; the first may merge into the second.
 fn merging(name: &str, question: &str, stores: &[StoreId]) -> Scope {
     let asked = scope(name, question, stores, region(stores, &[]));
     let merges = vec![(REGION, NEIGHBOUR)];
@@ -71,7 +71,7 @@ pub(super) fn merges_crossed(standard: bool) -> ScopeOutline {
 fn written_on(scope: &Scope, other: StoreId) -> Vec<Action> {
     let region = scope.regions[0].id;
     let mut taken = taken_by(region, put_at("c", "1"), &[other]);
-    // A write needs no step of its own.
+    // A write needs no `Apply` of its own.
     taken.retain(|action| !matches!(action, Action::Apply { .. }));
     taken
 }
@@ -82,7 +82,7 @@ pub(super) fn merge_behind_a_compaction(standard: bool) -> ScopeOutline {
         "a region compacts its log and begins to merge while a replica lags: can the replica still get the entries that it misses?",
         &[1, 2, 3],
     );
-    // A write that store 3 has not.
+    // A write that store 3 lacks.
     let write = written_on(&asked, 2);
     let asked = behind(asked, write);
     let scope = Scope {
@@ -123,7 +123,7 @@ pub(super) fn merge_behind_a_snapshot(standard: bool) -> ScopeOutline {
     let asked = neighbours_with(asked, &stores[..3], &stores[3..], 10);
     let merges = vec![(REGION, NEIGHBOUR)];
     let asked = Scope { merges, rounds: vec![Entries::All], ..asked };
-    // Store 3 has nothing of the discarded log, store 4 all but the last write.
+    // Store 3 has nothing of the truncated log, and store 4 all but the last write.
     let mut before = written_on(&asked, 2);
     before.push(round(REGION, 4));
     before.extend(taken_by(REGION, Command::CompactLog { index: 7 }, &[2]));
@@ -155,8 +155,8 @@ fn handed_over(region: RegionId, store: StoreId, others: &[StoreId]) -> Vec<Acti
     begun.into_iter().chain(others.iter().map(round)).collect()
 }
 
-/// Store 3 has applied `PrepareMerge` with the others. It has not received their rollback,
-/// which came after the target left store 3.
+/// Store 3 has applied `PrepareMerge` with the others. It has not received their rollback, which
+/// came after the target's peer was removed from store 3.
 pub(super) fn snapshot_behind_a_rollback(standard: bool) -> ScopeOutline {
     let asked = merging(
         "snapshot_behind_a_rollback",
@@ -219,7 +219,7 @@ pub(super) fn merged_twice(standard: bool) -> ScopeOutline {
     )
 }
 
-/// The region behind the neighbour.
+/// The region after the neighbour.
 const THIRD: RegionId = 3;
 
 pub(super) fn merges_in_a_row(standard: bool) -> ScopeOutline {
