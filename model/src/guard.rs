@@ -44,11 +44,11 @@ guards! {
     TransferTimesOut = "transfer_times_out",
     /// A leader transfers leadership only to a peer that has applied the pending conf change. Otherwise the target may not campaign and the transfer is wasted (row 7).
     TransferWaitsForChange = "transfer_waits_for_change",
-    /// A leader may hand over although it has not applied the pending conf change itself. Otherwise a leader whose disk hangs keeps leading and serves nobody (tikv#17363, tikv#9041).
+    /// A leader may transfer leadership although it has not applied the pending conf change itself. Otherwise a leader whose disk is stalled keeps leading and serves no request (tikv#17363, tikv#9041).
     LaggingLeaderHandsOver = "lagging_leader_hands_over",
     /// A peer does not campaign while a conf change is committed and unapplied. Otherwise one term has two leaders (etcd#12133, raft-rs#221).
     CampaignAppliesFirst = "campaign_applies_first",
-    /// An uninitialised peer takes heartbeats and snapshots; it only does not campaign. Otherwise it never initialises (row 9).
+    /// An uninitialised peer accepts heartbeats and snapshots; it only may not campaign. Otherwise it is never initialised (row 9).
     UninitialisedPeerListens = "uninitialised_peer_listens",
     /// A heartbeat carries at most the receiver's matched index. Otherwise it never counts as an initial message and no store creates the peer (row 10).
     HeartbeatCommitBounded = "heartbeat_commit_bounded",
@@ -58,7 +58,7 @@ guards! {
     ApplyNeedsNoClient = "apply_needs_no_client",
     /// A change that is already in effect is refused. Otherwise it raises the epoch for nothing (row 13).
     NoDuplicateChange = "no_duplicate_change",
-    /// One of an even number of voters is demoted before it is removed. Otherwise, with one more disk lost, the remaining voters are a majority of the new configuration and know only the old one, in which they are none (row 15, tikv#10595; etcd#10563, cockroach#42251).
+    /// A voter of an even number is demoted before it is removed. Otherwise, with one more disk lost, the remaining voters are a majority of the new configuration, but know only the old one, in which they are not (row 15, tikv#10595; etcd#10563, cockroach#42251).
     DemoteBeforeRemoval = "demote_before_removal",
     /// A tombstone carries the epoch of the removal. Otherwise messages of the last epoch before it pass the tombstone (row 17).
     TombstoneAtNewEpoch = "tombstone_at_new_epoch",
@@ -68,7 +68,7 @@ guards! {
     StalePeerAsks = "stale_peer_asks",
     /// An uninitialised peer remembers its creator, so that it can ask. Otherwise it stays for ever behind a merge, because PD no longer knows its region (tikv#15919).
     CreatorRemembered = "creator_remembered",
-    /// PD's answer about a region from before the peer's creation does not end the peer. Otherwise a member is destroyed that PD does not know yet (TiKV `handle_validate_peer`, by its code).
+    /// A PD region from before the peer's creation does not destroy the peer. Otherwise a member that PD does not know yet is destroyed (TiKV `handle_validate_peer`, read from the code).
     OldViewEndsNoNewPeer = "old_view_ends_no_new_peer",
     /// A leader refuses to remove or demote itself. Otherwise the region has no leader until an election (row 19).
     LeaderNotRemoved = "leader_not_removed",
@@ -84,15 +84,15 @@ guards! {
     ReadNeedsQuorum = "read_needs_quorum",
     /// A read is answered only once its index is applied. Otherwise it misses committed writes (ReadIndex).
     ReadWaitsForApply = "read_waits_for_apply",
-    /// A split or a write takes effect only under the epoch that it was proposed under. Otherwise it hits another range (row 34).
+    /// A split or a write takes effect only under the epoch under which it was proposed. Otherwise it changes another range (row 34).
     EpochCheckedAtApply = "epoch_checked_at_apply",
-    /// A split has one new peer id for each member, under the epoch of the asking. Otherwise a child's peer inherits its parent's id (row 23).
+    /// A split has one new peer id for each member, under the epoch of the request. Otherwise a child's peer inherits its parent's id (row 23).
     SplitIdsFitMembers = "split_ids_fit_members",
     /// The effect of a split depends on the entry alone. Otherwise a promoted replica skips it and its epoch stays behind for ever (row 24, tikv#8967).
     SplitTakenByEveryReplica = "split_taken_by_every_replica",
     /// A peer that has applied its own removal applies no split. Otherwise the store indexes a region without a peer (row 25).
     RemovedPeerSplitsNothing = "removed_peer_splits_nothing",
-    /// A split creates no child whose region the store already knows. Otherwise it brings a removed peer back (tikv#5852).
+    /// A split creates no child whose region the store already knows. Otherwise it revives a removed peer (tikv#5852).
     SplitSparesTheKnown = "split_spares_the_known",
     /// A commit index survives a crash with the vote or the entries that it was written with. Otherwise a peer that forgot a change campaigns by the old configuration (Raft paper, Figure 2).
     CommitIndexDurable = "commit_index_durable",
@@ -108,7 +108,7 @@ guards! {
     DemotedTakesSnapshots = "demoted_takes_snapshots",
     /// An applied snapshot moves its region in the range index. Otherwise the index is wrong until the store panics (row 21).
     SnapshotUpdatesRanges = "snapshot_updates_ranges",
-    /// Destroying an uninitialised peer leaves alone the child that a split put in its place. Otherwise the child's range has no peer (tikv#13311).
+    /// Destroying an uninitialised peer spares the child that a split put in its place. Otherwise the child's range has no peer (tikv#13311).
     DestroySparesTheReplaced = "destroy_spares_the_replaced",
     /// A read's answer holds a copy of the region that it was computed on. Otherwise a later split changes the answer (row 30).
     AnswerCopiesRegion = "answer_copies_region",
@@ -126,29 +126,29 @@ guards! {
     MergeNeedsSameStores = "merge_needs_same_stores",
     /// A target's peer waits until the source's peer on its store has applied everything up to `PrepareMerge`. Otherwise replicas of the target differ (TiKV `exec_commit_merge`).
     MergeWaitsForSource = "merge_waits_for_source",
-    /// A merging region takes no write. Otherwise the write is acknowledged and the target goes on without it (TiKV `ProposalInMergingMode`).
+    /// A merging region accepts no write. Otherwise the write is acknowledged and missing in the target (TiKV `ProposalInMergingMode`).
     MergeStopsWrites = "merge_stops_writes",
-    /// A merge begins only if it can carry what the slowest replica misses. Otherwise nothing brings it there (TiKV `pre_propose_prepare_merge`).
+    /// A merge starts only if it can carry the entries that the slowest replica lacks. Otherwise that replica never gets them (TiKV `pre_propose_prepare_merge`).
     MergeGapBounded = "merge_gap_bounded",
-    /// A merge begins only once every replica has reached the last snapshot that was sent. Otherwise the replica that took the snapshot leads and cannot pass on what another misses (TiKV `last_sent_snapshot_idx`).
+    /// A merge starts only once every replica has reached the last snapshot that was sent. Otherwise the replica that got the snapshot may lead, and cannot pass on the entries that another lacks (TiKV `last_sent_snapshot_idx`).
     MergeWaitsForSnapshot = "merge_waits_for_snapshot",
-    /// A merge begins only once every replica is known to have committed each split, change and compaction of the source. Otherwise a replica may meet them together with the merge (TiKV `min_committed`, tikv#8081; read from the code).
+    /// A merge starts only once every replica is known to have committed each split, change and compaction of the source. Otherwise a replica may apply them together with the merge (TiKV `min_committed`, tikv#8081; read from the code).
     MergeWaitsForCommits = "merge_waits_for_commits",
-    /// A merge is rolled back only once its target has moved on without it. Otherwise both regions serve the range (TiKV `want_rollback_merge`).
+    /// A merge is rolled back only once its target can no longer commit it. Otherwise both regions serve the range (TiKV `want_rollback_merge`).
     RollbackNeedsCause = "rollback_needs_cause",
-    /// A merged region's version is above those of both regions. Otherwise PD takes its reports for stale (TiKV `exec_commit_merge`).
+    /// A merged region's version is above those of both regions. Otherwise PD refuses its reports as stale (TiKV `exec_commit_merge`).
     MergeVersionAboveBoth = "merge_version_above_both",
     /// A store is buried when no region lists a peer there, whatever the regions' sizes. Otherwise it looks empty after a PD restart (row 42, pd#9333; read from the code).
     BuriedByCount = "buried_by_count",
-    /// PD refuses a report that is behind what it knows. Otherwise its belief goes back to members that are gone (tikv#3868, PD `processRegionHeartbeat`).
+    /// PD refuses a report that is behind its own region. Otherwise it goes back to removed members (tikv#3868, PD `processRegionHeartbeat`).
     StaleReportRefused = "stale_report_refused",
-    /// PD believes a report whose only news is the leader. Otherwise its orders go to the previous leader (PD `region.go`, `RegionGuide`).
+    /// PD accepts a report in which only the leader is new. Otherwise its orders go to the previous leader (PD `region.go`, `RegionGuide`).
     LeaderChangeBelieved = "leader_change_believed",
-    /// A region has one operator at a time. Otherwise a plan that is half done is lost (row 38).
+    /// A region has one operator at a time. Otherwise a half-finished plan is lost (row 38).
     OneOperatorARegion = "one_operator_a_region",
-    /// PD orders no removal of a live voter that leaves the dead in the majority. Otherwise a script of remove-peer ends a majority (row 46).
+    /// PD removes no live voter if that leaves a dead majority. Otherwise a script of remove-peer loses the majority (row 46).
     RemovalKeepsMajority = "removal_keeps_majority",
-    /// A plan demotes one of an even number of voters before it removes it. Otherwise the store refuses the removal again and again (row 15, pd#4411).
+    /// A plan demotes a voter of an even number before it removes it. Otherwise the store always refuses the removal (row 15, pd#4411).
     PlanDemotesFirst = "plan_demotes_first",
     /// Tombstone is absorbing. Otherwise a store that has left serves again (row 47).
     TombstoneAbsorbs = "tombstone_absorbs",
@@ -160,45 +160,45 @@ guards! {
     OwnChangesCounted = "own_changes_counted",
     /// PD removes learners that no rule asks for. Otherwise a leaving store never becomes empty (row 51).
     OrphansLeave = "orphans_leave",
-    /// A learner that waits for its snapshot counts as the missing peer. Otherwise learners come and go until one is fast enough (PD `fixLooseMatchPeer`).
+    /// A pending learner counts as the missing peer. Otherwise PD adds and removes learners until one is fast enough (PD `fixLooseMatchPeer`).
     PendingLearnerCounts = "pending_learner_counts",
     /// A learner that holds a voter's place is promoted even if no store is free for another peer. Otherwise it waits for ever beside a spare learner on the last store (found by this model, read from PD's `fixRulePeer`).
     PromotionNeedsNoTarget = "promotion_needs_no_target",
     /// A healthy learner may take a dead voter's place. Otherwise the region is short of a voter for days (pd#6559).
     OrphanMayFill = "orphan_may_fill",
-    /// The patrol ends a joint configuration whose operator or leader is gone. Otherwise it stays for ever (etcd#12136, pd#2952).
+    /// The patrol leaves a joint configuration whose operator or leader is gone. Otherwise the region stays joint for ever (etcd#12136, pd#2952).
     JointEndedByPatrol = "joint_ended_by_patrol",
-    /// Before it ends a joint configuration, the patrol moves leadership away from a demoted leader. Otherwise the leader refuses for ever (pd#3499, pd#3494).
+    /// Before it leaves a joint configuration, the patrol moves leadership away from a demoting leader. Otherwise the leader refuses for ever (pd#3499, pd#3494).
     JointHandsOverFirst = "joint_hands_over_first",
-    /// A new peer goes to a store that sends heartbeats. Otherwise an operator waits for a silent store (PD target filters).
+    /// A new peer goes to a store that sends heartbeats. Otherwise an operator waits for a disconnected store (PD target filters).
     TargetConnected = "target_connected",
     /// A plan moves leadership away before it demotes the leader. Otherwise that leader cannot leave the joint configuration (PD `operator/builder.go`).
     LeaderHandsOverFirst = "leader_hands_over_first",
-    /// tikv-ctl tombstones a peer only if PD knows a newer configuration without it. Otherwise a new peer is buried at an epoch that it had left behind (row 37).
+    /// tikv-ctl tombstones a peer only if PD knows a newer configuration without it. Otherwise a new peer becomes a tombstone at an epoch that it had passed (row 37).
     TombstoneNeedsConfVerAdvance = "tombstone_needs_conf_ver_advance",
-    /// A tombstone refuses messages for the peer that it lists, or an older one. Otherwise a peer that was buried by force is created again without its log and its vote (row 52, TiKV `check_msg`).
+    /// A tombstone refuses messages for the peer that it lists, or an older one. Otherwise a peer that was tombstoned by force is created again without its log and its vote (row 52, TiKV `check_msg`).
     TombstoneRefusesItself = "tombstone_refuses_itself",
-    /// The only voter of a region hands over to its successor inside the joint configuration. Otherwise nobody can take over and its store never leaves (pd#1923).
+    /// The only voter of a region transfers leadership to its successor in the joint configuration. Otherwise no voter can take over and its store never leaves (pd#1923).
     LoneLeaderMoves = "lone_leader_moves",
-    /// A voter that must move leaves only after its successor has joined. Otherwise a live voter goes while another's process is stopped (row 48, PD 2.x).
+    /// A voter that must move is removed only after its successor has joined. Otherwise a live voter is removed while another is stopped (row 48, PD 2.x).
     ReplacementJoinsFirst = "replacement_joins_first",
     /// An operator that takes too long is cancelled. Otherwise its region gets no other (row 36).
     OperatorsTimeOut = "operators_time_out",
-    /// An operator counts only against the limit of its own kind. Otherwise commands typed by hand keep the patrol from its work (row 49, pd#3820).
+    /// An operator counts only against the limit of its own kind. Otherwise administrators' operators block the patrol (row 49, pd#3820).
     LimitCountsOwnKind = "limit_counts_own_kind",
-    /// A store with few regions is full only if few bytes are free. Otherwise nobody takes a peer in a small cluster with big disks (row 40, pd#3444).
+    /// A store with few regions is full only if few bytes are free. Otherwise no store takes a peer in a small cluster with big disks (row 40, pd#3444).
     SmallStoreMayFill = "small_store_may_fill",
-    /// A store that was declared destroyed does not come back. Otherwise PD waits for its peers and its record stays (row 44, PD `ErrStoreDestroyed`).
+    /// A store that was declared destroyed stays destroyed. Otherwise PD waits for its peers and keeps its record (row 44, PD `ErrStoreDestroyed`).
     DestroyedStaysGone = "destroyed_stays_gone",
     /// The record of a Tombstone store stays while a region lists a peer there. Otherwise PD cannot judge that peer and never replaces it (pd#3664, pd#3343).
     RecordKeptWhileListed = "record_kept_while_listed",
-    /// A forced leader has every entry that a remaining peer knows to be committed. Otherwise those entries are overwritten (PD `isRaftStale`, by its code).
+    /// A forced leader has every entry that a remaining peer knows to be committed. Otherwise those entries are overwritten (PD `isRaftStale`, read from the code).
     ForceKeepsWhatIsCommitted = "force_keeps_what_is_committed",
-    /// Unsafe recovery first forces a leader for a region that may have a merge to commit. Otherwise its source, led in a term of its own, no longer fits, and the merged data is lost (tikv#12627).
+    /// Unsafe recovery first forces a leader in a region that may have a merge to commit. Otherwise the merge source gets a leader of its own, no longer fits the merge, and the merged data is lost (tikv#12627).
     ForceTargetFirst = "force_target_first",
-    /// Unsafe recovery destroys no peer on a store whose merge target has yet to take it in. Otherwise the target's peer there waits for it for ever (PD `generateDemoteFailedVoterPlan`, by its code).
+    /// Unsafe recovery destroys no merge source on a store where the target has yet to commit the merge. Otherwise the target's peer there waits for it for ever (PD `generateDemoteFailedVoterPlan`, read from the code).
     ForceSparesSources = "force_spares_sources",
-    /// A forced leader may roll back a merge that its target moved on without. Otherwise the region stays merging and can demote nobody (tikv#15580).
+    /// A forced leader may roll back a merge that its target can no longer commit. Otherwise the region stays merging and can demote no peer (tikv#15580).
     ForceRollsBack = "force_rolls_back",
     /// Of equal logs, a voter rather than a demoting voter becomes the forced leader. Otherwise the demoted leader ends as a learner and has to be promoted again (PD `isRaftStale`).
     DemotingVoterRanksLast = "demoting_voter_ranks_last",
@@ -206,9 +206,9 @@ guards! {
     RecoveryDropsRegions = "recovery_drops_regions",
     /// PD drops its known regions before it forces a leader. Otherwise a recovery that a timeout or a PD restart ends leaves PD with the reports of the lost stores (PD `changeStage`, which drops them at the end).
     RecoveryDropsRegionsFirst = "recovery_drops_regions_first",
-    /// A recovery makes empty regions for the keys that no remaining store has. Otherwise nobody serves them again (PD `generateCreateEmptyRegionPlan`).
+    /// A recovery creates empty regions for the keys that no remaining store has. Otherwise no region serves them again (PD `generateCreateEmptyRegionPlan`).
     RecoveryFillsHoles = "recovery_fills_holes",
-    /// A leader refuses a change that leaves no majority of active voters. Otherwise PD, which has not missed the dead stores yet, has it remove a live voter (TiKV `check_availability_by_last_heartbeats`, omicron#8239).
+    /// A leader refuses a change that leaves no majority of active voters. Otherwise PD, which has not noticed the dead stores yet, has it remove a live voter (TiKV `check_availability_by_last_heartbeats`, omicron#8239).
     ChangeKeepsMajorityHeard = "change_keeps_majority_heard",
     /// A leader refuses a change whose new quorum would need a snapshot first. Otherwise nothing commits until the snapshot arrives (TiKV `check_conf_change`).
     NewQuorumHasLog = "new_quorum_has_log",

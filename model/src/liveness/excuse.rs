@@ -27,7 +27,7 @@ pub enum StuckReason {
         region: RegionId,
     },
     /// The same, and a remaining voter rejects every peer that has the committed entries,
-    /// because its own log is newer: it has a newer entry in the place of a committed one.
+    /// because its own log is newer: it has a newer entry in place of a committed one.
     NewerLogLeft {
         /// The region.
         region: RegionId,
@@ -68,7 +68,7 @@ pub enum StuckReason {
         /// The member's store.
         store: StoreId,
     },
-    /// A peer's disk hangs: a member does not catch up, and a removed peer stays (tikv#17363).
+    /// A peer's disk is stalled: a member does not catch up, and a removed peer stays (tikv#17363).
     DiskHangs {
         /// The region.
         region: RegionId,
@@ -114,7 +114,7 @@ impl fmt::Display for StuckReason {
             }
             StuckReason::NewerLogLeft { region, store } => write!(
                 f,
-                "the voter of region {region} on store {store} has a newer entry in the place of a committed one"
+                "the voter of region {region} on store {store} has a newer entry in place of a committed one"
             ),
             StuckReason::TargetNotRecovered { region, target } => {
                 write!(
@@ -122,14 +122,16 @@ impl fmt::Display for StuckReason {
                     "region {region} waits for its merge target, region {target}, which is not recovered"
                 )
             }
-            StuckReason::EndedByHand { region } => write!(f, "region {region} was ended by hand"),
+            StuckReason::EndedByHand { region } => {
+                write!(f, "a majority of region {region} was tombstoned by hand")
+            }
             StuckReason::TermUnanswered { region } => {
                 write!(f, "the only voter of region {region} leads, and a learner knows a newer term")
             }
             StuckReason::DiskLost { region, store } => {
                 write!(
                     f,
-                    "the member of region {region} on store {store} lost its disk, and nobody replaces it"
+                    "the member of region {region} on store {store} lost its disk, and there is no PD to replace it"
                 )
             }
             StuckReason::IdTakenAgain { region, store } => {
@@ -139,17 +141,23 @@ impl fmt::Display for StuckReason {
                 )
             }
             StuckReason::DiskHangs { region, store } => {
-                write!(f, "the disk of store {store} hangs, with a peer of region {region}")
+                write!(f, "the disk of store {store} is stalled, with a peer of region {region}")
             }
             StuckReason::NobodyToAsk { region, store } => {
-                write!(f, "the removed peer of region {region} on store {store} knows nobody to ask")
+                write!(f, "the removed peer of region {region} on store {store} knows no member to ask")
             }
             StuckReason::GivenUp { region, store } => {
-                write!(f, "a member of region {region} is on store {store}, which was given up and runs on")
+                write!(
+                    f,
+                    "a member of region {region} is on store {store}, which was given up and still runs"
+                )
             }
             StuckReason::NoTarget { region } => write!(f, "no legal target for region {region}"),
             StuckReason::LeaderForgotten { region, store } => {
-                write!(f, "region {region} is led on store {store}, which PD forgot or gave up")
+                write!(
+                    f,
+                    "the leader of region {region} is on store {store}, whose record PD removed or which was given up"
+                )
             }
         }
     }
@@ -234,12 +242,12 @@ fn of_store(
     let is = match status {
         StoreStatus::DiskLost => "lost its disk",
         StoreStatus::Down => "is down",
-        StoreStatus::Up if governed && known.is_none() => "is forgotten by PD",
+        StoreStatus::Up if governed && known.is_none() => "has no record in PD",
         StoreStatus::Up if is_given_up(cluster, store) => "was given up",
         StoreStatus::Up if known == Some(StoreState::Offline) => "leaves",
         StoreStatus::Up if known == Some(StoreState::Tombstone) => "has left",
         StoreStatus::Up if has_peer && ended => "has a tombstone of the member",
-        StoreStatus::Up if has_peer && hangs(scope, store) => "hangs",
+        StoreStatus::Up if has_peer && hangs(scope, store) => "has a stalled disk",
         StoreStatus::Up if has_peer => "has a peer",
         StoreStatus::Up if scope.full.contains(&store) => "is full",
         StoreStatus::Up => "is there",

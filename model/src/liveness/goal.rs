@@ -2,12 +2,12 @@
 //!
 //! | | asks for | goal | owed |
 //! |---|---|---|---|
-//! | L1 | a leader | `leader_electable`; `keys_covered` | while a majority of the newest configuration is left; of keys whose regions are gone with stores that were given up by force, while another store is left |
+//! | L1 | a leader | `leader_electable`; `keys_covered` | while a majority of the newest configuration remains; of keys whose regions were lost with stores that were given up by force, while another store remains |
 //! | L2 | a conf change is applied or answered | `requests_end`, `changes_possible`; with PD `operators_end`, `replicas_whole` | as L1; `replicas_whole` while a store may take a peer |
 //! | L3 | a request is answered | `leader_electable`, `requests_end` | as L1 |
-//! | L4 | the removed are destroyed | `removed_gone` | as L1, of those whose disk does not hang and who know anybody to ask; of a merged region always |
-//! | L5 | the added catch up | `members_caught_up` | as L1, of members whose disk is there, does not hang and was not given up, and whose id did not learn of its end |
-//! | L6 | an Offline store becomes Tombstone | `store_leaves` | while its regions keep majorities, enough stores stay, and one may take each peer |
+//! | L4 | the removed are destroyed | `removed_gone` | as L1, of peers whose disk is not stalled and that know a member to ask; of a merged region always |
+//! | L5 | the added catch up | `members_caught_up` | as L1, of members whose disk is intact and not stalled, whose store was not given up, and whose peer did not learn of its removal |
+//! | L6 | an Offline store becomes Tombstone | `store_leaves` | while its regions keep majorities, enough stores stay, and some store may take each peer |
 //! | L7 | PD knows epoch and leader | `pd_view_current` | as L1 |
 //! | L8 | an oversized region splits | `requests_end` and, of the children, `leader_electable` | once the split was proposed, as L1 |
 //! | L9 | a transfer ends | `transfer_ends`; with PD `operators_end` | as L1 |
@@ -58,27 +58,27 @@ macro_rules! goals {
 goals! {
     /// The region has a leader that takes writes, if a majority of its newest configuration is left.
     LeaderElectable = "leader_electable", "L1 L3 L8",
-    /// Once stores were given up by force, every key is in a region on a remaining store, while any store remains.
+    /// After stores were given up by force, every key is in a region on a remaining store, if any store remains.
     KeysCovered = "keys_covered", "L1",
     /// Every entry that a leader accepted is applied, and no read waits, if a majority of the region's newest configuration is left.
     RequestsEnd = "requests_end", "L2 L3 L8",
-    /// Every member exists, is initialised, and has applied what the leader has, unless its disk is lost or hangs, or its peer learned of its removal.
+    /// Every member exists, is initialised, and has applied what the leader has, unless its disk is lost or stalled, or its peer learned of its removal.
     MembersCaughtUp = "members_caught_up", "L5",
-    /// No peer is left that the newest configuration does not list, learner or uninitialised, unless its disk hangs or it knows nobody to ask; of a merged region no peer is left.
+    /// Every peer that the newest configuration does not list is destroyed, learners and uninitialised peers included, unless its disk is stalled or it knows no member to ask. Every peer of a merged region is destroyed.
     RemovedGone = "removed_gone", "L4",
     /// No leadership transfer is under way.
     TransferEnds = "transfer_ends", "L9",
     /// The region is not joint, and it would accept a conf change.
     ChangesPossible = "changes_possible", "L2",
-    /// Recovery comes to an end although clients keep writing.
+    /// Healing ends although clients keep writing.
     Settles = "settles", "L1 L9",
     /// PD knows the region's leader, and the region as its leader has it.
     PdViewCurrent = "pd_view_current", "L7",
     /// No operator is running.
     OperatorsEnd = "operators_end", "L2 L9",
-    /// The region has as many voters as PD wants, on stores that stay, and no other peer, if some store may take a peer.
+    /// The region has as many voters as PD wants, on stores that are not leaving, and no other peer, if some store may take a peer.
     ReplicasWhole = "replicas_whole", "L2 L6",
-    /// A leaving store has left, if enough others stay and its regions' peers may be moved.
+    /// A leaving store becomes Tombstone, if enough others stay and its regions' peers can be moved.
     StoreLeaves = "store_leaves", "L6",
 }
 

@@ -162,21 +162,21 @@ properties! {
     MetaConsistent meta_consistent []
         "a store's range index, its peers' keys, its pending messages and all peer ids agree with its regions";
     ReadSafety read_safety [reads writes]
-        "a read returns what its peer holds, and nothing older than what clients knew when it began";
+        "a read returns what its peer holds, and nothing older than what clients knew when it started";
     NoLostWrite no_lost_write [writes]
-        "a write that a client knows of is on every replica that applied it and on every later leader";
+        "a write that a client knows is on every replica that applied its index and on every later leader";
     TombstoneStoreEmpty tombstone_store_empty [pd epochs]
-        "when PD buries a store or removes its record, no configuration that PD knew has a member there, believed or applied";
+        "when PD buries a store or removes its record, no configuration that PD knew, and no applied one, has a member there";
     NoUnsafeRemoval no_unsafe_removal [epochs]
         "no leader accepts a change that removes or demotes a live voter and leaves no live majority where there was one";
     NoUnsafePlan no_unsafe_plan [pd]
-        "PD makes no operator that removes a voter it knows to be alive and leaves no live majority where there was one";
+        "PD creates no operator that removes a voter that it knows to be live and leaves no live majority where there was one";
     OneOperator one_operator [pd]
         "a running operator is replaced only by one of a higher priority";
     TombstoneAbsorbing tombstone_absorbing [pd]
-        "a store that is Tombstone, or was declared destroyed, stays so until its record is removed";
+        "a store that is Tombstone, or was declared destroyed, remains so until its record is removed";
     PdView pd_view [pd destroyed epochs]
-        "PD believes no epoch of a region that nobody has applied, and none older than what it knew";
+        "PD's epoch of a region was applied by some peer, and never decreases";
 }
 
 impl Property {

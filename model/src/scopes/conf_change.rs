@@ -176,7 +176,7 @@ fn swap_two_by_joint(standard: bool) -> ScopeOutline {
 fn replace_a_lost_store(standard: bool) -> ScopeOutline {
     let asked = scope(
         "replace_a_lost_store",
-        "a disk is lost: is its voter replaced, whatever the others had received from it?",
+        "a disk is lost: is its voter replaced, no matter what the others had received from it?",
         &[1, 2, 3, 4],
         region(&[1, 2, 3], &[]),
     );
@@ -259,7 +259,7 @@ fn three_voters_to_one(standard: bool) -> ScopeOutline {
     let demote = |store| change(ChangeKind::AddLearner, store, store);
     let asked = scope(
         "three_voters_to_one",
-        "two of three voters are removed, and both know it or neither does: can the one and the two elect two leaders (etcd-io/raft#456)?",
+        "two of three voters are removed, and both know it or neither does: can the one and the two others elect two leaders (etcd-io/raft#456)?",
         &[1, 2, 3],
         region(&[1, 2, 3], &[]),
     );
@@ -291,7 +291,7 @@ fn one_of_two_is_lost(standard: bool) -> ScopeOutline {
     let demote = [change(ChangeKind::AddLearner, 2, 2)];
     let asked = scope(
         "one_of_two_is_lost",
-        "one of two voters loses its disk: does the region go on if, and only if, that voter was demoted before?",
+        "one of two voters loses its disk: does the region continue if and only if that voter was demoted before?",
         &[1, 2],
         region(&[1, 2], &[]),
     );
@@ -409,7 +409,7 @@ fn transfer_against_a_change(standard: bool) -> ScopeOutline {
 fn leaders_disk_hangs(standard: bool) -> ScopeOutline {
     let asked = scope(
         "leaders_disk_hangs",
-        "the leader's disk hangs while a learner is added, and its heartbeats go on: can another peer lead?",
+        "the leader's disk is stalled while a learner is added, and it still sends heartbeats: can another peer lead?",
         &[1, 2, 3, 4],
         region(&[1, 2, 3], &[]),
     );

@@ -125,7 +125,7 @@ fn split_racing_a_decommission(standard: bool) -> ScopeOutline {
 fn late_report_and_late_order(standard: bool) -> ScopeOutline {
     let asked = placed(
         "late_report_and_late_order",
-        "a report or an order arrives late: can PD's view go back, or a leader carry out an order that is no longer wanted?",
+        "a report or an order arrives late: can PD's view go back, or a leader execute an order that PD no longer wants?",
         &[1, 2, 3],
         &[1, 2],
     );
@@ -149,7 +149,7 @@ fn late_report_and_late_order(standard: bool) -> ScopeOutline {
 fn pd_restarted(standard: bool) -> ScopeOutline {
     let asked = placed(
         "pd_restarted",
-        "the placement driver restarts during a decommission: does it bury a store whose regions nobody has reported since?",
+        "the placement driver restarts during a decommission: does it bury a store whose regions have not been reported since?",
         &[1, 2, 3],
         &[1, 2],
     );

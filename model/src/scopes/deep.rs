@@ -126,7 +126,7 @@ fn crash_and_election_over_a_whole_move() -> ScopeOutline {
 fn divided_and_led_by_the_leaving_store() -> ScopeOutline {
     let asked = placed(
         "divided_and_led_by_the_leaving_store",
-        "the region splits while its peer is moved, and the leaving store may lead either part and stop: does it leave with a child on it, and does PD ever learn of that?",
+        "the region splits while its peer is moved, and the leaving store may lead either part and stop: does it leave with a child's peer on it, and does PD ever learn of that?",
         &[1, 2, 3],
         &[1, 2],
     );

@@ -62,7 +62,7 @@ pub(super) fn plans(size: Size) -> Vec<ScopePlan> {
 fn split_against_an_add(standard: bool) -> ScopeOutline {
     let asked = splitting(
         "split_against_an_add",
-        "a peer joins while the ids for a split are on their way: can stale ids split the region?",
+        "a peer joins while the ids for a split are under way: can stale ids split the region?",
         &[1, 2, 3],
         &[1, 2],
         &[],
@@ -117,7 +117,7 @@ fn split_after_a_promotion(standard: bool) -> ScopeOutline {
 fn split_against_a_remove(standard: bool) -> ScopeOutline {
     let asked = splitting(
         "split_against_a_remove",
-        "a peer is removed while the region splits: is it gone from both parts, or from neither?",
+        "a peer is removed while the region splits: is it removed from both parts, or from neither?",
         &[1, 2, 3],
         &[1, 2, 3],
         &[],

@@ -18,7 +18,7 @@ pub(super) fn learner_removed_while_cut_off(standard: bool) -> ScopeOutline {
     let voters: &[u64] = if standard { &[1, 2] } else { &[1] };
     let asked = scope(
         "learner_removed_while_cut_off",
-        "two learners are removed, and one of them never receives its removal: does it learn from the other, which went first, whom to ask?",
+        "two learners are removed, and one of them never receives its removal: does it learn from the other, which was destroyed first, which members to ask?",
         stores,
         region(voters, learners),
     );
@@ -108,7 +108,7 @@ pub(super) fn learner_of_a_child_removed_before_it_is_born(standard: bool) -> Sc
     let (stores, voters): (&[u64], &[u64]) = if standard { (&[1, 2, 3], &[1, 3]) } else { (&[1, 2], &[1]) };
     let asked = splitting(
         "learner_of_a_child_removed_before_it_is_born",
-        "a region with a learner splits, the child's learner is removed, and only then its store applies the split: does the peer go?",
+        "a region with a learner splits, the child's learner is removed, and only then its store applies the split: is the peer destroyed?",
         stores,
         voters,
         &[2],
@@ -142,7 +142,7 @@ pub(super) fn uninitialised_peer_behind_a_merge(standard: bool) -> ScopeOutline 
     let voters: &[u64] = if standard { &[1, 3] } else { &[1] };
     let asked = scope(
         "uninitialised_peer_behind_a_merge",
-        "a peer is created, gets no snapshot, is removed, and its region merges: who tells it of its removal?",
+        "a peer is created, gets no snapshot, is removed, and its region merges: how does it learn of its removal?",
         if standard { &[1, 2, 3] } else { &[1, 2] },
         region(voters, &[]),
     );

@@ -92,7 +92,7 @@ fn store_changes(
     if was.status != is.status {
         lines.push(match (was.status, is.status) {
             (StoreStatus::Down, StoreStatus::Up) => {
-                say!(language, "store {store}: is up again", "store {store}：重新启动")
+                say!(language, "store {store}: restarts", "store {store}：重新启动")
             }
             (_, status) => {
                 let status = language.of(&status);
@@ -104,7 +104,7 @@ fn store_changes(
     for region in peers {
         let words = match (was.peers.get(region), is.peers.get(region)) {
             (None, None) => continue,
-            (Some(_), None) => vec![say!(language, "everything is gone", "什么都没有了")],
+            (Some(_), None) => vec![say!(language, "its state is lost", "什么都没有了")],
             (None, Some(peer)) => created(language, peer),
             (Some(old), Some(new)) => peer_changes(language, old, new),
         };
@@ -131,13 +131,13 @@ fn store_changes(
             let step = new.step;
             lines.push(say!(
                 language,
-                "store {store}: carries out the recovery plan of step {step}",
+                "store {store}: executes the recovery plan of step {step}",
                 "store {store}：执行第 {step} 步的恢复计划"
             ));
         }
         (Some(_), None) => lines.push(say!(
             language,
-            "store {store}: carries out no recovery plan",
+            "store {store}: has no recovery plan left",
             "store {store}：没有恢复计划可执行"
         )),
         _ => {}
@@ -163,10 +163,10 @@ fn range_words(ranges: &[RangeEntry]) -> String {
 
 fn pending_words(language: Language, ranges: &[RangeEntry]) -> String {
     if ranges.is_empty() {
-        return say!(language, "it keeps no range free for a snapshot", "没有为快照保留的范围");
+        return say!(language, "it reserves no range for a snapshot", "没有为快照保留的范围");
     }
     let ranges = range_words(ranges);
-    say!(language, "it keeps free for snapshots {ranges}", "为快照保留 {ranges}")
+    say!(language, "it reserves for snapshots {ranges}", "为快照保留 {ranges}")
 }
 
 fn created(language: Language, peer: &Peer) -> Vec<String> {
@@ -191,9 +191,9 @@ fn created(language: Language, peer: &Peer) -> Vec<String> {
         PeerState::Normal | PeerState::Merging => {
             let Region { start, end, epoch, peers, .. } = &peer.region;
             let comes = if epoch.version == 1 {
-                say!(language, "peer {id} is made anew", "重新建立 peer {id}")
+                say!(language, "peer {id} is created by the recovery", "重新建立 peer {id}")
             } else {
-                say!(language, "peer {id} is split off", "分裂出 peer {id}")
+                say!(language, "peer {id} is created by the split", "分裂出 peer {id}")
             };
             let mut words = vec![
                 say!(language, "{comes} with range [{start}, {end})", "{comes}，范围 [{start}, {end})"),
@@ -242,15 +242,15 @@ fn peer_changes(language: Language, was: &Peer, is: &Peer) -> Vec<String> {
     }
     if let Some(target) = is.merged_into.as_ref().filter(|_| was.merged_into != is.merged_into) {
         let id = target.id;
-        words.push(say!(language, "learns that region {id} has taken it in", "得知 region {id} 已将它并入"));
+        words.push(say!(
+            language,
+            "learns that it was merged into region {id}",
+            "得知 region {id} 已将它并入"
+        ));
     }
     if let Some(check) = is.stale_check.as_ref().filter(|_| was.stale_check != is.stale_check) {
         let peers = joined(&check.peers, " ");
-        words.push(say!(
-            language,
-            "learns of members {{{peers}}}, whom it may ask",
-            "得知可以去问 {{{peers}}}"
-        ));
+        words.push(say!(language, "learns of members {{{peers}}} to ask", "得知可以去问 {{{peers}}}"));
     }
     words.extend(role_changes(language, was, is));
     words.extend(log_changes(language, &was.log, &is.log));
@@ -267,7 +267,7 @@ fn peer_changes(language: Language, was: &Peer, is: &Peer) -> Vec<String> {
             words.push(say!(language, "snapshot at {index} received", "收到 {index} 处的快照"));
         }
         (Some(_), None) if was.state == is.state && was.applied == is.applied => {
-            words.push(say!(language, "its snapshot is forgotten", "丢弃它的快照"));
+            words.push(say!(language, "its snapshot is lost", "丢弃它的快照"));
         }
         _ => {}
     }
@@ -282,16 +282,16 @@ fn peer_changes(language: Language, was: &Peer, is: &Peer) -> Vec<String> {
 fn recovery_words(language: Language, recovery: Option<&PeerRecovery>) -> String {
     match recovery {
         Some(PeerRecovery::Demotes(failed)) if failed.is_empty() => {
-            say!(language, "has proposed to be rid of them", "已提议去掉它们")
+            say!(language, "has proposed their removal", "已提议去掉它们")
         }
         Some(PeerRecovery::Demotes(failed)) => {
             let failed = joined(failed, ", ");
-            say!(language, "is to be rid of peers {failed}", "要去掉 peer {failed}")
+            say!(language, "must demote or remove peers {failed}", "要去掉 peer {failed}")
         }
         Some(PeerRecovery::Failed) => {
-            say!(language, "cannot do what the plan asks, and still leads", "做不到所要求的，继续当 leader")
+            say!(language, "cannot execute the plan, and still leads", "做不到所要求的，继续当 leader")
         }
-        None => say!(language, "has no more to do for the recovery plan", "恢复计划要它做的都做完了"),
+        None => say!(language, "has nothing left to do for the recovery plan", "恢复计划要它做的都做完了"),
     }
 }
 
@@ -312,7 +312,7 @@ fn role_changes(language: Language, was: &Peer, is: &Peer) -> Vec<String> {
         words.push(match is.role {
             Role::Follower => {
                 let (role, term) = (was.role, is.term);
-                say!(language, "{role} no more, term {term}", "不再是 {role}，term {term}")
+                say!(language, "no longer {role}, term {term}", "不再是 {role}，term {term}")
             }
             role if is.is_by_force() => {
                 let leads = role_of_term(language, role, is.term);
@@ -352,7 +352,7 @@ fn log_changes(language: Language, was: &Log, is: &Log) -> Vec<String> {
     if was.truncated != is.truncated {
         let to = is.truncated.index;
         words.push(if to > was.last_index() {
-            say!(language, "log begins anew behind {to}", "日志从 {to} 之后重新开始")
+            say!(language, "log restarts after {to}", "日志从 {to} 之后重新开始")
         } else {
             say!(language, "log compacted to {to}", "日志压缩到 {to}")
         });
@@ -403,10 +403,10 @@ fn data_changes(language: Language, was: &Peer, is: &Peer) -> Vec<String> {
     let gone = was.data.keys().filter(|key| !is.data.contains_key(*key));
     let (deleted, left): (Vec<_>, Vec<_>) = gone.partition(|key| is.region.contains(key));
     let mut words: Vec<_> = written.map(|(key, value)| format!("{key}={value}")).collect();
-    words.extend(deleted.iter().map(|key| say!(language, "{key} gone", "{key} 没了")));
+    words.extend(deleted.iter().map(|key| say!(language, "{key} deleted", "{key} 没了")));
     if !left.is_empty() {
         let left = joined(left, " ");
-        words.push(say!(language, "leaves {left} to others", "把 {left} 留给别人"));
+        words.push(say!(language, "no longer has {left}", "把 {left} 留给别人"));
     }
     words
 }
@@ -426,7 +426,7 @@ fn leading_changes(
         // A leader's own index is obvious.
         for (&peer, &index) in is.matched.iter().filter(|(peer, _)| **peer != own) {
             if was.matched.get(&peer).is_some_and(|known| *known < index) {
-                words.push(say!(language, "knows peer {peer} at {index}", "知道 peer {peer} 到了 {index}"));
+                words.push(say!(language, "peer {peer} matched at {index}", "知道 peer {peer} 到了 {index}"));
             }
         }
     }
@@ -436,15 +436,17 @@ fn leading_changes(
     }
     if was.transfer != is.transfer {
         words.push(match is.transfer {
-            None => say!(language, "no longer hands over", "不再让位"),
+            None => say!(language, "ends its transfer", "不再让位"),
             Some(Transfer { to, timeout_now: true }) => {
                 say!(
                     language,
-                    "hands over to peer {to}, its TimeoutNow is under way",
+                    "transfers leadership to peer {to}, TimeoutNow sent",
                     "让位给 peer {to}，TimeoutNow 在路上"
                 )
             }
-            Some(Transfer { to, .. }) => say!(language, "hands over to peer {to}", "让位给 peer {to}"),
+            Some(Transfer { to, .. }) => {
+                say!(language, "transfers leadership to peer {to}", "让位给 peer {to}")
+            }
         });
     }
     words
@@ -462,7 +464,7 @@ fn read_changes(language: Language, was: Option<&Read>, is: Option<&Read>) -> Ve
             let Read { key, index, .. } = new;
             vec![say!(language, "reads {key} at {index}, {state}", "在 {index} 读 {key}，{state}")]
         }
-        (Some(_), None) => vec![say!(language, "its read is over", "它的读结束了")],
+        (Some(_), None) => vec![say!(language, "its read has ended", "它的读结束了")],
         _ => Vec::new(),
     }
 }

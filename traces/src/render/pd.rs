@@ -32,7 +32,7 @@ pub(super) fn pd_changes(language: Language, was: &PlacementDriver, is: &Placeme
                 ));
             }
             (Some(_), None) => {
-                lines.push(say!(language, "PD: store {store} is forgotten", "PD：忘掉 store {store}"))
+                lines.push(say!(language, "PD: drops the record of store {store}", "PD：忘掉 store {store}"))
             }
             _ => {}
         }
@@ -44,17 +44,15 @@ pub(super) fn pd_changes(language: Language, was: &PlacementDriver, is: &Placeme
                 lines.push(say!(language, "PD: {believed}", "PD：{believed}"));
             }
             (Some(_), None) => {
-                lines.push(say!(language, "PD: region {region} is forgotten", "PD：忘掉 region {region}"))
+                lines.push(say!(language, "PD: drops region {region}", "PD：忘掉 region {region}"))
             }
             _ => {}
         }
     }
     match (was.relearns, is.relearns) {
-        (false, true) => {
-            lines.push(say!(language, "PD: drops the regions that it knew", "PD：丢掉它知道的 region"))
-        }
+        (false, true) => lines.push(say!(language, "PD: drops its regions", "PD：丢掉它知道的 region")),
         (true, false) => {
-            lines.push(say!(language, "PD: knows of every key again", "PD：又知道每个 key 归谁"))
+            lines.push(say!(language, "PD: its regions cover every key again", "PD：又知道每个 key 归谁"))
         }
         _ => {}
     }
@@ -96,7 +94,7 @@ fn recovery_changes(language: Language, was: Option<&Recovery>, is: Option<&Reco
     if begins {
         let aborted = match (new.aborted, language) {
             (false, _) => "",
-            (true, Language::English) => ", for it was aborted",
+            (true, Language::English) => ", aborted",
             (true, Language::Chinese) => "，因为它被中止",
         };
         let stage = language.of(&new.stage);
@@ -126,7 +124,7 @@ fn recovery_changes(language: Language, was: Option<&Recovery>, is: Option<&Reco
 fn its_turn(language: Language, runs: bool) -> &'static str {
     match (runs, language) {
         (true, _) => "",
-        (false, Language::English) => ", waiting for its turn",
+        (false, Language::English) => ", waiting",
         (false, Language::Chinese) => "，等着轮到它",
     }
 }
@@ -142,7 +140,7 @@ fn believed(language: Language, known: &KnownRegion) -> String {
                 "{region}，term {term} 的 leader 是 {leader}"
             )
         }
-        None => say!(language, "{region}, led by nobody", "{region}，没有 leader"),
+        None => say!(language, "{region}, without a leader", "{region}，没有 leader"),
     };
     for (name, peers) in [("pending", &known.pending), ("down", &known.down)] {
         if !peers.is_empty() {

@@ -97,7 +97,7 @@ fn a_pending_range_is_rendered_where_no_peer_has_its_snapshot() {
     let child = before.stores[&1].ranges[1].clone();
     let mut kept = before.clone();
     kept.stores.get_mut(&2).unwrap().pending_ranges.push(child.clone());
-    assert_eq!(changes(&before, &kept), ["store 2: it keeps free for snapshots 10 [m, \"\")"]);
+    assert_eq!(changes(&before, &kept), ["store 2: it reserves for snapshots 10 [m, \"\")"]);
 
     let mut received = before.clone();
     let store = received.stores.get_mut(&1).unwrap();
@@ -109,7 +109,7 @@ fn a_pending_range_is_rendered_where_no_peer_has_its_snapshot() {
     assert_eq!(changes(&before, &received), shown);
     let mut lost = received.clone();
     lost.stores.get_mut(&1).unwrap().pending_ranges.clear();
-    assert_eq!(changes(&received, &lost), ["store 1: it keeps no range free for a snapshot"]);
+    assert_eq!(changes(&received, &lost), ["store 1: it reserves no range for a snapshot"]);
 }
 
 #[test]
@@ -311,7 +311,7 @@ fn a_recovery_is_rendered_stage_by_stage() {
     assert!(shown[1].starts_with(plan), "{}", shown[1]);
     assert_eq!(shown[2], "PD: plan for store 4: exit force leader");
     let shown = changes(&recovering(&demotes), &recovering(&aborted));
-    assert_eq!(shown, ["PD: recovery: exit force leader, for it was aborted"]);
+    assert_eq!(shown, ["PD: recovery: exit force leader, aborted"]);
     assert_eq!(changes(&recovering(&aborted), &before), ["PD: no recovery is under way"]);
 }
 
@@ -328,17 +328,17 @@ fn a_recovery_is_rendered_of_the_stores() {
     let (old, new) = ([3, 4]).map(|step| PlanUnderWay { step, exits: true }).into();
     let shown = |before: &View, after: &View| changes(before, after).join("; ");
     let none = with(None, None);
-    assert_eq!(shown(&none, &with(Some(old), None)), "store 1: carries out the recovery plan of step 3");
+    assert_eq!(shown(&none, &with(Some(old), None)), "store 1: executes the recovery plan of step 3");
     let taken = shown(&with(Some(old), None), &with(Some(new), None));
-    assert_eq!(taken, "store 1: carries out the recovery plan of step 4");
-    assert_eq!(shown(&with(Some(old), None), &none), "store 1: carries out no recovery plan");
+    assert_eq!(taken, "store 1: executes the recovery plan of step 4");
+    assert_eq!(shown(&with(Some(old), None), &none), "store 1: has no recovery plan left");
     let demotes = with(None, Some(PeerRecovery::Demotes(vec![2, 3])));
-    assert!(shown(&none, &demotes).ends_with("is to be rid of peers 2, 3"));
+    assert!(shown(&none, &demotes).ends_with("must demote or remove peers 2, 3"));
     let proposed = with(None, Some(PeerRecovery::Demotes(Vec::new())));
-    assert!(shown(&demotes, &proposed).ends_with("has proposed to be rid of them"));
-    assert!(shown(&proposed, &none).ends_with("has no more to do for the recovery plan"));
+    assert!(shown(&demotes, &proposed).ends_with("has proposed their removal"));
+    assert!(shown(&proposed, &none).ends_with("has nothing left to do for the recovery plan"));
     let failed = with(None, Some(PeerRecovery::Failed));
-    assert!(shown(&demotes, &failed).ends_with("cannot do what the plan asks, and still leads"));
+    assert!(shown(&demotes, &failed).ends_with("cannot execute the plan, and still leads"));
 }
 
 /// An administrator's commands act on PD, whichever store they name.

@@ -86,7 +86,7 @@ pub(super) fn timeout_now_comes_late(standard: bool) -> ScopeOutline {
 pub(super) fn compacted_behind_an_election(standard: bool) -> ScopeOutline {
     let asked = scope(
         "compacted_behind_an_election",
-        "a leader of a newer term compacts what an older term wrote: do logs still match there?",
+        "a leader of a newer term compacts entries of an older term: do logs still match there?",
         &[1, 2, 3],
         region(&[1, 2, 3], &[]),
     );

@@ -42,7 +42,7 @@ pub(super) fn new_store_joins(standard: bool) -> ScopeOutline {
 pub(super) fn voter_added_at_once(standard: bool) -> ScopeOutline {
     let asked = placed(
         "voter_added_at_once",
-        "a voter is added without having been a learner: does the region go on while the new voter has no log, or dies before it has one?",
+        "a voter is added without having been a learner: does the region continue while the new voter has no log, or if it is lost before it has one?",
         &[1, 2, 3],
         &[1, 2],
     );
@@ -74,7 +74,7 @@ pub(super) fn voter_added_at_once(standard: bool) -> ScopeOutline {
 pub(super) fn order_repeated(standard: bool) -> ScopeOutline {
     let asked = placed(
         "order_repeated",
-        "an order is lost or late, and PD sends it again: is it carried out exactly once?",
+        "an order is dropped or late, and PD sends it again: is it executed exactly once?",
         &[1, 2, 3],
         &[1, 2],
     );

@@ -74,7 +74,7 @@ fn merge_to_commit(
 pub(super) fn forced_with_a_merge_to_commit(standard: bool) -> ScopeOutline {
     let asked = two_regions(
         "forced_with_a_merge_to_commit",
-        "the remaining peers of two regions have the CommitMerge in the target's log, and the source may miss its PrepareMerge: is the merged data kept, though the source has the lower id?",
+        "the remaining peers of two regions have the CommitMerge in the target's log, and the source may lack its PrepareMerge: is the merged data kept, although the source has the lower id?",
     );
     merge_to_commit(asked, (REGION, NEIGHBOUR), true, standard)
 }
@@ -82,7 +82,7 @@ pub(super) fn forced_with_a_merge_to_commit(standard: bool) -> ScopeOutline {
 pub(super) fn forced_with_a_merge_into_the_lower_id(standard: bool) -> ScopeOutline {
     let asked = two_regions(
         "forced_with_a_merge_into_the_lower_id",
-        "the target has the lower id, and the remaining peer misses a write of the source as well: is the begun merge kept?",
+        "the target has the lower id, and the remaining peer lacks a write of the source as well: is the merge kept?",
     );
     merge_to_commit(asked, (NEIGHBOUR, REGION), false, standard)
 }
@@ -91,7 +91,7 @@ pub(super) fn forced_with_a_merge_into_the_lower_id(standard: bool) -> ScopeOutl
 pub(super) fn forced_while_merging(standard: bool) -> ScopeOutline {
     let asked = two_regions(
         "forced_while_merging",
-        "a region is merging, its target has not committed the merge, and both lose a majority: do both go on?",
+        "a region is merging, its target has not committed the merge, and both lose a majority: do both continue?",
     );
     let begin = Command::prepare_merge(asked.regions[1].clone());
     let begin = Action::Propose { region: REGION, store: 1, command: begin, epoch: None };
@@ -147,7 +147,7 @@ fn asks_to_divide() -> Action {
 pub(super) fn forced_behind_a_split(standard: bool) -> ScopeOutline {
     let asked = placed(
         "forced_behind_a_split",
-        "two stores split a region, report it, and are lost, and the third has not applied the split: does PD believe the third after unsafe recovery?",
+        "two stores split a region, report it, and are lost, and the third has not applied the split: does PD accept the third store's reports after unsafe recovery?",
         &[1, 2, 3],
         &[1, 2, 3],
     );
@@ -175,7 +175,7 @@ fn one_left(name: &str, question: &str) -> Scope {
 pub(super) fn forced_and_interrupted(standard: bool) -> ScopeOutline {
     let asked = one_left(
         "forced_and_interrupted",
-        "the remaining store restarts between the stages of a recovery that may time out, and a plan arrives late: does the region go on?",
+        "the remaining store restarts between the stages of a recovery that may time out, and a plan arrives late: does the region continue?",
     );
     let budgets = Budgets {
         admin: 1,
@@ -202,7 +202,7 @@ pub(super) fn forced_and_interrupted(standard: bool) -> ScopeOutline {
 pub(super) fn report_comes_late(standard: bool) -> ScopeOutline {
     let asked = placed(
         "report_comes_late",
-        "what a store has done for a recovery is lost, or comes late, in its step or in a later one: does PD wait, and take no report for another?",
+        "a store's report of a recovery is dropped, or arrives late, in its step or in a later one: does PD wait, and never count a report for another step?",
         &[1, 2, 3, 4],
         &[1, 2, 3],
     );
@@ -234,7 +234,7 @@ pub(super) fn report_comes_late(standard: bool) -> ScopeOutline {
 pub(super) fn plan_for_a_hole_comes_late(standard: bool) -> ScopeOutline {
     let asked = placed(
         "plan_for_a_hole_comes_late",
-        "the plan of one recovery makes a region for keys that nobody has, and comes when the next has made one or is about to: are the keys in one region on that store?",
+        "a recovery's plan creates a region for keys that no store has, and arrives when the next recovery has created one or is about to: are the keys in one region on that store?",
         &[1, 2, 3, 4],
         &[1, 2, 3],
     );
@@ -271,7 +271,7 @@ pub(super) fn plan_to_destroy_comes_late(standard: bool) -> ScopeOutline {
         rounds: vec![Entries::All],
         ..super::super::making::scope(
             "plan_to_destroy_comes_late",
-            "a recovery destroys a peer whose range a newer region has taken, and the plan for that comes once more when the peer is gone: does the tombstone stay as it is, and the newer region too?",
+            "a recovery destroys a peer whose range a newer region has, and the plan for that arrives again after the peer was destroyed: do the tombstone and the newer region stay as they are?",
             &[1, 2, 3],
             region(&[1], &[3]),
         )
@@ -319,7 +319,7 @@ pub(super) fn merge_into_what_nobody_can_lead(standard: bool) -> ScopeOutline {
         rounds: vec![Entries::All],
         ..super::super::making::scope(
             "merge_into_what_nobody_can_lead",
-            "a region is to be taken in by one that nobody who is left may lead by force: is it left to wait, and why?",
+            "a region is to merge into one in which no remaining peer may become a forced leader: does it wait, and why?",
             &[1, 2, 3, 4, 5],
             region(&[1, 2, 3], &[4, 5]),
         )
@@ -362,7 +362,7 @@ pub(super) fn merge_into_what_nobody_can_lead(standard: bool) -> ScopeOutline {
 pub(super) fn given_up_once_more(standard: bool) -> ScopeOutline {
     let asked = one_left(
         "given_up_once_more",
-        "PD restarts during a recovery or aborts it, a plan is lost, and recovery of the same stores starts again: does the region go on, and does PD know it?",
+        "PD restarts during a recovery or aborts it, a plan is lost, and recovery of the same stores starts again: does the region continue, and does PD know it?",
     );
     let budgets = Budgets {
         admin: 2,
@@ -384,7 +384,7 @@ pub(super) fn given_up_once_more(standard: bool) -> ScopeOutline {
 pub(super) fn broken_off_behind_a_split(standard: bool) -> ScopeOutline {
     let asked = placed(
         "broken_off_behind_a_split",
-        "PD knows a split that no remaining store has, and recovery times out or PD restarts: does PD believe the remaining store?",
+        "PD knows a split that no remaining store has, and recovery times out or PD restarts: does PD accept the remaining store's reports?",
         &[1, 2, 3],
         &[1, 2, 3],
     );

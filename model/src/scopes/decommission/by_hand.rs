@@ -55,7 +55,7 @@ pub(super) fn gone(store: StoreId) -> [Action; 2] {
 pub(super) fn forced_by_hand(standard: bool) -> ScopeOutline {
     let asked = placed(
         "forced_by_hand",
-        "two of three voters lost their disks: what can unsafe recovery do with the one that is left, and what is refused?",
+        "two of three voters lost their disks: what can unsafe recovery do with the remaining one, and what is refused?",
         &[1, 2, 3],
         &[1, 2, 3],
     );

@@ -13,7 +13,7 @@ use crate::bounds::reach::Reach;
 pub(super) fn learner_waits_for_its_snapshot(standard: bool) -> ScopeOutline {
     let asked = placed(
         "learner_waits_for_its_snapshot",
-        "a voter is missing, and its learner's snapshot takes longer than the operator may: does PD wait, or do learners come and go?",
+        "a voter is missing, and its learner's snapshot takes longer than the operator may: does PD wait, or add and remove learners?",
         &[1, 2, 3, 4],
         &[1, 2],
     );

@@ -37,7 +37,7 @@ pub(super) fn process_ends_while_a_store_leaves(standard: bool) -> ScopeOutline 
     let (leaving, successor) = if standard { (3, 4) } else { (2, 3) };
     let asked = placed(
         "process_ends_while_a_store_leaves",
-        "a store leaves, and a process stops on the way, possibly the successor's in the middle of its snapshot: does the move go on where it was?",
+        "a store leaves, and a process stops on the way, possibly the successor's in the middle of its snapshot: does the move continue where it was?",
         stores,
         voters,
     );
@@ -55,7 +55,7 @@ pub(super) fn process_ends_while_a_store_leaves(standard: bool) -> ScopeOutline 
 pub(super) fn crash_while_a_store_leaves(standard: bool) -> ScopeOutline {
     let asked = placed(
         "crash_while_a_store_leaves",
-        "the leader's process stops in the middle, and another peer leads: does the operator go on where it was?",
+        "the leader's process stops in the middle, and another peer leads: does the operator continue where it was?",
         &[1, 2, 3],
         &[1, 2],
     );
@@ -106,7 +106,7 @@ pub(super) fn leaders_store_leaves(standard: bool) -> ScopeOutline {
 pub(super) fn stalled_leaders_store_leaves(standard: bool) -> ScopeOutline {
     let asked = placed(
         "stalled_leaders_store_leaves",
-        "the leader's store leaves, and its disk hangs while PD adds a learner: does the transfer reach a peer that can serve?",
+        "the leader's store leaves, and its disk is stalled while PD adds a learner: does the transfer reach a peer that can serve?",
         &[1, 2, 3, 4],
         &[1, 2, 3],
     );
@@ -187,7 +187,7 @@ pub(super) fn decommission_cancelled(standard: bool) -> ScopeOutline {
 pub(super) fn no_legal_target(standard: bool) -> ScopeOutline {
     let asked = placed(
         "no_legal_target",
-        "one possible target is too full and another silent or lost: what does PD answer, and what may an administrator still do?",
+        "one possible target is too full, and another is down or lost: what does PD reply, and what may an administrator still do?",
         &[1, 2, 3, 4],
         &[1, 2],
     );

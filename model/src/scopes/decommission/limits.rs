@@ -35,7 +35,7 @@ pub(super) fn target_full_by_share(standard: bool) -> ScopeOutline {
 pub(super) fn patrol_limited(standard: bool) -> ScopeOutline {
     let asked = placed(
         "patrol_limited",
-        "the patrol may run one operator at a time, two regions must leave one store, and an administrator adds a third operator: does each get its turn?",
+        "the patrol may run one operator at a time, two regions must leave one store, and an administrator adds a third operator: does each of them run?",
         &[1, 2, 3],
         &[1, 2],
     );
@@ -57,7 +57,7 @@ pub(super) fn patrol_limited(standard: bool) -> ScopeOutline {
 pub(super) fn operators_wait(standard: bool) -> ScopeOutline {
     let asked = two_regions_leave(
         "operators_wait",
-        "two regions must leave one store, and the second operator waits for the first and may expire: does each get its turn?",
+        "two regions must leave one store, and the second operator waits for the first and may expire: does each of them run?",
     );
     let scope = one_waits(asked, standard);
     let mut must_fire = vec!["region heartbeat", "check stores"];
@@ -72,7 +72,7 @@ pub(super) fn operators_wait(standard: bool) -> ScopeOutline {
 pub(super) fn operator_outrun_while_it_waits(standard: bool) -> ScopeOutline {
     let asked = two_regions_leave(
         "operator_outrun_while_it_waits",
-        "a region's members change while its operator waits for another's: does the operator end when its turn comes?",
+        "a region's members change while its operator waits for another's: is the operator cancelled when it would start?",
     );
     let learner = Change { kind: ChangeKind::AddLearner, peer: 9, store: 3 };
     let by_hand =
@@ -133,7 +133,7 @@ pub(super) fn two_of_three_replicas_leave(standard: bool) -> ScopeOutline {
 pub(super) fn two_of_five_die_unnoticed(standard: bool) -> ScopeOutline {
     let asked = placed(
         "two_of_five_die_unnoticed",
-        "three of five voters are wanted, and two are down before PD has noticed: does the patrol remove a live one and end the majority?",
+        "three of five voters are wanted, and two are down before PD has noticed: does the patrol remove a live one and lose the majority?",
         &[1, 2, 3, 4, 5],
         &[1, 2, 3, 4, 5],
     );

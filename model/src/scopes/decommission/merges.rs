@@ -31,7 +31,7 @@ pub(super) fn merge_racing_a_decommission(standard: bool) -> ScopeOutline {
 pub(super) fn target_led_by_who_lags(standard: bool) -> ScopeOutline {
     let asked = placed(
         "target_led_by_who_lags",
-        "PD knows a merge that the target's next leader has not applied: does that leader catch up, and does PD then believe it?",
+        "PD knows a merge that the target's next leader has not applied: does that leader catch up, and does PD then accept its reports?",
         &[1, 2, 3],
         &[1, 2, 3],
     );

@@ -80,7 +80,7 @@ pub(super) fn change_known_to_the_other_who_is_left(standard: bool) -> ScopeOutl
         rounds: vec![Entries::All],
         ..super::super::making::scope(
             "change_known_to_the_other_who_is_left",
-            "two of four voters remain; the one with the longer log knows a configuration of three, of which they are a majority, and the other knows a newer one: does PD's recovery end?",
+            "two of four voters remain. The one with the longer log knows a configuration of three, of which they are a majority, and the other knows a newer one: does PD's recovery end?",
             &[1, 2, 3, 4],
             region(&[1, 2, 3], &[4]),
         )

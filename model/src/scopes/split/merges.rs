@@ -44,7 +44,7 @@ pub(super) fn merge_and_leader_change(standard: bool) -> ScopeOutline {
 pub(super) fn merges_crossed(standard: bool) -> ScopeOutline {
     let asked = merging(
         "merges_crossed",
-        "two neighbours begin to merge into each other: is one merge rolled back, and are never both committed?",
+        "two neighbours start to merge into each other: is one merge rolled back, and are both never committed?",
         &[1, 2],
     );
     let scope = Scope {
@@ -79,7 +79,7 @@ fn written_on(scope: &Scope, other: StoreId) -> Vec<Action> {
 pub(super) fn merge_behind_a_compaction(standard: bool) -> ScopeOutline {
     let asked = merging(
         "merge_behind_a_compaction",
-        "a region compacts its log and begins to merge while a replica lags: can the replica still get the entries that it misses?",
+        "a region compacts its log and starts to merge while a replica lags: can the replica still get the entries that it lacks?",
         &[1, 2, 3],
     );
     // A write that store 3 lacks.
@@ -195,7 +195,7 @@ pub(super) fn snapshot_behind_a_rollback(standard: bool) -> ScopeOutline {
 pub(super) fn merged_twice(standard: bool) -> ScopeOutline {
     let asked = merging(
         "merged_twice",
-        "a merge is rolled back because its target splits, and begins again: does the second merge take in everything?",
+        "a merge is rolled back because its target splits, and starts again: does the second merge bring all data?",
         &[1, 2],
     );
     let scope = Scope {
@@ -225,7 +225,7 @@ const THIRD: RegionId = 3;
 pub(super) fn merges_in_a_row(standard: bool) -> ScopeOutline {
     let mut asked = merging(
         "merges_in_a_row",
-        "a region gives itself up to its neighbour, which gives itself up to a third: does the first come back, or go along?",
+        "a region merges into its neighbour, which merges into a third region: is the first merge rolled back, or does the region end in the third?",
         &[1, 2],
     );
     let mut third = Region { id: THIRD, start: Key::from("t"), ..asked.regions[1].clone() };
