@@ -117,7 +117,7 @@ guards! {
     TransferTimesOut "transfer_times_out" Raft,
     /// Leadership goes to a peer that may not campaign yet (row 7).
     TransferWaitsForChange "transfer_waits_for_change" Store,
-    /// A leader whose disk hangs never applies its own conf change, may not hand over because of it, and serves nobody (tikv#17363, tikv#9041).
+    /// A leader with a stalled disk never applies its own conf change, therefore may not transfer leadership, and serves no request (tikv#17363, tikv#9041).
     LaggingLeaderHandsOver "lagging_leader_hands_over" Store,
     /// A peer campaigns with a committed, unapplied conf change, and one term has two leaders (etcd#12133, raft-rs#221).
     CampaignAppliesFirst "campaign_applies_first" Raft,
@@ -141,11 +141,11 @@ guards! {
     TombstoneAtNewEpoch "tombstone_at_new_epoch" Store,
     /// A removed peer that missed its removal campaigns for ever (row 18).
     StalePeerTold "stale_peer_told" Store,
-    /// A removed learner that nobody talks to keeps its range for ever (tikv#7386, tikv#5852).
+    /// A removed learner that gets no message keeps its range for ever (tikv#7386, tikv#5852).
     StalePeerAsks "stale_peer_asks" Store,
-    /// An uninitialised peer has nobody to ask, and stays for ever behind a merge (tikv#15919).
+    /// An uninitialised peer has no member to ask, and stays for ever after a merge (tikv#15919).
     CreatorRemembered "creator_remembered" Store,
-    /// A new peer asks the placement driver, which does not know it, and is destroyed (TiKV `handle_validate_peer`, by its code).
+    /// A new peer asks the placement driver, which does not know it yet, and is destroyed (TiKV `handle_validate_peer`, read from the code).
     OldViewEndsNoNewPeer "old_view_ends_no_new_peer" Store,
     /// A leader is ordered to remove itself, and the region has no leader until an election (row 19).
     LeaderNotRemoved "leader_not_removed" Store,
@@ -165,7 +165,7 @@ guards! {
     OneVoteATerm "one_vote_a_term" Raft,
     /// An entry is overwritten and the entries behind it stay, though they follow another entry now (Raft paper, Figure 2).
     ConflictTruncates "conflict_truncates" Raft,
-    /// A change is accepted that leaves no majority of active voters. A live voter goes, and the dead outvote the rest (TiKV `check_availability_by_last_heartbeats`, omicron#8239).
+    /// A leader accepts a change that leaves no majority of active voters. A live voter is removed, and the dead ones are a majority (TiKV `check_availability_by_last_heartbeats`, omicron#8239).
     ChangeKeepsMajorityHeard "change_keeps_majority_heard" Store,
     /// A change is accepted whose new quorum needs a snapshot first, and nothing commits until it arrives (TiKV `check_conf_change`).
     NewQuorumHasLog "new_quorum_has_log" Store,
@@ -185,7 +185,7 @@ guards! {
     SplitTakenByEveryReplica "split_taken_by_every_replica" Store,
     /// A peer that applied its own removal applies a split as well and registers regions without a peer (row 25).
     RemovedPeerSplitsNothing "removed_peer_splits_nothing" Store,
-    /// A late split replaces what the store already knows of the child's region (tikv#5852).
+    /// A late split replaces the peer or tombstone of the child's region on the store (tikv#5852).
     SplitSparesTheKnown "split_spares_the_known" Store,
     /// The commit index is treated as volatile and restarts at the applied index. A peer that forgot a change campaigns by the old configuration (Raft paper, Figure 2).
     CommitIndexDurable "commit_index_durable" Store,
@@ -199,7 +199,7 @@ guards! {
     DemotedTakesSnapshots "demoted_takes_snapshots" Raft,
     /// A snapshot brings a range that the store's index never learns of (row 21).
     SnapshotUpdatesRanges "snapshot_updates_ranges" Store,
-    /// The destroy of an uninitialised peer comes after the split that replaced it, and takes the child. The child's range stays (tikv#13311).
+    /// An uninitialised peer is destroyed after a split replaced it, which destroys the child. The child's range stays (tikv#13311).
     DestroySparesTheReplaced "destroy_spares_the_replaced" Store,
     /// An answer points at the live region, and a split in the same batch changes it under the reader (row 30).
     AnswerCopiesRegion "answer_copies_region" Store,
@@ -225,9 +225,9 @@ guards! {
     MergeStopsChanges "merge_stops_changes" Store,
     /// A region is merged into one on other stores, and a store with a peer of only one of them waits for ever (TiKV `check_merge_proposal`).
     MergeNeedsSameStores "merge_needs_same_stores" Store,
-    /// A target takes in its source's data before the source has applied everything, and replicas of one region differ (TiKV `exec_commit_merge`).
+    /// A target merges its source's data before the source has applied everything, and replicas of one region differ (TiKV `exec_commit_merge`).
     MergeWaitsForSource "merge_waits_for_source" Store,
-    /// A merging source takes a write, and its target goes on without it (TiKV `ProposalInMergingMode`).
+    /// A merging source accepts a write that its target never gets (TiKV `ProposalInMergingMode`).
     MergeStopsWrites "merge_stops_writes" Store,
     /// A merge begins although a replica misses entries that the log no longer has, and nothing brings them there (TiKV `pre_propose_prepare_merge`).
     MergeGapBounded "merge_gap_bounded" Store,
@@ -237,11 +237,11 @@ guards! {
     MergeWaitsForCommits "merge_waits_for_commits" Store,
     /// A merge is rolled back that another store has committed, and both regions serve the range (TiKV `want_rollback_merge`).
     RollbackNeedsCause "rollback_needs_cause" Store,
-    /// A merged region's version stays below its source's, and PD takes its reports for stale (TiKV `exec_commit_merge`).
+    /// A merged region's version stays below its source's, and PD refuses its reports as stale (TiKV `exec_commit_merge`).
     MergeVersionAboveBoth "merge_version_above_both" Store,
     /// A leaving store counts as empty by the size of its regions, which is 0 after a PD restart (row 42, pd#9333; inferred from the code).
     BuriedByCount "buried_by_count" PlacementDriver,
-    /// A stale report is believed, and PD's view of the key space goes back (row 35, tikv#3868).
+    /// PD accepts a stale report, and its view of the key space goes back (row 35, tikv#3868).
     StaleReportRefused "stale_report_refused" PlacementDriver,
     /// A report whose only news is a new leader changes nothing, and orders go to the previous leader (PD `region.go`, `RegionGuide`).
     LeaderChangeBelieved "leader_change_believed" PlacementDriver,
@@ -257,17 +257,17 @@ guards! {
     TombstoneByPatrolAlone "tombstone_by_patrol_alone" PlacementDriver,
     /// So many stores leave that no region can have all its replicas (row 39).
     EnoughStoresLeft "enough_stores_left" PlacementDriver,
-    /// An operator takes its own new learner for somebody else's change and is cancelled (pd#1714).
+    /// An operator counts its own new learner as a foreign change and is cancelled (pd#1714).
     OwnChangesCounted "own_changes_counted" PlacementDriver,
     /// A learner that no rule asks for stays for ever, and its store with it (row 51).
     OrphansLeave "orphans_leave" PlacementDriver,
     /// A learner that waits for its snapshot does not count, and another is added beside it.
     PendingLearnerCounts "pending_learner_counts" PlacementDriver,
-    /// While a peer is missing and no store is free, nobody is promoted (PD `fixRulePeer`).
+    /// While a peer is missing and no store is free, no learner is promoted (PD `fixRulePeer`).
     PromotionNeedsNoTarget "promotion_needs_no_target" PlacementDriver,
     /// A healthy learner may not take the place of a dead voter, and there is no other store (pd#6559).
     OrphanMayFill "orphan_may_fill" PlacementDriver,
-    /// Nobody ends a region's joint configuration, and it stays joint (etcd#12136, pd#2952).
+    /// The patrol does not leave a region's joint configuration, and it stays joint (etcd#12136, pd#2952).
     JointEndedByPatrol "joint_ended_by_patrol" PlacementDriver,
     /// A leader that a joint configuration demotes is ordered to leave it, and refuses (pd#3499, pd#3494).
     JointHandsOverFirst "joint_hands_over_first" PlacementDriver,
@@ -279,33 +279,33 @@ guards! {
     TombstoneNeedsConfVerAdvance "tombstone_needs_conf_ver_advance" Store,
     /// A peer that was made a tombstone by force is created again by the next heartbeat, without its log and its vote (row 52, TiKV `check_msg`).
     TombstoneRefusesItself "tombstone_refuses_itself" Store,
-    /// The only voter of a region must hand over before it is replaced, and there is nobody. Its store never leaves (pd#1923).
+    /// The only voter of a region must transfer leadership before it is replaced, and there is no other voter. Its store never leaves (pd#1923).
     LoneLeaderMoves "lone_leader_moves" PlacementDriver,
-    /// A voter that must move is removed first and replaced later, whoever else is stopped (row 48, PD 2.x).
+    /// A voter that must move is removed first and replaced later, even if another is stopped (row 48, PD 2.x).
     ReplacementJoinsFirst "replacement_joins_first" PlacementDriver,
-    /// An operator that nobody can carry out stays, and its region gets no other (row 36).
+    /// An operator that cannot be executed stays, and its region gets no other (row 36).
     OperatorsTimeOut "operators_time_out" PlacementDriver,
     /// A command typed by hand uses up the patrol's limit, and the patrol's work waits (row 49, pd#3820).
     LimitCountsOwnKind "limit_counts_own_kind" PlacementDriver,
     /// A store counts as full by its share of space, though there is room for a small cluster (row 40, pd#3444).
     SmallStoreMayFill "small_store_may_fill" PlacementDriver,
-    /// A store whose disk is gone counts as back (row 44, PD `ErrStoreDestroyed`).
+    /// A store that was declared destroyed counts as Up again (row 44, PD `ErrStoreDestroyed`).
     DestroyedStaysGone "destroyed_stays_gone" PlacementDriver,
     /// A Tombstone's record is removed with peers on it, and PD can no longer judge them (pd#3664, pd#3343).
     RecordKeptWhileListed "record_kept_while_listed" PlacementDriver,
-    /// A forced leader lacks what another remaining peer, possibly a learner, has applied, and overwrites it (PD `isRaftStale`, by its code).
+    /// A forced leader lacks what another remaining peer, possibly a learner, has applied, and overwrites it (PD `isRaftStale`, read from the code).
     ForceKeepsWhatIsCommitted "force_keeps_what_is_committed" Store,
     /// The source of a merge that is yet to be committed gets a forced leader too, in a term of its own, and no longer fits. The merged data is lost (tikv#12627).
     ForceTargetFirst "force_target_first" PlacementDriver,
-    /// A peer is destroyed on a store whose merge target has yet to take it in, and the target's peer there waits for ever (PD `generateDemoteFailedVoterPlan`, by its code).
+    /// A merge source's peer is destroyed on a store where the target has yet to commit the merge, and the target's peer there waits for ever (PD `generateDemoteFailedVoterPlan`, read from the code).
     ForceSparesSources "force_spares_sources" PlacementDriver,
     /// A forced leader of a merging region may neither roll back the merge nor demote anybody (tikv#15580).
     ForceRollsBack "force_rolls_back" Store,
     /// A demoting voter becomes the forced leader beside a voter with the same log, ends as a learner, and is promoted again (PD `isRaftStale`).
     DemotingVoterRanksLast "demoting_voter_ranks_last" PlacementDriver,
-    /// After a recovery PD still believes the reports of the lost stores and refuses those of the others (PD `ResetRegionCache`).
+    /// After a recovery PD keeps the last reports of the lost stores and refuses those of the others (PD `ResetRegionCache`).
     RecoveryDropsRegions "recovery_drops_regions" PlacementDriver,
-    /// A recovery times out, or PD restarts, after regions were changed by force, and PD believes the old regions for ever (PD `changeStage`, by its code).
+    /// A recovery times out, or PD restarts, after regions were changed by force, and PD keeps the old regions for ever (PD `changeStage`, read from the code).
     RecoveryDropsRegionsFirst "recovery_drops_regions_first" PlacementDriver,
     /// Keys whose region lost every replica belong to no region for ever (PD `generateCreateEmptyRegionPlan`).
     RecoveryFillsHoles "recovery_fills_holes" PlacementDriver,

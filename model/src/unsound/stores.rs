@@ -61,7 +61,7 @@ pub(crate) fn forgotten_creator() -> Option<Creator> {
 }
 
 /// Without `old_view_ends_no_new_peer` an uninitialised peer compares PD's region with its own
-/// epoch, which is 0, instead of its creator's (TiKV `handle_validate_peer`, by its code).
+/// epoch, which is 0, instead of its creator's (TiKV `handle_validate_peer`, read from the code).
 pub(crate) fn epoch_of_its_own_region(peer: &Peer) -> Epoch {
     peer.region.epoch
 }
