@@ -128,8 +128,8 @@ pub(crate) trait ClusterMut: Cluster {
         if peer.leading.is_some() { Ok(peer) } else { Err(Reason::NotLeader) }
     }
 
-    /// The report of the store's leader of `region` to PD: its region, and its down and pending
-    /// peers. A rule must not have written to the cluster before.
+    /// The report of the store's leader of `region` to PD, except its down peers. A rule must not
+    /// have written to the cluster before.
     ///
     /// # Errors
     ///

@@ -123,7 +123,7 @@ impl fmt::Display for Divergence {
             writeln!(f, "{}{line}", if at == 0 { "  " } else { "    " })?;
         }
         if !self.differences.is_empty() {
-            writeln!(f, "  what is seen afterwards differs in {}:", fields(self.differences.len()))?;
+            writeln!(f, "  the view afterwards differs in {}:", fields(self.differences.len()))?;
         }
         for difference in self.differences.iter().take(SHOWN_DIFFERENCES) {
             let (expected, actual) = difference.words();

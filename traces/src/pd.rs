@@ -30,8 +30,8 @@ pub struct PlacementDriver {
     /// The waiting operators, first in, first out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<WaitingOperator>,
-    /// Unsafe recovery has finished and PD dropped its regions, and those reported since do not yet
-    /// cover every key. Until then PD buries no store.
+    /// Unsafe recovery made PD drop its regions, and those reported since do not yet cover every
+    /// key. Until they do, PD buries no store.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub relearns: bool,
     /// The unsafe recovery that is running.

@@ -224,15 +224,15 @@ impl Scope {
         }
         if let Some(store) = self.apply_stalled.iter().find(|store| !self.stores.contains(store)) {
             return Err(malformed(&format!(
-                "the disk of store {store} hangs, and it is not among the stores"
+                "`apply_stalled` names store {store}, which is not among the stores"
             )));
         }
         if has_repeats(&self.apply_stalled) {
-            return Err(malformed("a store whose disk hangs is named twice"));
+            return Err(malformed("`apply_stalled` names a store twice"));
         }
         if self.unsynced_commits && (self.regions.len() > 1 || self.next_id > 0) {
             return Err(malformed(
-                "commit indexes are to be lost, and there is more than one region, or ids for others",
+                "`unsynced_commits` is for one region, and there are several, or ids for others",
             ));
         }
         let of_pd = self.validate_pd().and_then(|()| self.validate_beliefs());
@@ -253,22 +253,22 @@ impl Scope {
 
     fn validate_beliefs(&self) -> Result<(), String> {
         if !self.believed.is_empty() && self.max_replicas == 0 {
-            return Err("something is believed of regions, and nobody places peers: set max_replicas".into());
+            return Err("`believed` needs a PD that schedules: set max_replicas".into());
         }
         for believed in &self.believed {
             let id = believed.id;
             if !self.regions.iter().any(|region| region.id == id) {
-                return Err(format!("something is believed of region {id}, which is not among the regions"));
+                return Err(format!("`believed` names region {id}, which is not among the regions"));
             }
             if let Some(peer) = believed.peers.iter().find(|peer| !self.stores.contains(&peer.store)) {
                 let store = peer.store;
                 return Err(format!(
-                    "region {id} is believed to have a peer on store {store}, which is not among the stores"
+                    "`believed` has a peer of region {id} on store {store}, which is not among the stores"
                 ));
             }
         }
         if has_repeats(&self.believed.iter().map(|region| region.id).collect::<Vec<_>>()) {
-            return Err("of a region two things are believed".into());
+            return Err("`believed` names a region twice".into());
         }
         Ok(())
     }
@@ -278,30 +278,32 @@ impl Scope {
         let Scope { stores, max_replicas, full, low_space, .. } = self;
         if *max_replicas > 0 && self.next_id == 0 {
             return Err(format!(
-                "the placement driver wants {max_replicas} replicas of a region and has no id to give: set next_id"
+                "the placement driver wants {max_replicas} replicas of a region and has no id to allot: set next_id"
             ));
         }
         let scarce = [full.as_slice(), low_space.as_slice()].concat();
         if let Some(store) = scarce.iter().find(|store| !stores.contains(store)) {
-            return Err(format!("store {store} is full, and it is not among the stores {stores:?}"));
+            return Err(format!("`full` names store {store}, which is not among the stores {stores:?}"));
         }
         if has_repeats(&scarce) {
-            return Err("a full store is named twice".into());
+            return Err("`full` names a store twice".into());
         }
         for store in &self.joining {
             if !stores.contains(store) {
-                return Err(format!("store {store} is to join, and it is not among the stores {stores:?}"));
+                return Err(format!(
+                    "`joining` names store {store}, which is not among the stores {stores:?}"
+                ));
             }
             if self.regions.iter().any(|region| region.member_on(*store).is_some()) {
-                return Err(format!("store {store} is to join, and it has a peer already"));
+                return Err(format!("`joining` names store {store}, which already has a peer"));
             }
         }
         if has_repeats(&self.joining) {
-            return Err("a store that is to join is named twice".into());
+            return Err("`joining` names a store twice".into());
         }
         for action in &self.admin {
             if !action.is_typed() {
-                return Err(format!("`{action}` is nothing that an administrator can type"));
+                return Err(format!("`{action}` is not an administrator's command"));
             }
             if let Some(store) = action.stores().iter().find(|store| !stores.contains(store)) {
                 return Err(format!(
@@ -317,7 +319,7 @@ impl Scope {
         let used = self.highest_id();
         if self.next_id > 0 && self.next_id <= used {
             let next = self.next_id;
-            return Err(format!("the placement driver allots from {next} on, and {used} is in use"));
+            return Err(format!("the placement driver allots ids from {next} on, but {used} is in use"));
         }
         for SplitKeys { keys, .. } in &self.splits {
             if keys.is_empty() {
@@ -327,7 +329,7 @@ impl Scope {
                 return Err("a split key is empty".into());
             }
             if let Some(pair) = keys.windows(2).find(|pair| pair[0] >= pair[1]) {
-                return Err(format!("split key {} is not beyond {}", pair[1], pair[0]));
+                return Err(format!("split key {} is not after {}", pair[1], pair[0]));
             }
         }
         Ok(())

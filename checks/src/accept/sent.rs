@@ -36,7 +36,7 @@ impl Acceptor {
                 match seen.peer(message.from.store, message.region) {
                     _ if message.is_from_pd() => self.may_allot(event, state, message),
                     Some(peer) if asks => may_ask(peer, message.from.store, message),
-                    _ if is_reply => Err("nothing was asked".to_string()),
+                    _ if is_reply => Err("it is a reply without a request".to_string()),
                     Some(peer) => may_send(peer, message.from.store, message),
                     None => Err("its sender is not there".into()),
                 }

@@ -60,13 +60,13 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
             let transfer = peer.leading.as_ref().and_then(|leading| leading.transfer);
             demand(
                 transfer.is_some_and(|transfer| transfer.to == held.to.id),
-                "its sender does not hand over to it",
+                "its sender transfers no leadership to it",
             )
         }
         // The response to an applied snapshot. It has no commit index.
         Message::AppendResponse { index, commit } => {
             demand(*index == peer.log.last_index(), "its sender's log ends elsewhere")?;
-            demand(*commit == 0, "its sender says nothing of commits")
+            demand(*commit == 0, "its sender reports no commit index")
         }
         // A transfer's request belongs to its proposal and is not sent alone.
         Message::VoteResponse { .. }
@@ -75,12 +75,12 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
         | Message::GcPeer { .. }
         | Message::CheckStalePeer
         | Message::CheckStalePeerResponse { .. }
-        | Message::Merged { .. } => Err("nothing was asked".into()),
+        | Message::Merged { .. } => Err("it is a reply without a request".into()),
         Message::AskSplitResponse { .. } | Message::Order(_) | Message::RecoveryPlan(_) => {
-            Err("the placement driver says it, no peer".into())
+            Err("the placement driver sends it, and no peer".into())
         }
         Message::RegionReport { .. } | Message::StoreReport { .. } => {
-            Err("it is said to the placement driver, and to no peer".into())
+            Err("it is sent to the placement driver, and to no peer".into())
         }
     }
 }
@@ -93,10 +93,10 @@ pub fn may_send(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> 
 /// The first field that the peer would not send, in words.
 pub fn may_ask(peer: &Peer, store: StoreId, held: &Held) -> Result<(), String> {
     let demand = |holds: bool, what: &str| if holds { Ok(()) } else { Err(what.to_string()) };
-    demand(held.message == Message::CheckStalePeer, "it is more than a question")?;
+    demand(held.message == Message::CheckStalePeer, "it is not CheckStalePeer")?;
     demand(peer.state != PeerState::Tombstone && peer.leading.is_none(), "its sender need not ask")?;
     demand(held.from == member_of_own_region(peer, store), "its sender is another member")?;
-    demand(held.term == 0, "raft says it")?;
+    demand(held.term == 0, "it is not Raft's, and has a term")?;
     demand(held.epoch == peer.region.epoch, &format!("its sender has epoch {}", peer.region.epoch))?;
     demand(held.range == peer.region.range(), "its sender has another range")?;
     demand(rules::peers_to_ask(peer).any(|known| *known == held.to), "its sender knows no such other member")

@@ -7,7 +7,7 @@ use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 use crate::unsound;
 
-/// A leader takes a read (`read_index`): its commit index now, and who confirms that it leads.
+/// A leader takes a read (`read_index`): its commit index now, and the peers that confirm that it leads.
 pub(crate) fn read(
     cluster: &mut impl ClusterMut,
     region: RegionId,

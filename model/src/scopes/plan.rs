@@ -264,7 +264,7 @@ fn words(of: Budget) -> (&'static str, &'static str) {
         Budget::Admin => ("administrator's command", "administrator's commands"),
         Budget::Schedules => ("operator of the patrol", "operators of the patrol"),
         Budget::MissedHeartbeats => ("missed heartbeat", "missed heartbeats"),
-        Budget::Timeouts => ("operator given up", "operators given up"),
+        Budget::Timeouts => ("timeout", "timeouts"),
         Budget::Pushes => ("order sent once more", "orders sent once more"),
         Budget::PdRestarts => ("restart of the placement driver", "restarts of the placement driver"),
         Budget::StaleChecks => ("check of a stale peer", "checks of stale peers"),

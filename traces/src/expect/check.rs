@@ -39,7 +39,7 @@ impl Expect {
             actual,
         };
         let Some(healed) = healed else {
-            let actual = Some("nobody here can say".into());
+            let actual = Some("unknown: the subject does not heal".into());
             return vec![differ(field.into(), Some(true.into()), actual)];
         };
         let missed = healed.missed.iter().map(|missed| {

@@ -238,10 +238,10 @@ impl Led {
         let Led { region, leader, pending } = self;
         let id = region.id;
         let Some(led_by) = region.member(*leader).copied() else {
-            return Err(format!("region {id} is led by peer {leader}, which is none of its members"));
+            return Err(format!("region {id} is led by peer {leader}, which is not a member"));
         };
         if down.contains(&led_by.store) {
-            return Err(format!("region {id} is led on store {}, which is down", led_by.store));
+            return Err(format!("the leader of region {id} is on store {}, which is down", led_by.store));
         }
         let others =
             || region.peers.iter().filter(|member| member.id != *leader && !down.contains(&member.store));

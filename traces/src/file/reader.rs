@@ -204,7 +204,7 @@ impl<R: BufRead> Reader<R> {
         let verdict: Verdict = self.parse()?;
         if verdict.at.is_some_and(|at| at >= self.next_index) {
             let what =
-                format!("the verdict is of a step that is not there; the last is {}", self.next_index - 1);
+                format!("the verdict names a step that does not exist; the last is {}", self.next_index - 1);
             return Err(TraceError::Malformed { at: self.lines.column_of("at"), what });
         }
         self.ended = Ended::ByVerdict;
@@ -214,7 +214,8 @@ impl<R: BufRead> Reader<R> {
     /// Checks at the end of the file that nothing is missing.
     fn end(&mut self) -> Result<(), TraceError> {
         if self.recorded && self.ended == Ended::No {
-            let what = format!("it was recorded, and no verdict follows step {}", self.next_index - 1);
+            let what =
+                format!("a recorded trace needs a verdict, and none follows step {}", self.next_index - 1);
             return Err(TraceError::CutShort { at: self.lines.after(), what });
         }
         Ok(())

@@ -93,7 +93,7 @@ pub fn about(header: &Header) -> Vec<String> {
             pd.push_str(&format!("; it does not know store {} yet", joined(&scope.joining, " ")));
         }
         lines.push(pd);
-        lines.extend(scope.believed.iter().map(|region| format!("it believes in {region}")));
+        lines.extend(scope.believed.iter().map(|region| format!("PD knows {region}")));
     }
     if !scope.apply_stalled.is_empty() {
         lines.push(format!(
@@ -102,7 +102,7 @@ pub fn about(header: &Header) -> Vec<String> {
         ));
     }
     if scope.unsynced_commits {
-        lines.push("a crash takes back a commit index with which nothing else was written".into());
+        lines.push("a crash reverts a commit index that was written alone".into());
     }
     if !scope.question.is_empty() {
         lines.push(scope.question.clone());

@@ -203,8 +203,8 @@ fn a_disk_that_hangs_of_no_store() {
     let fine = Scope { apply_stalled: vec![1], ..toy::scope("broken", &[1, 2]) };
     assert_eq!(fine.validate(), Ok(()));
     for (apply_stalled, words) in [
-        (vec![1, 7], "the disk of store 7 hangs, and it is not among the stores"),
-        (vec![1, 2, 1], "a store whose disk hangs is named twice"),
+        (vec![1, 7], "`apply_stalled` names store 7, which is not among the stores"),
+        (vec![1, 2, 1], "`apply_stalled` names a store twice"),
     ] {
         let error = Scope { apply_stalled, ..fine.clone() }.validate().expect_err(words);
         assert!(error.to_string().contains(words), "{error}");
@@ -260,12 +260,12 @@ fn splits_that_no_leader_may_ask_for() {
     let add = |peer| Command::ChangePeer(Change { kind: ChangeKind::AddVoter, peer, store: 3 });
     let adding = |next_id, peer| Scope { commands: vec![add(peer)], ..scope(next_id, Vec::new()) };
     for (scope, words) in [
-        (scope(2, Vec::new()), "allots from 2 on, and 2 is in use"),
-        (adding(4, 4), "allots from 4 on, and 4 is in use"),
+        (scope(2, Vec::new()), "allots ids from 2 on, but 2 is in use"),
+        (adding(4, 4), "allots ids from 4 on, but 4 is in use"),
         (scope(10, vec![split(&["m"]), split(&[])]), "has no key"),
         (scope(10, vec![split(&["", "m"])]), "key is empty"),
-        (scope(10, vec![split(&["m", "g"])]), "split key g is not beyond m"),
-        (scope(10, vec![split(&["m", "m"])]), "split key m is not beyond m"),
+        (scope(10, vec![split(&["m", "g"])]), "split key g is not after m"),
+        (scope(10, vec![split(&["m", "m"])]), "split key m is not after m"),
     ] {
         let error = scope.validate().expect_err(words);
         assert!(error.to_string().contains(words), "{error}");

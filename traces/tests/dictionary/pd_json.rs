@@ -98,7 +98,7 @@ fn what_is_believed_is_apart_from_what_is_true() {
             placed,
             "a peer on store 7, which is not among the stores",
         ),
-        (format!("{believed},{believed}"), placed, "of a region two things are believed"),
+        (format!("{believed},{believed}"), placed, "`believed` names a region twice"),
     ] {
         let error = of(&believed, more).expect_err(says);
         assert!(error.contains(says), "`{says}` is not said: {error}");

@@ -107,7 +107,7 @@ pub(super) fn empty_index(run: &mut Run, on: StoreId) {
     run.then(on, |view| store(view, on).ranges.clear());
 }
 
-/// For the peer that is there.
+/// For the existing peer.
 pub(super) fn pending_for_nothing(run: &mut Run, on: StoreId) {
     run.then(on, |view| store(view, on).pending_messages.push(vote_request(1, on)));
 }

@@ -165,7 +165,7 @@ fn drop_regions(cluster: &mut impl ClusterMut) {
     }
 }
 
-/// Tells forced leaders to step down. If they were told already, the recovery ends (PD
+/// Orders forced leaders to step down. If they were ordered already, the recovery ends (PD
 /// `handleErr`).
 fn abort(cluster: &mut impl ClusterMut) -> RecoveryStage {
     let stage = cluster.pd().recovery.as_ref().map(|recovery| recovery.stage);

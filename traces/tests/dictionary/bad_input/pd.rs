@@ -21,9 +21,9 @@ fn what_a_placement_driver_is_not_given() {
         (Scope { next_id: 0, ..fine.clone() }, "wants 2 replicas of a region and has no id to give"),
         (
             Scope { full: vec![1, 7], ..fine.clone() },
-            "store 7 is full, and it is not among the stores [1, 2]",
+            "`full` names store 7, which is not among the stores [1, 2]",
         ),
-        (Scope { full: vec![2, 1, 2], ..fine.clone() }, "a full store is named twice"),
+        (Scope { full: vec![2, 1, 2], ..fine.clone() }, "`full` names a store twice"),
         (
             admin(Action::Decommission { store: 7, force: true }),
             "`Decommission store 7, physically destroyed` names store 7, which is not among the stores [1, 2]",
@@ -62,7 +62,7 @@ fn what_an_administrator_cannot_type() {
         assert_eq!(scope(typed).validate(), Ok(()));
     }
     for (action, words) in [
-        (Action::CheckStores, "`CheckStores` is nothing that an administrator can type"),
+        (Action::CheckStores, "`CheckStores` is not an administrator's command"),
         (Action::PdRestart, "`PdRestart`"),
         (Action::MissedHeartbeat { store: 1 }, "`MissedHeartbeat store 1`"),
         (Action::StoreHeartbeat { store: 1, reply: Reply::Delivered }, "`StoreHeartbeat store 1`"),
