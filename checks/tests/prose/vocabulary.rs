@@ -117,8 +117,8 @@ fn the_word_of_the_field_finds_the_rule() {
     }
 }
 
-/// The file of grep's first hit. A word with a capital is matched with case. A call or import by
-/// path (`transfer::transfer_leader`) is skipped, because it names the file of the rule.
+/// The file of grep's first hit. A word with a capital, or a common one, is matched with case. A call
+/// or import by path (`transfer::transfer_leader`) is skipped, because it names the file of the rule.
 fn first_hit(word: &str, is_common: bool) -> Option<String> {
     let ignores_case = !is_common && !word.contains(char::is_uppercase);
     let has = |text: &str| {
