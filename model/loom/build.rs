@@ -86,7 +86,8 @@ fn main() {
     for (name, mutation) in TABLE_MUTANTS {
         write(name, replaced(table.clone(), mutation));
     }
-    let column = replaced(code(&engine.join("intern.rs"), "/// The entry of a list"), COLUMN);
+    let column =
+        replaced(code(&engine.join("intern.rs"), "/// Grows the list and returns its entry"), COLUMN);
     let column = format!("use loom::sync::atomic::{{AtomicU32, Ordering}};\n\n{column}");
     write("column", column.clone());
     for (name, mutation) in COLUMN_MUTANTS {
