@@ -23,7 +23,7 @@ impl Chinese for Action {
         match self {
             Action::Propose { region, store, command, epoch } => {
                 let under = epoch.map_or(String::new(), |epoch| format!("，epoch {epoch}"));
-                format!("Propose region {region}：store {store} 提议 {}{under}", command.in_chinese())
+                format!("Propose region {region}：store {store}，{}{under}", command.in_chinese())
             }
             Action::AskSplit { region, store, keys, derive, reply } => {
                 let (keys, derive) = (joined(keys, ", "), derive.in_chinese());
@@ -64,7 +64,7 @@ fn region_action(action: &Action) -> Option<String> {
         Action::ApplySnapshot { region, store } => {
             format!("ApplySnapshot region {region}：store {store} 应用快照")
         }
-        Action::Apply { region, store } => format!("Apply region {region}：store {store} apply"),
+        Action::Apply { region, store } => format!("Apply region {region}：store {store}"),
         Action::TimeoutNow { region, leader } => {
             format!("TimeoutNow region {region}：store {leader} 的 TimeoutNow 送达")
         }
@@ -127,11 +127,11 @@ fn driver_action(action: &Action) -> String {
 
 fn hold(region: u64, from: u64, to: u64, message: Outgoing) -> String {
     match message {
-        Outgoing::RegionReport => format!("Hold region {region}：store {from} 给 PD 的 region 上报停在路上"),
-        Outgoing::StoreReport => format!("Hold：store {from} 给 PD 的 store 上报停在路上"),
+        Outgoing::RegionReport => format!("Hold region {region}：store {from} → PD，{}", message.in_chinese()),
+        Outgoing::StoreReport => format!("Hold：store {from} → PD，{}", message.in_chinese()),
         message => {
             let message = message.in_chinese();
-            format!("Hold region {region}：store {from} → store {to} 的{message}停在路上")
+            format!("Hold region {region}：store {from} → store {to}，{message}")
         }
     }
 }
@@ -322,7 +322,13 @@ impl Chinese for Message {
 
 impl Chinese for Outgoing {
     fn in_chinese(&self) -> String {
-        self.to_string()
+        match self {
+            Outgoing::Heartbeat => "心跳".into(),
+            Outgoing::VoteRequest => "投票请求".into(),
+            Outgoing::RegionReport => "region 上报".into(),
+            Outgoing::StoreReport => "store 上报".into(),
+            Outgoing::Append | Outgoing::TimeoutNow => self.to_string(),
+        }
     }
 }
 
