@@ -73,6 +73,19 @@ module.exports = (page, is, { open, becomes, text }) => ({
     is("nobody leads", await page.locator(".lane.up .peer.leader").count(), 0);
     is("stale fields are marked all the same", await page.locator("#pd .field.stale").allTextContents(), /epoch: 2·1 ✗ truth: 4·1/);
   },
+  // PD refuses a report that comes late, and the page says why.
+  async reports() {
+    await open("#exhibit=stale_report_refused");
+    await becomes("6/6");
+    is("without the guard none is refused", /last report refused/.test(await text("#pd")), false);
+    const sound = await page.evaluate(() => location.hash.replace("&without=stale_report_refused", ""));
+    await open(sound);
+    await becomes("6/6");
+    is("why PD refused a late report", await text("#pd"), /last report refused: region_stale: A report.*\./);
+    await page.keyboard.press("h");
+    await becomes("5/6");
+    is("the report before it was taken", /last report refused/.test(await text("#pd")), false);
+  },
   // Wrong links are answered in a sentence, over something to look at.
   async wrong() {
     for (const [fragment, says] of [["#scope=nowhere", /unknown scope/], ["#lesson=77", /no lesson 77/], ["#lesson=0", /no lesson 0/],

@@ -168,6 +168,7 @@ async function main() {
   await becomes("6/6");
   is("a stale belief", await page.locator(".stale").count() > 0, true);
   await looks.leaderless();
+  await looks.reports();
   await open("#exhibit=demote_before_removal");
   await page.waitForFunction(() => document.body.dataset.heals === "stuck", null, { timeout: 20000 });
   is("who asks, and who could answer", await text("#quorum"), /store 1: candidate.*✘ needs 2 of \{1@1 2@2\} .*alive 1 \{1@1\}/);

@@ -37,11 +37,11 @@ function dot(steps, at, here, to) {
   button.onclick = () => to(at);
   return button;
 }
-// Why PD refused the last report of a region, if it did.
+// Why PD refused the last report of a region, if it did; a report may come late.
 function reportRefused(steps, at, region) {
   for (let number = at; number > 0; number--) {
     const taken = steps[number - 1];
-    if (taken.name?.startsWith(`region_heartbeat(region:${region},`)) return taken.done ? "" : `${taken.outcome}${taken.meaning ? `: ${taken.meaning}` : ""}`;
+    if (String(taken.reports) === region) return taken.done ? "" : `${taken.outcome.replace(/^(refused|拒绝)[:：] ?/, "")}${taken.meaning ? `: ${taken.meaning}` : ""}`;
   }
   return "";
 }

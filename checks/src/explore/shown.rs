@@ -95,6 +95,8 @@ pub(super) struct ShownStep {
     changes: Vec<String>,
     rule: String,
     violated: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reports: Option<u64>,
 }
 
 /// Where a link's actions end before their end.
@@ -355,6 +357,7 @@ pub(super) fn refusal(language: Language, action: &Action, reason: Reason, view:
     match (unknown, language) {
         (Some(store), Language::English) => format!("There is no such store as {store}."),
         (Some(store), Language::Chinese) => format!("没有 store {store}。"),
+        reports: still::reports(action, &before),
         _ => still::meaning(language, &Outcome::Refused(reason)).unwrap_or_default(),
     }
 }

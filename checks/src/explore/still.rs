@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use rollcall_model::properties::{Property, Violation};
 use rollcall_traces::render::{about, action_in, changes_in, title};
 use rollcall_traces::{
-    Action, Chinese as _, Held, Language, Outcome, PlacementDriver, Step, Store, Trace, View,
+    Action, Chinese as _, Held, Language, Message, Outcome, PlacementDriver, Step, Store, Trace, View,
 };
 use serde::Serialize;
 
@@ -66,6 +66,8 @@ struct StillStep<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     note: &'a str,
     rule: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reports: Option<u64>,
     violated: Vec<&'static str>,
     broken: Both<Vec<String>>,
     change: Change<'a>,
@@ -108,6 +110,18 @@ pub(super) fn meaning(language: Language, outcome: &Outcome) -> Option<String> {
     Some(match language {
         Language::English => places::meaning_of_reason(*reason).to_string(),
         Language::Chinese => reason.in_chinese(),
+/// The region whose report the step brings to PD, at once or late.
+pub(super) fn reports(action: &Action, before: &View) -> Option<u64> {
+    match action {
+        Action::RegionHeartbeat { region, .. } => Some(*region),
+        Action::Late { slot } => {
+            let held = before.held.get(*slot)?;
+            matches!(held.message, Message::RegionReport { .. }).then_some(held.region)
+        }
+        _ => None,
+    }
+}
+
     })
 }
 
@@ -167,6 +181,7 @@ fn still_step<'a>(
         outcome: Both::of(|language| language.of(outcome)),
         done: outcome.is_done(),
         meaning: (!outcome.is_done()).then(|| Both::of(|language| meaning(language).unwrap_or_default())),
+        reports: reports(&step.action, before),
         changes: Both::of(|language| changes_in(language, before, after)),
         note: &step.note,
         rule: rule_words(&step.action),
