@@ -158,7 +158,7 @@ async function main() {
   await page.keyboard.press("z");
   await page.waitForFunction(() => /[一-龥]/.test(document.querySelector("#story li")?.textContent ?? ""), null, { timeout: 20000 });
   is("the story", await text("#story h2"), /要票|竞选/);
-  is("the verdict", await text("#broken"), /最多一个 peer 当选/);
+  is("the verdict", await text("#broken"), /最多一个 peer 当选（region 1：store \d 上的 peer \d 在 term \d+ 当选/);
   await page.keyboard.press("z");
   await page.waitForFunction(() => document.documentElement.lang === "en" && !/[一-龥]/.test(document.querySelector("#story li").textContent), null, { timeout: 20000 });
   await picture("explorer");
@@ -172,6 +172,11 @@ async function main() {
   await open("#exhibit=demote_before_removal");
   await page.waitForFunction(() => document.body.dataset.heals === "stuck", null, { timeout: 20000 });
   is("who asks, and who could answer", await text("#quorum"), /store 1: candidate.*✘ needs 2 of \{1@1 2@2\} .*alive 1 \{1@1\}/);
+  await page.keyboard.press("z");
+  await page.waitForFunction(() => document.documentElement.lang === "zh" && document.body.dataset.heals === "stuck", null, { timeout: 20000 });
+  is("what is missed, in Chinese", await text("#heals"), /leader_electable：region 有能接受写入的 leader（region 1：没有 leader：store 1 上的 peer 1 是 term \d+ 的/);
+  await page.keyboard.press("z");
+  await page.waitForFunction(() => document.documentElement.lang === "en" && document.body.dataset.heals === "stuck", null, { timeout: 20000 });
   is("a state that is stuck is told so on top", await text("#health"), /does not heal: leader_electable/);
   is("and no mark of the good stands there", /✔/.test(await text("#bar")), false);
 

@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::shown::{Link, ServerState};
-use super::{assets, doors, listing};
+use super::{assets, chinese, doors, listing};
 use crate::learn::{Language, guards};
 
 /// The museum's traces, in the program.
@@ -155,11 +155,11 @@ fn answered<T: Serialize>(
     let begun = Instant::now();
     let link = match Query::<Link>::try_from_uri(uri) {
         Ok(Query(link)) => link,
-        Err(error) => return bad(StatusCode::BAD_REQUEST, format!("the link cannot be read: {error}")),
+        Err(error) => return unreadable(uri, &error),
     };
     let mut response = match answer(known, &link) {
         Ok(answer) => axum::Json(answer).into_response(),
-        Err(error) => bad(StatusCode::BAD_REQUEST, error),
+        Err(error) => bad_in(link.language(), StatusCode::BAD_REQUEST, error),
     };
     let took = format!("handler;dur={:.2}", begun.elapsed().as_secs_f64() * 1000.0);
     if let Ok(took) = took.parse() {
@@ -201,6 +201,30 @@ fn bad(code: StatusCode, error: String) -> Response {
     (code, axum::Json(json!({ "error": error }))).into_response()
 }
 
+/// The same in the reader's language.
+fn bad_in(language: Language, code: StatusCode, error: String) -> Response {
+    match language {
+        Language::English => bad(code, error),
+        Language::Chinese => bad(code, chinese::of_error(&error)),
+    }
+}
+
+/// A link whose fields cannot be read; its language may be readable all the same.
+fn unreadable(uri: &Uri, error: &impl std::fmt::Display) -> Response {
+    bad_in(spoken(uri), StatusCode::BAD_REQUEST, format!("the link cannot be read: {error}"))
+}
+
+/// The language of a link.
+fn spoken(uri: &Uri) -> Language {
+    Query::<Spoken>::try_from_uri(uri).map_or(Language::English, |Query(link)| language_of(&link.lang))
+}
+
+#[derive(serde::Deserialize)]
+struct Spoken {
+    #[serde(default)]
+    lang: String,
+}
+
 async fn list() -> Response {
     axum::Json(listing::list()).into_response()
 }
@@ -208,7 +232,7 @@ async fn list() -> Response {
 async fn save(State(known): Shared, uri: Uri) -> Response {
     let link = match Query::<Link>::try_from_uri(&uri) {
         Ok(Query(link)) => link,
-        Err(error) => return bad(StatusCode::BAD_REQUEST, format!("the link cannot be read: {error}")),
+        Err(error) => return unreadable(&uri, &error),
     };
     match known.saved(&link) {
         Ok(text) => {
@@ -218,7 +242,7 @@ async fn save(State(known): Shared, uri: Uri) -> Response {
             ];
             (headers, text).into_response()
         }
-        Err(error) => bad(StatusCode::BAD_REQUEST, error),
+        Err(error) => bad_in(link.language(), StatusCode::BAD_REQUEST, error),
     }
 }
 
@@ -228,13 +252,24 @@ struct Named {
 }
 
 async fn exhibit(State(known): Shared, uri: Uri) -> Response {
+    let language = spoken(&uri);
     let Ok(Query(Named { name })) = Query::<Named>::try_from_uri(&uri) else {
-        return bad(StatusCode::BAD_REQUEST, "an exhibit is asked for by its name".into());
+        return bad_in(language, StatusCode::BAD_REQUEST, "an exhibit is asked for by its name".into());
     };
     let Some((_, text)) = EXHIBITS.iter().find(|(known, _)| *known == name) else {
-        return bad(StatusCode::NOT_FOUND, format!("the museum has no exhibit `{name}`"));
+        let near = EXHIBITS
+            .iter()
+            .map(|(known, _)| (strsim::jaro_winkler(&name, known), known))
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .filter(|(likeness, _)| *likeness > 0.7)
+            .map_or(String::new(), |(_, near)| format!(" did you mean `{near}`?"));
+        return bad_in(
+            language,
+            StatusCode::NOT_FOUND,
+            format!("the museum has no exhibit `{name}`;{near} m lists them all"),
+        );
     };
-    opened(&known, &name, text)
+    opened(&known, language, &name, text)
 }
 
 #[derive(serde::Deserialize)]
@@ -251,7 +286,7 @@ fn language_of(lang: &str) -> Language {
 async fn symptom(uri: Uri) -> Response {
     match Query::<Words>::try_from_uri(&uri) {
         Ok(Query(Words { words, lang })) => axum::Json(doors::of(&words, language_of(&lang))).into_response(),
-        Err(_) => bad(StatusCode::BAD_REQUEST, "a symptom is asked for by its words".into()),
+        Err(_) => bad_in(spoken(&uri), StatusCode::BAD_REQUEST, "a symptom is asked for by its words".into()),
     }
 }
 
@@ -264,26 +299,26 @@ struct Numbered {
 
 async fn lesson(State(known): Shared, uri: Uri) -> Response {
     let Ok(Query(Numbered { number, lang })) = Query::<Numbered>::try_from_uri(&uri) else {
-        return bad(StatusCode::BAD_REQUEST, "a lesson is asked for by its number".into());
+        return bad_in(spoken(&uri), StatusCode::BAD_REQUEST, "a lesson is asked for by its number".into());
     };
     match listing::lesson(&known, number, language_of(&lang)) {
         Ok(lesson) => axum::Json(lesson).into_response(),
-        Err(error) => bad(StatusCode::NOT_FOUND, error),
+        Err(error) => bad_in(language_of(&lang), StatusCode::NOT_FOUND, error),
     }
 }
 
-/// A file that was dropped on the page.
-async fn open(State(known): Shared, body: String) -> Response {
-    opened(&known, "the file", &body)
+/// A file that was chosen, or dropped on the page.
+async fn open(State(known): Shared, uri: Uri, body: String) -> Response {
+    opened(&known, spoken(&uri), "the file", &body)
 }
 
-fn opened(known: &ServerState, name: &str, text: &str) -> Response {
+fn opened(known: &ServerState, language: Language, name: &str, text: &str) -> Response {
     match trace_of(name, text) {
         Ok(trace) => {
             let (scope, without, actions) = known.take_in(&trace);
             axum::Json(Opened { scope, without, actions, ..Opened::default() }).into_response()
         }
-        Err(error) => bad(StatusCode::BAD_REQUEST, error),
+        Err(error) => bad_in(language, StatusCode::BAD_REQUEST, error),
     }
 }
 

@@ -92,10 +92,7 @@ struct Page<'a> {
 pub(super) fn violation_words(language: Language, violation: &Violation) -> String {
     match language {
         Language::English => violation.to_string(),
-        Language::Chinese => {
-            let name = violation.property.name();
-            format!("{name}：{}（{}）", chinese::of_property(violation.property), violation.what)
-        }
+        Language::Chinese => chinese::violation(violation),
     }
 }
 

@@ -1,14 +1,18 @@
 //! Properties, goals, stuck reasons, questions and incidents in Chinese. Names stay as they are.
 
+mod concrete;
+mod errors;
 mod incidents;
 mod questions;
 mod seen;
+mod templates;
 
 use rollcall_model::liveness::Goal;
-use rollcall_model::properties::Property;
+use rollcall_model::properties::{Property, Violation};
 use rollcall_traces::{Language, Verdict, VerdictResult, render};
 use serde_json::{Value, json};
 
+pub(super) use errors::{of_error, of_unread};
 pub(super) use incidents::of_guard;
 pub(super) use questions::{of_question, of_scope};
 pub(super) use seen::of_symptom;
@@ -69,6 +73,14 @@ pub(super) fn of_goal(goal: Goal) -> &'static str {
     }
 }
 
+/// What is violated, where and how.
+pub(super) fn violation(violation: &Violation) -> String {
+    let Violation { property, region, what } = violation;
+    let place = region.map_or(String::new(), |region| format!("region {region}："));
+    let what = concrete::of(what).unwrap_or_else(|| what.clone());
+    format!("{}：{}（{place}{what}）", property.name(), of_property(*property))
+}
+
 /// Why a goal is not owed.
 pub(super) fn of_stuck_reason(name: &str) -> Option<&'static str> {
     Some(match name {
@@ -92,16 +104,22 @@ pub(super) fn of_stuck_reason(name: &str) -> Option<&'static str> {
 /// Why a goal is not owed, in the reader's language.
 pub(super) fn stuck_reason(language: Language, name: &str, words: String) -> String {
     match (language, of_stuck_reason(name)) {
-        (Language::Chinese, Some(chinese)) => format!("{chinese}（{words}）"),
+        (Language::Chinese, Some(chinese)) => {
+            let because = concrete::of(&words).unwrap_or(words);
+            format!("{name}：{chinese}。{because}")
+        }
         _ => words,
     }
 }
 
 /// A goal that is missed, in the reader's language.
 pub(super) fn missed(language: Language, missed: String) -> String {
-    let name = missed.split(':').next().unwrap_or_default();
+    let (name, what) = missed.split_once(": ").unwrap_or((&missed, ""));
     match (language, Goal::from_name(name)) {
-        (Language::Chinese, Some(goal)) => format!("{name}：{}（{missed}）", of_goal(goal)),
+        (Language::Chinese, Some(goal)) => {
+            let what = concrete::of(what).unwrap_or_else(|| what.to_string());
+            format!("{name}：{}（{what}）", of_goal(goal))
+        }
         _ => missed,
     }
 }
@@ -126,7 +144,28 @@ pub(super) fn verdict(language: Language, verdict: &Verdict) -> String {
 mod tests {
     use rollcall_model::liveness::StuckReason;
 
-    use super::of_stuck_reason;
+    use super::*;
+
+    #[test]
+    fn a_missed_goal_and_what_is_not_owed_are_told_in_chinese() {
+        let told = missed(
+            Language::Chinese,
+            "leader_electable: region 1: no leader: peer 1 on store 1 is follower of term 6".into(),
+        );
+        assert_eq!(
+            told,
+            "leader_electable：region 有能接受写入的 leader（region 1：没有 leader：store 1 上的 peer 1 是 term 6 的 follower）"
+        );
+        let told = stuck_reason(
+            Language::Chinese,
+            "no_target",
+            "no legal target for region 1 (store 1 leaves, store 3 is full)".into(),
+        );
+        assert_eq!(
+            told,
+            "no_target：没有合法的目标 store。region 1 没有合法的目标 store（store 1 正在下线，store 3 已满）"
+        );
+    }
 
     #[test]
     fn every_stuck_reason_is_told_in_chinese() {
