@@ -13,6 +13,7 @@ mod server;
 mod shown;
 mod steps;
 mod still;
+mod unread;
 
 pub use names::{action_of, actions_of, name_of};
 pub use server::{Explorer, Opened};

@@ -8,6 +8,8 @@
 use rollcall_traces::Action;
 use serde_json::{Map, Value};
 
+use super::unread;
+
 /// In which order fields are written; others come behind, by their letters.
 const ORDER: &[&str] = &[
     "kind",
@@ -72,7 +74,7 @@ pub fn action_of(text: &str) -> Result<Action, String> {
             if let Some(fields) = fields_of(&mut value) {
                 fields.entry("reply").or_insert_with(|| "delivered".into());
             }
-            serde_json::from_value(value).map_err(|_| format!("it is no action: {first}"))
+            serde_json::from_value(value.clone()).map_err(|_| unread::because(&value, &first))
         }
     }
 }
@@ -82,11 +84,30 @@ pub fn action_of(text: &str) -> Result<Action, String> {
 /// # Errors
 /// Which of them is wrong, counted from 1, and how.
 pub fn actions_of(text: &str) -> Result<Vec<Action>, String> {
-    let parts = text.split(';').map(str::trim).filter(|part| !part.is_empty());
-    let read = |(at, part): (usize, &str)| {
-        action_of(part).map_err(|error| format!("action {at}, `{}`, cannot be read: {error}", short(part)))
-    };
-    (1..).zip(parts).map(read).collect()
+    match readable(text) {
+        (actions, None) => Ok(actions),
+        (read, Some(Unread { text, because })) => {
+            Err(format!("action {}, `{text}`, cannot be read: {because}", read.len() + 1))
+        }
+    }
+}
+
+/// A part of a link that is no action.
+pub(super) struct Unread {
+    pub(super) text: String,
+    pub(super) because: String,
+}
+
+/// The actions of a link up to the first part that is none.
+pub(super) fn readable(text: &str) -> (Vec<Action>, Option<Unread>) {
+    let mut actions = Vec::new();
+    for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
+        match action_of(part) {
+            Ok(action) => actions.push(action),
+            Err(because) => return (actions, Some(Unread { text: short(part), because })),
+        }
+    }
+    (actions, None)
 }
 
 fn fields_of(value: &mut Value) -> Option<&mut Map<String, Value>> {
@@ -320,13 +341,19 @@ mod tests {
             ("crash(store:1,store:2)", "twice"),
             ("crash(store:99999999999999999999)", "too large"),
             ("crash(store:'1)", "has no end"),
-            ("explode(store:1)", "it is no action"),
-            ("crash(shop:1)", "it is no action"),
+            ("explode(store:1)", "no action has this name; the nearest is `"),
+            ("replicat(region:1)", "no action has this name; did you mean `replicate`?"),
+            ("pd_restrat", "did you mean `pd_restart`?"),
+            ("crash(shop:1)", "`crash` has the fields store: "),
+            ("check_stores(store:1)", "`check_stores` has no fields: "),
+            ("propose(region:1,store:1,command:explode)", "unknown variant `explode`"),
+            ("[1]", "it is no action"),
             ("{", "it is no JSON"),
             (&"(a:".repeat(40), "too deep"),
         ] {
             let error = action_of(text).expect_err(text);
             assert!(error.contains(because) && !error.contains('\n'), "{text}: {error}");
+            assert!(error.len() < 240, "{text}: {error}");
         }
         let error = actions_of("crash(store:1);boom").expect_err("the second is none");
         assert!(error.starts_with("action 2, `boom`"), "{error}");

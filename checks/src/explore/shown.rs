@@ -8,7 +8,8 @@ use rollcall_model::{Guard, GuardSet, Rollcall, State, liveness, scopes};
 use rollcall_traces::{Action, Header, Language, Outcome, Reason, Scope, Trace, View, render};
 use serde::{Deserialize, Serialize};
 
-use super::{Steps, actions_of, chinese, name_of, still};
+use super::names::readable;
+use super::{Steps, chinese, name_of, still};
 use crate::learn::guards;
 use crate::lookup;
 
@@ -94,9 +95,9 @@ pub(super) struct ShownStep {
     meaning: Option<String>,
     changes: Vec<String>,
     rule: String,
-    violated: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reports: Option<u64>,
+    violated: Vec<String>,
 }
 
 /// Where a link's actions end before their end.
@@ -105,6 +106,8 @@ pub(super) struct Stopped {
     step: usize,
     words: String,
     because: String,
+    /// It is no action, and was not tried.
+    unread: bool,
 }
 
 /// Something that may happen next.
@@ -219,7 +222,7 @@ impl ServerState {
 
     /// The steps of a link up to where it is, and where its actions end early.
     pub(super) fn steps(&self, link: &Link) -> Result<(Steps, Option<Stopped>), String> {
-        let actions = actions_of(&link.actions)?;
+        let (actions, unread) = readable(&link.actions);
         if actions.len() > LONGEST {
             return Err(format!("{} actions are too many; a link has at most {LONGEST}", actions.len()));
         }
@@ -232,10 +235,17 @@ impl ServerState {
                 let language = link.language();
                 let meaning = refusal(language, action, reason, &steps.view());
                 let (words, because) = (language.of(action), format!("{reason}: {meaning}"));
-                return Ok((steps, Some(Stopped { step, words, because })));
+                return Ok((steps, Some(Stopped { step, words, because, unread: false })));
             }
         }
-        Ok((steps, None))
+        let stopped = unread.map(|unread| {
+            let because = match link.language() {
+                Language::English => unread.because,
+                Language::Chinese => chinese::of_unread(&unread.because),
+            };
+            Stopped { step: actions.len() + 1, words: unread.text, because, unread: true }
+        });
+        Ok((steps, stopped))
     }
 
     /// All that the page shows.
@@ -347,6 +357,7 @@ fn shown_step(language: Language, steps: &Steps, number: usize) -> ShownStep {
         },
         changes: render::changes_in(language, &before, &after),
         rule: still::rule_words(action),
+        reports: still::reports(action, &before),
         violated,
     }
 }
@@ -357,7 +368,6 @@ pub(super) fn refusal(language: Language, action: &Action, reason: Reason, view:
     match (unknown, language) {
         (Some(store), Language::English) => format!("There is no such store as {store}."),
         (Some(store), Language::Chinese) => format!("没有 store {store}。"),
-        reports: still::reports(action, &before),
         _ => still::meaning(language, &Outcome::Refused(reason)).unwrap_or_default(),
     }
 }

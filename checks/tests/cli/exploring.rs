@@ -121,6 +121,49 @@ fn a_refused_action_ends_a_link_and_the_state_before_is_shown() {
     assert_eq!((&before["at"], &before["stopped"]), (&Value::from(0), &Value::Null));
 }
 
+/// What is no action ends a link as well, with a name that may have been meant.
+#[test]
+fn an_unreadable_action_ends_a_link_and_the_state_before_is_shown() {
+    let folder = Folder::new();
+    let server = Server::of(&folder, &[]);
+    let way = "campaign(region:1,store:2);explode;crash(store:1)";
+    for through in ["", "&through=1"] {
+        let shown = server.json(&format!("{SCOPE}&do={way}{through}"));
+        let stopped = &shown["stopped"];
+        assert_eq!((&stopped["step"], &stopped["unread"]), (&Value::from(2), &Value::from(true)));
+        assert_eq!((stopped["words"].as_str(), shown["at"].as_u64()), (Some("explode"), Some(1)));
+        assert_eq!(shown["view"]["stores"]["2"]["peers"]["1"]["role"], "candidate");
+        let because = stopped["because"].as_str().expect("why");
+        assert!(because.starts_with("no action has this name; the nearest is `"), "{because}");
+    }
+    let shown = server.json(&format!("{SCOPE}&do=campaing(region:1,store:1)"));
+    let because = shown["stopped"]["because"].as_str().expect("why");
+    assert_eq!(
+        because,
+        "no action has this name; did you mean `campaign`? `rollcall actions` lists them all"
+    );
+    let chinese = server.json(&format!("{SCOPE}&do=crash(shop:1)&lang=zh"));
+    let because = chinese["stopped"]["because"].as_str().expect("why");
+    assert!(because.starts_with("`crash` 的字段是 store："), "{because}");
+}
+
+/// A step names the region on which it reports to PD, at once or late.
+#[test]
+fn a_late_report_says_of_which_region_it_is() {
+    let folder = Folder::new();
+    let server = Server::of(&folder, &[]);
+    let exhibit = server.json("/api/exhibit?name=stale_report_refused");
+    let way: Vec<&str> = exhibit["do"].as_array().expect("a way").iter().filter_map(Value::as_str).collect();
+    assert!(way[5].starts_with("late("), "{way:?}");
+    let scope = exhibit["scope"].as_str().expect("a scope");
+    let shown = server.json(&format!("/api/state?scope={scope}&through=1&do={}", way.join(";")));
+    let reports: Vec<&Value> =
+        shown["steps"].as_array().expect("steps").iter().map(|step| &step["reports"]).collect();
+    let (one, none) = (Value::from(1), Value::Null);
+    assert_eq!(reports, [&one, &none, &none, &none, &one, &one]);
+    assert_eq!(shown["steps"][5]["outcome"], "refused: region_stale");
+}
+
 #[test]
 fn a_dropped_guard_is_named_where_it_decides() {
     let folder = Folder::new();
@@ -207,10 +250,10 @@ fn wrong_links_are_answered_in_a_sentence_and_no_file_is_read() {
         ("/api/state", "unknown scope ``"),
         ("/api/state?scope=file", "was given no `file`"),
         ("/api/state?scope=grow_and_shrink_smoke&without=nothing", "unknown guard `nothing`"),
-        ("/api/state?scope=grow_and_shrink_smoke&do=explode", "action 1, `explode`, cannot be read"),
         ("/api/state?scope=grow_and_shrink_smoke&at=soon", "the link cannot be read"),
         ("/api/beside?scope=grow_and_shrink_smoke&side=left", "there is no second column `left`"),
         ("/api/exhibit?name=../secret", "the museum has no exhibit"),
+        ("/api/exhibit?name=demote_before_remova", "did you mean `demote_before_removal`?"),
         ("/api/exhibit", "an exhibit is asked for by its name"),
         ("/api/judge?exercise=13&do=crash(store:1)", "there is no lesson 13"),
         ("/api/judge?exercise=1&do=explode", "action 1, `explode`, cannot be read"),
@@ -222,6 +265,24 @@ fn wrong_links_are_answered_in_a_sentence_and_no_file_is_read() {
         let error = server.error(path);
         assert!(error.contains(says) && !error.contains("not for others"), "{path}: {error}");
     }
+    let is_chinese = |text: &str| text.chars().any(|letter| ('\u{4e00}'..='\u{9fff}').contains(&letter));
+    for path in [
+        "/api/state?lang=zh&scope=nowhere",
+        "/api/state?lang=zh&scope=file",
+        "/api/state?lang=zh&scope=grow_and_shrink_smoke&without=nothing",
+        "/api/state?lang=zh&scope=grow_and_shrink_smoke&at=soon",
+        "/api/beside?lang=zh&scope=grow_and_shrink_smoke&side=left",
+        "/api/exhibit?lang=zh&name=nothing",
+        "/api/judge?lang=zh&exercise=13&do=crash(store:1)",
+        "/api/judge?lang=zh&exercise=1&do=explode",
+        "/api/lesson?lang=zh&number=13",
+    ] {
+        let error = server.error(path);
+        assert!(is_chinese(&error) && !error.starts_with("这里打不开"), "{path}: {error}");
+    }
+    let header = "{\"record\":\"header\",\"schema\":\"rollcall-trace/99\"}";
+    let (_, error) = server.ask("POST /api/open?lang=zh", &server.address, header);
+    assert!(error.contains("文件的版本是") && error.contains("rollcall-trace/99"), "{error}");
     let (code, body) = server.ask("GET /api/list", "example.org", "");
     assert!(code == 403 && body.contains("localhost alone"), "{body}");
     let origin = format!("{}\r\nOrigin: http://example.org", server.address);
@@ -369,10 +430,9 @@ fn a_state_is_shown_in_chinese() {
         assert_eq!(one["name"], other["name"]);
         assert_ne!((&one["words"], &one["changes"]), (&other["words"], &other["changes"]));
     }
-    assert!(
-        chinese["broken"][0]["words"].as_str().expect("words").contains("最多一个 peer 当选"),
-        "{chinese}"
-    );
+    let broken = chinese["broken"][0]["words"].as_str().expect("words");
+    assert!(broken.contains("最多一个 peer 当选") && broken.contains(" 在 term "), "{broken}");
+    assert!(!broken.contains(" on store "), "{broken}");
     let refused = server.json(&format!("{}&lang=zh", SCOPE.replace("/state", "/refused")));
     let meaning = refused[0]["meaning"].as_str().expect("the reason in words");
     assert!(meaning.ends_with('。'), "{meaning}");
