@@ -1,8 +1,8 @@
 //! What may not happen: the refusals of a state, and why one is refused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rollcall_model::Guard;
+use rollcall_model::{Guard, Rollcall, State};
 use rollcall_traces::{Action, Outcome, Reason};
 use serde::Serialize;
 
@@ -19,6 +19,8 @@ pub(super) struct NotNext {
     store: u64,
     reason: String,
     meaning: String,
+    /// Without which guards the first that is refused for this reason would not be.
+    guards: Vec<String>,
 }
 
 /// Why an action is refused, and without which guard it would not be.
@@ -38,9 +40,13 @@ impl ServerState {
         let (mut steps, _) = self.steps(link)?;
         steps.back_to(link.at.unwrap_or(steps.len()).min(steps.len()));
         let (language, mut met) = (link.language(), BTreeSet::new());
+        let mut decided: BTreeMap<Reason, Vec<String>> = BTreeMap::new();
         let refused = |(action, reason): (Action, Reason)| {
             let name = name_of(&action);
+            let guards = decided.entry(reason);
+            let guards = guards.or_insert_with(|| deciding(steps.model(), steps.state(), &action)).clone();
             met.insert(name.clone()).then(|| NotNext {
+                guards,
                 name,
                 words: language.of(&action),
                 region: region_of(&action),
@@ -64,12 +70,7 @@ impl ServerState {
             let (guards, places) = (Vec::new(), Vec::new());
             return Ok(Why { words, outcome, meaning: String::new(), guards, places });
         };
-        let model = model.forgetful();
-        let decides = |guard: &&Guard| {
-            model.guards().holds(**guard)
-                && model.with_guards(model.guards().and_without(**guard)).step(&state, &action).1.is_done()
-        };
-        let guards = Guard::ALL.iter().filter(decides).map(|guard| guard.name().to_string()).collect();
+        let guards = deciding(model, &state, &action);
         Ok(Why {
             words: link.language().of(&action),
             outcome: reason.to_string(),
@@ -78,4 +79,14 @@ impl ServerState {
             places: places::of_action(&action).iter().map(ToString::to_string).collect(),
         })
     }
+}
+
+/// The guards without any of which the action would be taken.
+fn deciding(model: &Rollcall, state: &State, action: &Action) -> Vec<String> {
+    let model = model.forgetful();
+    let decides = |guard: &&Guard| {
+        model.guards().holds(**guard)
+            && model.with_guards(model.guards().and_without(**guard)).step(state, action).1.is_done()
+    };
+    Guard::ALL.iter().filter(decides).map(|guard| guard.name().to_string()).collect()
 }
