@@ -15,6 +15,7 @@ module.exports = (page, is, { open, becomes, text, picture }) => {
         await page.waitForSelector("#lesson .back");
         if (number === 5 && language === "en") await picture("branch");
         await page.click("#lesson .back");
+        await page.waitForFunction(() => !document.querySelector("#lesson .back") && document.body.dataset.drawn === String(mark), null, { timeout: 20000 });
       }
       const choices = page.locator("#lesson .choice");
       if (await choices.count() > 0) {

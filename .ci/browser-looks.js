@@ -16,6 +16,12 @@ module.exports = (page, is, { open, becomes, text }) => ({
       if (width === 1280) is(`the header is one line (${language})`, tall < 2 * line, true);
     }
     is("the whole name is there to be read", await page.getAttribute("#scope", "title"), longest);
+    await page.setViewportSize({ width: 800, height: 900 });
+    await open(`#scope=${longest}`);
+    is("at 800 px stores stand beside what may happen", await page.evaluate(() => {
+      const box = (id) => document.getElementById(id).getBoundingClientRect();
+      return box("middle").left >= box("left").right && box("middle").top === box("left").top && document.documentElement.scrollWidth <= innerWidth;
+    }), true);
     await page.setViewportSize({ width: 1400, height: 900 });
     await page.evaluate(() => localStorage.setItem("language", "zh"));
     await open("#scope=three_voters_to_one_smoke");
@@ -35,8 +41,15 @@ module.exports = (page, is, { open, becomes, text }) => ({
     is("what holds, by name", await page.locator("#broken li").count(), 22);
     is("and what it says", await text("#broken li"), /^✔ election_safety .*wins the election/);
     await page.keyboard.press("i");
-    is("a legend", await page.locator("#marks .cell").count(), 4);
-    is("who has answered, by name", await text("#quorum .half"), /needs 2 of \{1@1 2@2 3@3\} · has \d \{1@1.*alive 3 \{1@1 2@2 3@3\}/);
+    is("a legend", await page.locator("#marks .cell").count(), 5);
+    is("of every mark", await text("#marks"), /≤5.*▲ commit 7 ● applied 6/);
+    await page.keyboard.press("x");
+    await page.waitForFunction(() => Number(document.body.dataset.refused) > 0, null, { timeout: 20000 });
+    is("how many may not", await text("#refusals summary"), `What may not, and why (${await page.evaluate(() => document.body.dataset.refused)})`);
+    is("what a guard refuses comes first", await text("#maynot h3"), /− \w+_\w+/);
+    is("then what none refuses", await page.locator("#maynot h3").last().locator(".decides").count(), 0);
+    await page.keyboard.press("x");
+    is("who has answered, by name", await text("#quorum .half"), /needs 2 of \{1@1 2@2 3@3\} · has answered \d \{1@1.*alive 3 \{1@1 2@2 3@3\}/);
     is("no message is under way", await text("#held"), "No message is under way.");
     await open("#scope=late_report_and_late_order_smoke&do=region_heartbeat(region:1,store:1,reply:delayed)");
     const late = "#scope=old_term_leader_smoke";
@@ -60,19 +73,6 @@ module.exports = (page, is, { open, becomes, text }) => ({
     is("all of them", await page.locator("#page .line").count() > 90, true);
     await page.keyboard.press("Escape");
   },
-  // What PD believes is measured by the newest peer where nobody leads.
-  async leaderless() {
-    await open("#scope=crash_while_a_store_leaves_smoke&do=crash(store:1)");
-    is("PD's leader is gone", await text("#pd .field.stale"), /leader: peer 1 ✗ truth: —/);
-    is("who might ask, and who could answer", await text("#quorum"), /store 2: if it asks for votes, term \d+✘ needs 2 of \{1@1 2@2\} .*alive 1 \{2@2\}/);
-    await open("#exhibit=stale_report_refused");
-    await becomes("6/6");
-    const hash = await page.evaluate(() => location.hash.replace("&through", ";crash(store:1)&through"));
-    await open(hash);
-    await becomes("7/7");
-    is("nobody leads", await page.locator(".lane.up .peer.leader").count(), 0);
-    is("stale fields are marked all the same", await page.locator("#pd .field.stale").allTextContents(), /epoch: 2·1 ✗ truth: 4·1/);
-  },
   // PD refuses a report that comes late, and the page says why.
   async reports() {
     await open("#exhibit=stale_report_refused");
@@ -86,11 +86,27 @@ module.exports = (page, is, { open, becomes, text }) => ({
     await becomes("5/6");
     is("the report before it was taken", /last report refused/.test(await text("#pd")), false);
   },
+  // What PD believes is measured by the newest peer where nobody leads.
+  async leaderless() {
+    await open("#scope=crash_while_a_store_leaves_smoke&do=crash(store:1)");
+    is("PD's leader is gone", await text("#pd .field.stale"), /leader: peer 1 ✗ truth: —/);
+    is("who might ask, and who could answer", await text("#quorum"), /store 2: if it asks for votes, term \d+✘ needs 2 of \{1@1 2@2\} .*alive 1 \{2@2\}/);
+    await open("#exhibit=stale_report_refused");
+    await becomes("6/6");
+    const hash = await page.evaluate(() => location.hash.replace("&through", ";crash(store:1)&through"));
+    await open(hash);
+    await becomes("7/7");
+    is("nobody leads", await page.locator(".lane.up .peer.leader").count(), 0);
+    is("stale fields are marked all the same", await page.locator("#pd .field.stale").allTextContents(), /epoch: 2·1 ✗ truth: 4·1/);
+  },
   // Wrong links are answered in a sentence, over something to look at.
   async wrong() {
     for (const [fragment, says] of [["#scope=nowhere", /unknown scope/], ["#lesson=77", /no lesson 77/], ["#lesson=0", /no lesson 0/],
       ["#lesson=abc", /lesson=abc, which is no number/], ["#exercise=99", /no lesson 99/], ["#file=nope", /file=nope, which means nothing here/],
-      ["#exhibit=nothing", /no exhibit/], ["#scope=grow_and_shrink_smoke&do=explode", /action 1/],
+      ["#exhibit=nothing", /no exhibit/], ["#exhibit=demote_before_remova", /did you mean `demote_before_removal`\?/],
+      ["#scope=grow_and_shrink_smoke&do=explode", /^Step 1, `explode`, cannot be read: no action has this name; the nearest is `\w+`, and `rollcall actions` lists them all\. The state before it is shown\.$/],
+      ["#scope=grow_and_shrink_smoke&do=campaing(region:1,store:1)", /did you mean `campaign`\?/],
+      ["#lesson=5&do=crash(store:1);explode", /^Step 2, `explode`, cannot be read/], ["#branch=1b", /branch=1b, which means nothing here/],
       ["#scope=grow_and_shrink_smoke&at=9", /asks for step 9 and has 0; step 0 is shown/], ["#scope=grow_and_shrink_smoke&at=x", /at=x, which is no number/],
       ["#scope=grow_and_shrink_smoke&do=campaign(region:1,store:99)", /Step 1 is refused: .*no such store as 99/],
       ["#scope=grow_and_shrink_smoke&without=nothing", /unknown guard/]]) {
@@ -99,5 +115,20 @@ module.exports = (page, is, { open, becomes, text }) => ({
       is(fragment, await text("#error"), says);
       is(`${fragment}: there is something to look at`, await page.locator(".lane").count() > 0, true);
     }
+    // The link's own scope, and the state before what cannot be read.
+    await open("#scope=three_voters_to_one_smoke&do=campaign(region:1,store:2);explode;crash(store:1)");
+    await becomes("1/1");
+    is("the link's own scope", await page.inputValue("#scope"), "three_voters_to_one_smoke");
+    is("the state before it", await page.locator(".peer.candidate").count(), 1);
+    // The same in Chinese.
+    await page.evaluate(() => localStorage.setItem("language", "zh"));
+    for (const [fragment, says] of [["#scope=nowhere", /^没有叫 `nowhere` 的 scope/], ["#lesson=77", /^没有第 77 课/], ["#exhibit=nothing", /^博物馆里没有展品/],
+      ["#scope=grow_and_shrink_smoke&without=nothing", /^没有叫 `nothing` 的 guard/], ["#scope=grow_and_shrink_smoke&do=explode", /^第 1 步 `explode` 读不懂：没有叫这个名字的动作/],
+      ["#lesson=5&branch=9z", /^第 5 课没有分支 9z/]]) {
+      await open(fragment);
+      await page.waitForFunction(() => document.getElementById("error").textContent, null, { timeout: 20000 });
+      is(`${fragment} in Chinese`, await text("#error"), says);
+    }
+    await page.evaluate(() => localStorage.setItem("language", "en"));
   },
 });

@@ -215,6 +215,13 @@ async function main() {
   await page.waitForFunction(() => /rollcall-trace\/99/.test(document.getElementById("error").textContent), null, { timeout: 20000 });
   complaints.length = 0;
 
+  // Without a mouse, and on a lesson's branches.
+  const branches = require("./browser-branches.js")(page, is, { open, becomes, text });
+  await branches.branch();
+  await branches.own();
+  await branches.keys();
+  is("no complaint", complaints.join("\n"), "");
+
   // Every lesson to its end, and its exercise.
   await require("./browser-lessons.js")(page, is, { open, becomes, text, picture }).all();
   is("no complaint", complaints.join("\n"), "");

@@ -56,9 +56,10 @@ async function heal(mine) {
     if (healed.heals) {
       const play = el("button", "", w("play"));
       play.id = "play";
-      play.onclick = () => { link.do = [...link.do.slice(0, shown.at), ...healed.way]; link.at = shown.at + 1; if (lesson) leaveLesson(); go(); };
-      box.append(el("div", "row good", `♥ ${w("heals", { n: healed.steps })} `, healed.way.length ? play : ""));
-      health.replaceChildren(`♥ ${w("healthy", { n: healed.steps })}`);
+      play.onclick = () => { link.do = [...link.do.slice(0, shown.at), ...healed.way]; link.at = shown.at + 1; link.branch = ""; go(); };
+      // Where no step is left to take there is nothing to heal.
+      box.append(el("div", "row good", `♥ ${healed.steps ? w("heals", { n: healed.steps }) : w("sound")} `, healed.way.length ? play : ""));
+      health.replaceChildren(`♥ ${healed.steps ? w("healthy", { n: healed.steps }) : w("sound")}`);
     } else {
       box.append(el("div", "row bad", `✘ ${w("stuck")}`), ...healed.missed.map((missed) => el("div", "row", missed)),
         ...healed.refused.slice(0, 6).map(([words, reason, meaning]) => el("div", "row", `${w("refused")}: ${words}: ${reason}: ${meaning}`)));

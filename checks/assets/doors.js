@@ -15,15 +15,15 @@ function exhibitLine(one) {
   return line([el("b", "", one[language]), el("div", "also", rule), el("span", "also", `− ${one.guard} · ${one.breaks ? `${w("breaks")} ${one.breaks}` : w("costs")} · ${one.scope}`)], () => openExhibit(one.name), one.name);
 }
 function museumPage() { openDialog(el("h2", "", w("museum")), el("p", "", w("exhibits", { n: list.exhibits.length })), ...list.exhibits.map(exhibitLine)); }
-async function openExhibit(name) {
+async function openExhibit(name, at = null) {
   try {
-    const opened = await ask(`/api/exhibit?name=${encodeURIComponent(name)}`);
+    const opened = await ask(`/api/exhibit?name=${encodeURIComponent(name)}&lang=${language}`);
     $("dialog").close();
-    await begin(opened);
+    await begin(opened, at);
   } catch (error) { await fallBack(error.message); }
 }
 function begin(opened, at = null) { if (lesson) leaveLesson(); leaveExercise(); Object.assign(link, { scope: opened.scope, without: opened.without, do: opened.do, at, side: "", other: "", through: opened.do.length > 0 }); return go(); }
-async function openText(text) { if (exercise) return openAnswer(text); try { await begin(await ask("/api/open", { method: "POST", body: text })); } catch (error) { say(error.message); } }
+async function openText(text) { if (exercise) return openAnswer(text); try { await begin(await ask(`/api/open?lang=${language}`, { method: "POST", body: text })); } catch (error) { say(error.message); } }
 
 function doorsPage() {
   const box = el("input"), found = el("div");
@@ -45,7 +45,7 @@ async function drawDoors(words, into) {
     const scope = (name) => line(name, () => { $("dialog").close(); begin({ scope: name, without: "", do: [] }); });
     into.replaceChildren(...doors.means.flatMap(([means, name]) => [el("p", "", prose(means)), scope(name)]));
     for (const door of doors.guards) {
-      const drop = () => { $("dialog").close(); link.without = door.guard; if (lesson) leaveLesson(); leaveExercise(); go(); };
+      const drop = () => { $("dialog").close(); leaveSteps(); link.without = door.guard; leaveExercise(); go(); };
       into.append(el("h3", "", door.guard), el("p", "also", prose(door.incident)),
         ...door.exhibits.map((name) => line(`${w("museum")}: ${exhibitNamed(name)?.[language] ?? name}`, () => openExhibit(name), name)),
         ...door.lessons.map((number) => line(`${w("lesson")} ${number}`, () => openLesson(number))),
@@ -65,8 +65,7 @@ async function nearest() {
     if (mine !== mark) return;
     if (!found.way.length) return note(`${w(found.all ? "notfound" : "bounded", { s: found.states })}${link.without ? "" : ` ${w("allon")}`}`);
     const at = shown.at;
-    if (lesson) leaveLesson();
-    Object.assign(link, { do: [...link.do.slice(0, at), ...found.way], at });
+    Object.assign(link, { do: [...link.do.slice(0, at), ...found.way], at, branch: "" });
     await go();
     note(w("found", { n: found.way.length, p: found.property, s: found.states }));
   } catch (error) { if (mine === mark) say(error.message); }

@@ -8,7 +8,7 @@ async function openExercise(number, actions = [], at = null) {
     const told = await ask(`/api/lesson?number=${number}&lang=${language}`);
     lesson = null;
     exercise = told;
-    Object.assign(link, { lesson: 0, exercise: number, scope: told.exercise_scope, without: told.exercise_without, do: actions, at, side: "", other: "", through: false });
+    Object.assign(link, { lesson: 0, branch: "", exercise: number, scope: told.exercise_scope, without: told.exercise_without, do: actions, at, side: "", other: "", through: false });
     $("dialog").close();
     drawExercise();
     await go();
@@ -22,13 +22,12 @@ function leaveExercise() {
 }
 function drawExercise(verdict = el("p", "judged", w("judging"))) {
   const box = $("lesson"), at = behind();
-  const button = (cls, words, does) => { const one = el("button", cls, words); one.onclick = does; return one; };
   box.hidden = false;
   box.replaceChildren(el("h2", "", w("task", { n: exercise.number })), ...paragraphs(exercise.exercise),
-    el("p", "limit", w("limit", { n: at, of: exercise.exercise_steps })), verdict,
-    button("again", w("again"), () => { Object.assign(link, { do: [], at: null }); go(); }),
-    button("tolesson", w("tolesson"), () => openLesson(exercise.number, exercise.do.length, true)),
-    button("leave", w("leave"), () => { leaveExercise(); go(); }), el("p", "also", prose(w("answerfile", { n: exercise.number }))));
+    el("p", `limit${at > exercise.exercise_steps ? " bad" : ""}`, w(at > exercise.exercise_steps ? "over" : "limit", { n: at, of: exercise.exercise_steps })), verdict,
+    act("again", w("again"), () => { Object.assign(link, { do: [], at: null }); go(); }),
+    act("tolesson", w("tolesson"), () => openLesson(exercise.number, exercise.do.length, { whole: true })),
+    act("leave", w("leave"), () => { leaveExercise(); go(); }), el("p", "also", prose(w("answerfile", { n: exercise.number }))));
 }
 // What the model says of the steps up to here.
 async function judge(mine) {
@@ -51,7 +50,7 @@ async function judge(mine) {
 async function openAnswer(text) {
   const lines = text.split("\n").map((line) => line.trim().replace(/;$/, "")).filter((line) => line && !line.startsWith("#"));
   try {
-    const actions = lines.some((line) => line.startsWith("{")) ? (await ask("/api/open", { method: "POST", body: text })).do : lines;
+    const actions = lines.some((line) => line.startsWith("{")) ? (await ask(`/api/open?lang=${language}`, { method: "POST", body: text })).do : lines;
     Object.assign(link, { do: actions, at: null });
     await go();
   } catch (error) { say(error.message); }

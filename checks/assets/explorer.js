@@ -1,26 +1,30 @@
 "use strict";
 // The link is the state: scope, guards that are off, actions by name, and behind how many of them.
 const $ = (id) => document.getElementById(id);
-const link = { scope: "", without: "", do: [], at: null, side: "", other: "", lesson: 0, exercise: 0, through: false };
+const link = { scope: "", without: "", do: [], at: null, side: "", other: "", lesson: 0, branch: "", exercise: 0, through: false };
 let shown = null, list = null, first = null, chosen = -1, mark = 0, asking = null;
 const tried = [], undone = [];
 
 function fragment() {
-  const parts = [], at = link.at !== null && link.at < link.do.length;
-  // A lesson has its own steps, and does not give them away.
-  if (link.lesson && lesson && link.do === lesson.do) return `#lesson=${link.lesson}${link.at ? `&at=${link.at}` : ""}`;
+  const parts = [];
+  // The end goes without saying; of a lesson its beginning does.
+  const at = onLesson() ? link.at || null : link.at !== null && link.at < link.do.length ? link.at : null;
+  // A lesson and its branches have their own steps, and do not give them away. Who leaves
+  // them takes the lesson along, with the steps that he chose.
+  const own = lesson !== null && (onLesson() || link.branch !== ""), aside = lesson !== null && !own;
   if (link.lesson) parts.push(`lesson=${link.lesson}`);
+  if (link.branch) parts.push(`branch=${link.branch}`);
   if (link.exercise) parts.push(`exercise=${link.exercise}`);
-  if (link.scope && !link.exercise) parts.push(`scope=${link.scope}`);
-  if (link.without && !link.exercise) parts.push(`without=${link.without}`);
+  if (link.scope && !link.exercise && !own && !(aside && link.scope === lesson.scope)) parts.push(`scope=${link.scope}`);
+  if (aside ? link.without !== lesson.without : link.without && !link.exercise && !own) parts.push(`without=${link.without}`);
   if (link.side) parts.push(`side=${link.side}`);
   if (link.other) parts.push(`other=${link.other}`);
-  if (at) parts.push(`at=${link.at}`);
-  if (link.do.length) parts.push(`do=${link.do.join(";")}`);
-  if (link.through && !link.exercise) parts.push("through");
+  if (at !== null) parts.push(`at=${at}`);
+  if ((link.do.length || aside) && !own) parts.push(`do=${link.do.join(";")}`);
+  if (link.through && !link.exercise && !lesson) parts.push("through");
   return `#${parts.join("&")}`;
 }
-const FIELDS = ["scope", "without", "side", "other", "do", "at", "through", "lesson", "exercise", "exhibit"];
+const FIELDS = ["scope", "without", "side", "other", "do", "at", "through", "lesson", "branch", "exercise", "exhibit"];
 // Reads the address; what is wrong with it is said in a sentence.
 function readFragment() {
   let text = location.hash.slice(1), wrong = "";
@@ -31,6 +35,7 @@ function readFragment() {
   }));
   const odd = Object.keys(fields).find((name) => !FIELDS.includes(name));
   if (odd !== undefined) wrong = w("wrongfield", { f: odd, v: fields[odd] });
+  if (fields.branch !== undefined && fields.lesson === undefined) wrong = w("wrongfield", { f: "branch", v: fields.branch });
   for (const name of ["scope", "without", "side", "other"]) link[name] = fields[name] ?? "";
   const spoken = /^(\d+)\.(zh|en)$/.exec(fields.lesson ?? "");
   if (spoken) { fields.lesson = spoken[1]; language = spoken[2]; }
@@ -44,6 +49,7 @@ function readFragment() {
   link.through = fields.through !== undefined;
   link.lesson = Number(fields.lesson ?? 0);
   link.exercise = Number(fields.exercise ?? 0);
+  link.branch = "";
   return { fields, wrong };
 }
 function query(more = {}) {
@@ -87,11 +93,11 @@ async function go(push = true, also = "") {
   try {
     const answer = await ask(`/api/state?${query()}`, { signal: asking.signal });
     if (mine !== mark) return;
-    const asked = performance.now(), beyond = link.at !== null && link.at > link.do.length && !lesson;
+    const asked = performance.now(), beyond = link.at !== null && link.at > link.do.length;
     shown = answer;
-    say(shown.stopped ? `${w("stopped", { n: shown.stopped.step })}: ${shown.stopped.words} — ${shown.stopped.because} ${w("before")}`
+    say(shown.stopped ? stoppedText(shown.stopped)
       : beyond ? w("wrongat", { n: link.at, of: link.do.length }) : also);
-    if (beyond) link.at = null;
+    if (beyond) { link.at = link.do.length; history.replaceState(null, "", fragment()); }
     remember();
     draw();
     document.body.dataset.took = `${(asked - begun).toFixed(1)} asked, ${(performance.now() - asked).toFixed(1)} drawn`;
@@ -103,10 +109,12 @@ async function go(push = true, also = "") {
     judge(mine);
   } catch (error) { if (mine === mark) await fallBack(error.message); }
 }
+const stoppedText = (stopped) => stopped.unread ? w("unread", { n: stopped.step, a: stopped.words, b: stopped.because })
+  : `${w("stopped", { n: stopped.step })}: ${stopped.words} — ${stopped.because} ${w("before")}`;
 // A wrong link is answered with what is wrong, over something that can be looked at.
 async function fallBack(message) {
   if (!shown && first && link.scope !== first.scope) {
-    Object.assign(link, { ...first, at: null, side: "", other: "", lesson: 0, exercise: 0, through: first.do.length > 0 });
+    Object.assign(link, { ...first, at: null, side: "", other: "", lesson: 0, branch: "", exercise: 0, through: first.do.length > 0 });
     return go(false, message);
   }
   say(message);
@@ -114,7 +122,7 @@ async function fallBack(message) {
 }
 // The branches that were tried, each with what it violates where.
 function remember() {
-  if (lesson) return;
+  if (onLesson() || link.branch) return;
   const key = link.do.join(";"), bad = shown.steps.map((taken) => taken.violated.length > 0);
   const own = (other) => other.scope === link.scope && other.without === link.without;
   const longer = tried.find((other) => own(other) && `${other.key};`.startsWith(`${key};`));
@@ -125,33 +133,39 @@ function remember() {
   tried.length = Math.min(tried.length, 12);
 }
 function take(name) {
+  // The lesson's own next step waits for the guess, whoever takes it.
+  if (onLesson() && lesson.do[behind()] === name) return step(behind() + 1);
   undone.length = 0;
-  link.do = [...link.do.slice(0, behind()), name];
-  link.at = null;
-  if (lesson) leaveLesson();
+  Object.assign(link, { do: [...link.do.slice(0, behind()), name], at: null, branch: "" });
   go();
 }
 function step(to) {
-  const end = lesson || !shown ? link.do.length : shown.steps.length, most = lesson ? Math.min(end, guessed()) : end;
-  const asks = lesson && to > most && most < end;
+  const end = lesson || !shown ? link.do.length : shown.steps.length, most = onLesson() ? Math.min(end, guessed()) : end;
+  const asks = to > most && most < end;
+  if (onLesson()) undone.length = 0;
   link.at = Math.max(0, Math.min(to, most));
-  if (lesson) drawLesson();
   return go(true).then(() => { if (asks) note(w("guessfirst", { n: most + 1 })); });
 }
 function undo() {
+  // In a lesson nothing was chosen that could be undone.
+  if (onLesson() || link.branch) return step(behind() - 1);
   if (!link.do.length) return;
   // With a refused action goes all that stands behind it.
   const keep = shown?.stopped ? shown.steps.length : link.do.length - 1;
   undone.push(...link.do.slice(keep).reverse());
-  link.do = link.do.slice(0, keep);
-  link.at = null;
+  Object.assign(link, { do: link.do.slice(0, keep), at: null });
+  if (lesson && follows(link.do.length)) backToLesson(link.do.length);
+  else go();
+}
+function redo() {
+  if (!undone.length) return onLesson() || link.branch ? step(behind() + 1) : undefined;
+  Object.assign(link, { do: [...link.do.slice(0, onLesson() ? behind() : link.do.length), undone.pop()], at: null });
   go();
 }
-function redo() { if (!undone.length) return; link.do = [...link.do, undone.pop()]; link.at = null; go(); }
 
 // Every violating place of the tree: those below here first, then the others.
 function violation(direction) {
-  if (lesson) return lessonViolation(direction);
+  if (onLesson() || link.branch) return lessonViolation(direction);
   const here = link.do.slice(0, shown.at).join(";"), places = new Map();
   for (const other of tried) {
     if (other.scope !== link.scope) continue;
@@ -175,13 +189,14 @@ function nextBranch() {
   const at = own.findIndex((other) => other.without === link.without && `${other.key};`.startsWith(`${link.do.join(";")};`));
   openBranch(own[(at + 1) % own.length]);
 }
-function openBranch(other, at = null) { if (lesson) leaveLesson(); Object.assign(link, { do: [...other.do], without: other.without, at }); go(); }
+function openBranch(other, at = null) { Object.assign(link, { do: [...other.do], without: other.without, at, branch: "" }); go(); }
 
 function draw() {
   drawWords();
   if ($("scope") !== document.activeElement) $("scope").value = link.scope;
   fillSelects();
-  const known = lesson ? Math.min(shown.steps.length, guessed()) : shown.steps.length;
+  const known = onLesson() ? Math.min(shown.steps.length, guessed()) : shown.steps.length;
+  if (lesson) drawLesson();
   $("where").textContent = whereText(shown.at, shown.steps.length);
   $("question").textContent = shown.question;
   $("question").title = shown.question;
@@ -243,21 +258,24 @@ function drawActs() {
     button.onclick = () => take(act.name);
     box.append(button);
   });
-  if (!shown.may.length) box.append(el("p", "", w("nothing")));
+  if (!shown.may.length) box.append(el("p", "", w(shown.at < shown.steps.length ? "goeson" : "nothing")));
 }
 // Hundreds of them in any state: they are asked for while somebody looks.
 async function drawRefusals(mine = mark) {
   const lines = $("maynot");
-  if (!$("refusals").open) { lines.replaceChildren(); delete document.body.dataset.refused; return; }
+  if (!$("refusals").open) { lines.replaceChildren(); $("howmany").textContent = ""; delete document.body.dataset.refused; return; }
   try {
     const refused = await ask(`/api/refused?${query()}`);
     if (mine !== mark) return;
     const word = $("find").value.toLowerCase(), fits = (act) => (act.words + act.name).toLowerCase().includes(word);
-    const not = refused.filter(fits).sort((a, b) => (a.reason < b.reason ? -1 : a.reason > b.reason ? 1 : 0));
+    // What a guard refuses comes first: that is what can be switched off.
+    const rank = (act) => `${act.guards.length ? 0 : 1} ${act.reason}`;
+    const not = refused.filter(fits).sort((a, b) => (rank(a) < rank(b) ? -1 : rank(a) > rank(b) ? 1 : 0));
+    $("howmany").textContent = ` (${not.length})`;
     const drawn = document.createDocumentFragment();
     let reason = null;
     for (const act of not) {
-      if (act.reason !== reason) { reason = act.reason; drawn.append(el("h3", "", `${act.reason}: `, el("span", "", act.meaning))); }
+      if (act.reason !== reason) { reason = act.reason; drawn.append(el("h3", "", `${act.reason}: `, el("span", "", act.meaning), act.guards.length ? el("span", "decides", ` − ${act.guards.join(", ")}`) : null)); }
       const line = el("button", "not", act.words.replace(/ region (\d+)[:：] ?/, " r$1: "));
       line.dataset.name = act.name;
       line.onclick = () => why(act, line);
@@ -288,7 +306,7 @@ function drawTree(known) {
   // What is still to be guessed is not told by its dot.
   if (known < shown.steps.length) row.append(el("span", "dot ahead", "?"));
   tree.replaceChildren(row);
-  if (lesson) return;
+  if (onLesson() || link.branch) return;
   const own = `${link.do.join(";")};`;
   for (const other of tried) {
     if (other.scope !== link.scope || (own.startsWith(`${other.key};`) && other.without === link.without)) continue;

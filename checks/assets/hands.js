@@ -4,12 +4,15 @@ const keys = {
   h: () => step(behind() - 1), ArrowLeft: () => step(behind() - 1), l: () => step(behind() + 1), ArrowRight: () => step(behind() + 1),
   j: () => choose(1), ArrowDown: () => choose(1), k: () => choose(-1), ArrowUp: () => choose(-1),
   Enter: () => (document.querySelector("#may .chosen") ?? document.querySelector("#lesson .on"))?.click(), u: undo, U: redo, v: () => violation(1), V: () => violation(-1),
-  i: () => { $("legend").open = !$("legend").open; }, e: () => document.querySelector("#lesson .try")?.click(),
+  i: () => { $("legend").open = !$("legend").open; }, e: () => pressed(".try"),
+  d: () => pressed(".branch"), q: () => pressed(".back, .tolesson"), R: () => pressed(".again"), L: () => pressed(".leave, .done"), O: () => $("file").click(),
   b: () => guess("b") || nextBranch(), a: () => guess("a"), c: () => guess("c"), n: nearest, t: () => $("play")?.click(),
   x: () => { $("refusals").open = !$("refusals").open; }, m: museumPage, "/": doorsPage, o: () => $("scope").focus(), g: () => $("without").focus(),
   w: () => setSide("model"), r: () => setSide("impl"), f: () => $("find").focus(), y: copyLink, s: save, p: lessonsPage,
-  z: otherLanguage, "?": () => openDialog(el("h2", "", w("help")), el("p", "", w("keyhelp"))),
+  z: otherLanguage, "?": () => openDialog(el("h2", "", w("help")), el("ul", "keyhelp", w("keyhelp").split(" · ").map((key) => el("li", "", key)))),
 };
+// A button of the lesson or the exercise, by its key.
+function pressed(which) { document.querySelector("#lesson").querySelector(which)?.click(); }
 // In a lesson a letter is a guess.
 function guess(letter) {
   const choice = document.querySelectorAll("#lesson .choice")["abc".indexOf(letter)];
@@ -26,10 +29,13 @@ function choose(by) {
 function setSide(side) { link.side = link.side === side ? "" : side; go(); }
 async function copyLink() { try { await navigator.clipboard.writeText(location.href); note(w("copied")); } catch { note(location.href); } }
 function save() { location.assign(`/api/save?${query()}`); }
+// What a lesson is opened with again.
+const sameLesson = () => ({ branch: link.branch, side: link.side, other: link.other,
+  own: onLesson() || link.branch ? null : { scope: link.scope, without: link.without, do: link.do } });
 function otherLanguage() {
   language = language === "en" ? "zh" : "en";
   keep();
-  if (lesson) openLesson(lesson.number, behind());
+  if (lesson) openLesson(lesson.number, link.at, sameLesson());
   else if (exercise) openExercise(exercise.number, link.do, link.at);
   else go(false);
 }
@@ -47,6 +53,8 @@ $("next").onclick = () => step(behind() + 1);
 $("lessons").onclick = lessonsPage;
 $("museum").onclick = museumPage;
 $("save").onclick = save;
+$("open").onclick = keys.O;
+$("file").onchange = async () => { const [file] = $("file").files; if (file) await openText(await file.text()); $("file").value = ""; };
 $("copy").onclick = copyLink;
 $("language").onclick = otherLanguage;
 $("help").onclick = keys["?"];
@@ -57,7 +65,7 @@ $("doors").onclick = doorsPage;
 $("nearest").onclick = nearest;
 $("other").onchange = () => { link.other = $("other").value; go(); };
 $("scope").onchange = () => begin({ scope: $("scope").value.trim(), without: link.without, do: [] });
-$("without").onchange = () => { link.without = $("without").value; if (lesson) leaveLesson(); leaveExercise(); go(); };
+$("without").onchange = () => { leaveSteps(); link.without = $("without").value; leaveExercise(); go(); };
 $("side").onchange = () => { link.side = $("side").value; go(); };
 $("scrub").oninput = () => step(Number($("scrub").value));
 document.addEventListener("dragover", (event) => event.preventDefault());
@@ -71,8 +79,12 @@ async function start(push = true) {
   try {
     if (!list || !first) [list, first] = await Promise.all([ask("/api/list"), ask("/api/first")]);
     const { fields, wrong } = readFragment();
-    if (fields.exhibit) return await openExhibit(fields.exhibit);
-    if (fields.lesson !== undefined) return await openLesson(link.lesson, link.at ?? 0);
+    if (fields.exhibit) return await openExhibit(fields.exhibit, link.at);
+    if (fields.lesson !== undefined) {
+      const own = fields.do === undefined ? null : { do: link.do };
+      for (const name of ["scope", "without"]) if (own && fields[name] !== undefined) own[name] = fields[name];
+      return await openLesson(link.lesson, link.at, { branch: fields.branch ?? "", own, side: link.side, other: link.other, also: wrong });
+    }
     if (fields.exercise !== undefined) return await openExercise(link.exercise, link.do, link.at);
     if (lesson) leaveLesson();
     leaveExercise();

@@ -254,7 +254,7 @@ function drawLegend(into) {
   const line = (mark, name) => el("div", "row", mark, " ", w(name));
   into.replaceChildren(
     el("div", "log", cell("", "W"), cell("committed", "W"), cell("committed applied", "W"), cell("committed applied change", "C")),
-    el("div", "row", w("legendcells")), el("div", "row", w("legendkinds")), el("div", "row", w("legendpeers")), el("div", "row", w("legendmembers")),
+    el("div", "row", w("legendcells")), line([el("span", "cell gone", "≤5"), el("span", "marks", " ▲ commit 7 ● applied 6")], "legendmarks"), el("div", "row", w("legendkinds")), el("div", "row", w("legendpeers")), el("div", "row", w("legendmembers")),
     line(el("span", "epoch apart", "3·1 ≠"), "legendepoch"),
     line(el("span", "stale", el("span", "believed", "peer 1"), " ✗"), "legendpd"),
     el("div", "strip", el("span", "part one", "1"), el("span", "part gap", "—"), el("span", "part hole", w("hole")), el("span", "part overlap", w("overlap"))),

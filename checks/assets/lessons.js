@@ -2,22 +2,53 @@
 // Lessons: the story, a guess before the step that decides, what really happens.
 let lesson = null, answered = {}, seen = 0;
 
-// `whole`: who comes back has been there before.
-async function openLesson(number, at = 0, whole = false) {
+// Whether the page is on the lesson's own steps: not on the branch of a wrong guess, and not
+// on steps that the reader chose.
+const onLesson = () => lesson !== null && !link.branch && link.do === lesson.do && link.without === lesson.without;
+// Whether so many of the link's steps are the lesson's.
+const follows = (many) => link.scope === lesson.scope && link.without === lesson.without && many <= lesson.do.length
+  && link.do.slice(0, many).every((name, at) => name === lesson.do[at]);
+// The branch that a link calls so: `1b` is where the guess b at the first question comes true.
+function branchOf(name) {
+  const [, number, letter] = /^(\d+)([a-d])$/.exec(name) ?? [];
+  const asked = Number(number) - 1, guess = "abcd".indexOf(letter), branch = lesson.questions[asked]?.branches[guess];
+  return branch ? { asked, guess, branch } : null;
+}
+
+// `whole`: who comes back has been there before. `own`: the steps that the reader chose.
+async function openLesson(number, at = 0, { whole = false, branch = "", own = null, side = "", other = "", also = "" } = {}) {
   try {
     const again = lesson?.number === number;
     const told = await ask(`/api/lesson?number=${number}&lang=${language}`);
     leaveExercise();
     lesson = told;
-    if (!again) { answered = {}; seen = 0; }
+    if (!again) { answered = {}; seen = 0; undone.length = 0; }
     if (whole) seen = lesson.do.length;
-    Object.assign(link, { lesson: number, scope: lesson.scope, without: lesson.without, do: lesson.do, at: Math.min(at, lesson.do.length), side: "", other: "" });
+    Object.assign(link, { lesson: number, branch: "", exercise: 0, scope: lesson.scope, without: lesson.without, do: lesson.do, at: at ?? 0, side, other, through: false });
+    const found = branchOf(branch);
+    if (found) openGuess(branch, at);
+    else if (own) {
+      Object.assign(link, own, { at });
+      if (follows(link.do.length)) Object.assign(link, { at: behind(), do: lesson.do });
+    }
     $("dialog").close();
-    drawLesson();
-    await go();
+    await go(true, branch && !found ? w("wrongbranch", { n: number, b: branch }) : also);
   } catch (error) { await fallBack(error.message); }
 }
-function leaveLesson() { lesson = null; link.lesson = 0; $("lesson").hidden = true; }
+// Where a guess comes true. Who is there has guessed.
+function openGuess(name, at = null) {
+  const { asked, guess, branch } = branchOf(name);
+  answered[asked] ??= guess;
+  Object.assign(link, { branch: name, without: branch.without, do: branch.do, at });
+}
+function backToLesson(at) {
+  Object.assign(link, { scope: lesson.scope, without: lesson.without, do: lesson.do, branch: "", at });
+  link.at = Math.min(at, guessed());
+  return go();
+}
+// From here on the reader goes his own way, and takes the lesson along.
+function leaveSteps() { if (onLesson() || link.branch) Object.assign(link, { do: link.do.slice(0, behind()), at: null, branch: "" }); }
+function leaveLesson() { lesson = null; Object.assign(link, { lesson: 0, branch: "" }); $("lesson").hidden = true; }
 // The last step that is not behind a question which nobody has answered. A link that stands
 // behind one is taken for an answer.
 function guessed() {
@@ -26,9 +57,9 @@ function guessed() {
   return Math.min(lesson.do.length, ...open);
 }
 function lessonViolation(direction) {
-  const most = guessed();
+  const most = onLesson() ? guessed() : shown.steps.length;
   for (let to = shown.at + direction; to > 0 && to <= most; to += direction) if (shown.steps[to - 1].violated.length) return step(to);
-  note(most < lesson.do.length && direction > 0 ? w("guessfirst", { n: most + 1 }) : w("noviolation"));
+  note(most < link.do.length && direction > 0 ? w("guessfirst", { n: most + 1 }) : w("noviolation"));
 }
 // A lesson's text: `code` and **what matters** as such.
 function prose(text) {
@@ -36,10 +67,18 @@ function prose(text) {
     part.startsWith("`") ? el("code", "", part.slice(1, -1)) : part.startsWith("**") ? el("b", "", part.slice(2, -2)) : part);
 }
 const paragraphs = (text) => text.split(/\n+/).filter(Boolean).map((line) => el("p", "", prose(line)));
+function act(cls, words, does) {
+  const button = el("button", cls, words);
+  button.onclick = does;
+  return button;
+}
+const onButton = (at) => act("on", w("stepon", { n: at + 1 }), () => step(at + 1));
 function drawLesson() {
   const box = $("lesson"), at = behind();
   box.hidden = false;
   box.replaceChildren(el("h2", "", `${lesson.number}. ${lesson.title}`));
+  if (link.branch) return drawBranch(box, at);
+  if (!onLesson()) return drawAside(box);
   if (at === 0) box.append(...paragraphs(lesson.story));
   else box.append(el("p", "narrated", prose(lesson.steps[at - 1] ?? "")));
   const last = lesson.questions.findIndex((question) => question.before === at);
@@ -54,34 +93,29 @@ function drawLesson() {
     })));
     return;
   }
-  if (at < lesson.do.length) {
-    const on = el("button", "on", `${w("step")} ${at + 1} ▶`);
-    on.onclick = () => step(at + 1);
-    box.append(on);
-    return;
-  }
-  const attempt = el("button", "try", w("try"));
-  attempt.onclick = () => openExercise(lesson.number);
-  const done = el("button", "done", w("ends"));
-  done.onclick = () => { leaveLesson(); go(); };
+  if (at < lesson.do.length) { box.append(onButton(at)); return; }
   box.append(el("h3", "", w("rule")), ...paragraphs(lesson.rule), el("p", "guard", `guard: ${lesson.guard}`), el("h3", "", w("claims")),
     el("ul", "", lesson.claims.map((claim) => el("li", "", claim))), el("h3", "", w("exercise")), ...paragraphs(lesson.exercise),
-    el("p", "also", w("answerfile", { n: lesson.number })), attempt, done);
+    el("p", "also", w("answerfile", { n: lesson.number })),
+    act("try", w("try"), () => openExercise(lesson.number)), act("done", w("ends"), () => { leaveLesson(); go(); }));
 }
 function drawAnswer(box, question, letter) {
   const right = letter === question.right;
   box.append(el("div", right ? "answer good" : "answer bad", el("b", "", right ? `✔ ${w("right")}` : `✘ ${w("wrong")} ${question.choices[question.right]}`), el("p", "", prose(question.answer))));
-  const branch = question.branches[letter];
-  if (right || !branch) return;
-  const show = el("button", "branch", w("branch"));
-  const lessonsOwn = { scope: lesson.scope, without: lesson.without, do: lesson.do };
-  show.onclick = () => {
-    const back = el("button", "back", w("back"));
-    const at = behind();
-    back.onclick = () => { Object.assign(link, lessonsOwn, { at }); drawLesson(); go(false); };
-    box.replaceChildren(el("h2", "", question.choices[letter]), el("p", "", prose(question.told[letter])), back);
-    Object.assign(link, { without: branch.without, do: branch.do, at: null });
-    go(false);
-  };
-  box.append(show);
+  if (right || !question.branches[letter]) return;
+  const name = `${lesson.questions.indexOf(question) + 1}${"abcd"[letter]}`;
+  box.append(act("branch", w("branch"), () => { openGuess(name); go(); }));
+}
+// A branch has its own steps, to be walked like any other.
+function drawBranch(box, at) {
+  const { asked, guess } = branchOf(link.branch), question = lesson.questions[asked];
+  box.append(el("h3", "guessed", w("guessed"), `${"abcd"[guess]}) `, prose(question.choices[guess])), el("p", "", prose(question.told[guess])));
+  if (at < link.do.length) box.append(onButton(at));
+  box.append(act("back", w("back"), () => backToLesson(question.before)));
+}
+function drawAside(box) {
+  let shared = 0;
+  if (link.scope === lesson.scope) while (shared < link.do.length && link.do[shared] === lesson.do[shared]) shared++;
+  box.append(el("p", "", w("aside")), act("back", w("backto", { n: lesson.number }), () => backToLesson(shared)),
+    act("leave", w("leave"), () => { leaveLesson(); go(); }));
 }

@@ -107,6 +107,9 @@ pub(super) fn meaning(language: Language, outcome: &Outcome) -> Option<String> {
     Some(match language {
         Language::English => places::meaning_of_reason(*reason).to_string(),
         Language::Chinese => reason.in_chinese(),
+    })
+}
+
 /// The region whose report the step brings to PD, at once or late.
 pub(super) fn reports(action: &Action, before: &View) -> Option<u64> {
     match action {
@@ -117,9 +120,6 @@ pub(super) fn reports(action: &Action, before: &View) -> Option<u64> {
         }
         _ => None,
     }
-}
-
-    })
 }
 
 /// The rule's file, and what takes the action in the implementation.
@@ -178,10 +178,10 @@ fn still_step<'a>(
         outcome: Both::of(|language| language.of(outcome)),
         done: outcome.is_done(),
         meaning: (!outcome.is_done()).then(|| Both::of(|language| meaning(language).unwrap_or_default())),
-        reports: reports(&step.action, before),
         changes: Both::of(|language| changes_in(language, before, after)),
         note: &step.note,
         rule: rule_words(&step.action),
+        reports: reports(&step.action, before),
         violated: violations.iter().map(|violation| violation.property.name()).collect(),
         broken: Both::of(|language| violations.iter().map(|one| violation_words(language, one)).collect()),
         change: Change::between(before, after),
