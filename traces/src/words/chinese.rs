@@ -127,7 +127,9 @@ fn driver_action(action: &Action) -> String {
 
 fn hold(region: u64, from: u64, to: u64, message: Outgoing) -> String {
     match message {
-        Outgoing::RegionReport => format!("Hold region {region}：store {from} → PD，{}", message.in_chinese()),
+        Outgoing::RegionReport => {
+            format!("Hold region {region}：store {from} → PD，{}", message.in_chinese())
+        }
         Outgoing::StoreReport => format!("Hold：store {from} → PD，{}", message.in_chinese()),
         message => {
             let message = message.in_chinese();
