@@ -41,6 +41,10 @@ async function main() {
     await page.keyboard.press("V");
     await page.waitForFunction(() => document.querySelector("#verdicts .bad") && document.body.dataset.heals, null, { timeout: 20000 });
     await page.screenshot({ path: process.env.PICTURE });
+    await page.setViewportSize({ width: 1360, height: 620 });
+    await page.goto(`file://${still}#lang=en`);
+    await page.waitForFunction(() => document.body.dataset.ready, null, { timeout: 20000 });
+    await page.screenshot({ path: process.env.PICTURE.replace("explorer", "still") });
     await browser.close();
     return;
   }
@@ -133,6 +137,26 @@ async function main() {
   await page.waitForFunction(() => /steps from here to/.test(document.getElementById("error").textContent), null, { timeout: 60000 });
   await page.keyboard.press("v");
   await page.waitForFunction(() => document.querySelector("#verdicts .bad"), null, { timeout: 20000 });
+
+  // The same of a property that is chosen.
+  await open("#exhibit=campaign_applies_first-election_safety");
+  for (const at of ["10/11", "9/11"]) { await page.keyboard.press("h"); await becomes(at); }
+  await page.keyboard.press("N");
+  is("the choice of a property by its key", await page.evaluate(() => document.activeElement.id), "sought");
+  await page.selectOption("#sought", "election_safety");
+  await page.click("#nearest");
+  await page.waitForFunction(() => /^2 steps from here to election_safety/.test(document.getElementById("error").textContent), null, { timeout: 60000 });
+
+  // Where the model without a guard and raft-rs part.
+  await open("#exhibit=commit_own_term");
+  await page.keyboard.press("r");
+  await page.waitForFunction(() => document.body.dataset.beside === "same", null, { timeout: 20000 });
+  await page.keyboard.press("W");
+  await page.waitForFunction(() => document.body.dataset.beside === "parted 8", null, { timeout: 20000 });
+  is("the link has the column", await page.evaluate(() => location.hash), /&side=sound&at=8&/);
+  is("raft-rs as it is", await text("#others h3"), "raft-rs, every guard on");
+  is("what they differ in", await page.locator("#parted td:first-child").allTextContents(), /store 1, region 1: commit,/);
+  await picture("parted");
 
   // By symptom.
   await page.keyboard.press("/");

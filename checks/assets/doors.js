@@ -11,10 +11,20 @@ function lessonsPage() { openDialog(el("h2", "", w("lessons")), ...list.lessons.
 // An exhibit goes by what goes wrong in it.
 const exhibitNamed = (name) => list.exhibits.find((one) => one.name === name);
 function exhibitLine(one) {
-  const rule = list.guards.find((guard) => guard.name === one.guard)?.[language] ?? "";
+  // What happens without the rule is the title.
+  const [rule] = (list.guards.find((guard) => guard.name === one.guard)?.[language] ?? "").split(/ Otherwise |否则/);
   return line([el("b", "", one[language]), el("div", "also", rule), el("span", "also", `− ${one.guard} · ${one.breaks ? `${w("breaks")} ${one.breaks}` : w("costs")} · ${one.scope}`)], () => openExhibit(one.name), one.name);
 }
-function museumPage() { openDialog(el("h2", "", w("museum")), el("p", "", w("exhibits", { n: list.exhibits.length })), ...list.exhibits.map(exhibitLine)); }
+// The exhibits under what they break; in each group by what goes wrong.
+function museumPage() {
+  const groups = new Map();
+  for (const one of list.exhibits) groups.set(one.breaks ?? "", [...groups.get(one.breaks ?? "") ?? [], one]);
+  const says = (name) => [...list.properties, ...list.goals].find((property) => property.name === name)?.[language];
+  const heading = (name) => el("h3", "", name || w("costs"), says(name) ? el("span", "also", ` ${says(name)}`) : null);
+  openDialog(el("h2", "", w("museum")), el("p", "", w("exhibits", { n: list.exhibits.length })),
+    ...[...groups.keys()].sort((a, b) => (a || "~") < (b || "~") ? -1 : 1).flatMap((name) =>
+      [heading(name), ...groups.get(name).sort((a, b) => a[language].localeCompare(b[language], language)).map(exhibitLine)]));
+}
 async function openExhibit(name, at = null) {
   try {
     const opened = await ask(`/api/exhibit?name=${encodeURIComponent(name)}&lang=${language}`);
@@ -61,7 +71,7 @@ async function nearest() {
   const mine = mark;
   note(w("searching"));
   try {
-    const found = await ask(`/api/nearest?${query()}`);
+    const found = await ask(`/api/nearest?${query({ property: $("sought").value })}`);
     if (mine !== mark) return;
     if (!found.way.length) return note(`${w(found.all ? "notfound" : "bounded", { s: found.states })}${link.without ? "" : ` ${w("allon")}`}`);
     const at = shown.at;

@@ -7,8 +7,8 @@ const keys = {
   i: () => { $("legend").open = !$("legend").open; }, e: () => pressed(".try"),
   d: () => pressed(".branch"), q: () => pressed(".back, .tolesson"), R: () => pressed(".again"), L: () => pressed(".leave, .done"), O: () => $("file").click(),
   b: () => guess("b") || nextBranch(), a: () => guess("a"), c: () => guess("c"), n: nearest, t: () => $("play")?.click(),
-  x: () => { $("refusals").open = !$("refusals").open; }, m: museumPage, "/": doorsPage, o: () => $("scope").focus(), g: () => $("without").focus(),
-  w: () => setSide("model"), r: () => setSide("impl"), f: () => $("find").focus(), y: copyLink, s: save, p: lessonsPage,
+  x: () => { $("refusals").open = !$("refusals").open; }, m: museumPage, "/": doorsPage, o: () => $("scope").focus(), g: () => $("without").focus(), N: () => $("sought").focus(),
+  w: () => setSide("model"), r: () => setSide("impl"), W: () => setSide("sound"), f: () => $("find").focus(), y: copyLink, s: save, p: lessonsPage,
   z: otherLanguage, "?": () => openDialog(el("h2", "", w("help")), el("ul", "keyhelp", w("keyhelp").split(" · ").map((key) => el("li", "", key)))),
 };
 // A button of the lesson or the exercise, by its key.

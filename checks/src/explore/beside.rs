@@ -41,9 +41,10 @@ impl ServerState {
         let (mut steps, _) = self.steps(link)?;
         steps.back_to(link.at.unwrap_or(steps.len()).min(steps.len()));
         match link.side.as_str() {
-            "impl" => self.implementation(link, &steps),
+            "impl" => self.implementation(link, &steps, &link.without),
+            "sound" => self.implementation(link, &steps, ""),
             "model" | "" => self.other_rules(link, &steps),
-            other => Err(format!("there is no second column `{other}`; it is `model` or `impl`")),
+            other => Err(format!("there is no second column `{other}`; it is `model`, `impl` or `sound`")),
         }
     }
 
@@ -67,10 +68,10 @@ impl ServerState {
         })
     }
 
-    fn implementation(&self, link: &Link, steps: &Steps) -> Result<Beside, String> {
+    /// The implementation without the guards that the first column lacks, or with all.
+    fn implementation(&self, link: &Link, steps: &Steps, without: &str) -> Result<Beside, String> {
         let is_known = |name: &String| rollcall_impl::Guard::from_name(name).is_some();
-        let (without, unknown): (Vec<String>, Vec<String>) =
-            named(&link.without).into_iter().partition(is_known);
+        let (without, unknown): (Vec<String>, Vec<String>) = named(without).into_iter().partition(is_known);
         let lacking: Vec<rollcall_impl::Guard> =
             without.iter().filter_map(|name| rollcall_impl::Guard::from_name(name)).collect();
         let mut world = World::new(Lacking(&lacking));

@@ -43,7 +43,7 @@ fn listed() -> Value {
     let lessons: Vec<Value> = (1..=LESSONS).filter_map(titles).collect();
     let exhibits: Vec<Value> = PIECES.iter().map(exhibit).collect();
     json!({ "scopes": scopes, "guards": guards, "exhibits": exhibits, "lessons": lessons,
-            "properties": chinese::properties() })
+            "properties": chinese::properties(), "goals": chinese::goals() })
 }
 
 /// An exhibit under what goes wrong in it.

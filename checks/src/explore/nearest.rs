@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::name_of;
 use super::shown::{Link, ServerState};
+use crate::lookup;
 
 /// How many states a search looks at unless the link says otherwise, and at most.
 const STATES: usize = 20_000;
@@ -41,11 +42,16 @@ impl ServerState {
         let (mut steps, _) = self.steps(link)?;
         steps.back_to(link.at.unwrap_or(steps.len()).min(steps.len()));
         let states = link.states.unwrap_or(STATES).clamp(1, MOST_STATES);
-        Ok(search(steps.model(), steps.state(), states))
+        let sought = match link.property.as_str() {
+            "" => None,
+            name => Some(lookup::property(name).map_err(|error| error.to_string())?),
+        };
+        Ok(search(steps.model(), steps.state(), states, sought))
     }
 }
 
-fn search(model: &Rollcall, begin: &State, states: usize) -> Nearest {
+/// Searches for a violation of `sought`, or of any property.
+fn search(model: &Rollcall, begin: &State, states: usize, sought: Option<Property>) -> Nearest {
     let here = violated(model, begin);
     let mut met = vec![Met { state: *begin, from: 0, action: None }];
     let mut known: HashSet<State> = [*begin].into();
@@ -62,7 +68,9 @@ fn search(model: &Rollcall, begin: &State, states: usize) -> Nearest {
             }
             known.insert(after);
             met.push(Met { state: after, from: at, action: Some(action.clone()) });
-            let new = violated(model, &after).into_iter().find(|property| !here.contains(property));
+            let is_sought = |property: &Property| sought.is_none_or(|sought| sought == *property);
+            let is_new = |property: &Property| is_sought(property) && !here.contains(property);
+            let new = violated(model, &after).into_iter().find(is_new);
             found = new.map(|property| (met.len() - 1, property));
         });
         at += 1;

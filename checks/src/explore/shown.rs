@@ -29,7 +29,7 @@ pub(super) struct Link {
     pub(super) actions: String,
     /// Behind how many of them; the last where it is left out.
     pub(super) at: Option<usize>,
-    /// Of the second column: `model` or `impl`.
+    /// Of the second column: `model`; `impl`, or `sound` for the implementation with every guard.
     pub(super) side: String,
     /// Of the second column: the guards that are dropped there.
     pub(super) other: String,
@@ -43,6 +43,8 @@ pub(super) struct Link {
     pub(super) exercise: usize,
     /// Of a search: how many states it may look at.
     pub(super) states: Option<usize>,
+    /// Of a search: the property that is to be violated; any where it is empty.
+    pub(super) property: String,
 }
 
 impl Link {

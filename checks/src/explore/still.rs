@@ -105,9 +105,20 @@ pub(super) fn held_words(language: Language, held: &[Held]) -> Vec<String> {
 pub(super) fn meaning(language: Language, outcome: &Outcome) -> Option<String> {
     let Outcome::Refused(reason) = outcome else { return None };
     Some(match language {
-        Language::English => places::meaning_of_reason(*reason).to_string(),
+        Language::English => without_rows(places::meaning_of_reason(*reason)),
         Language::Chinese => reason.in_chinese(),
     })
+}
+
+/// The words without the rows of the catalogue, which nobody has at hand here.
+fn without_rows(words: &str) -> String {
+    let Some((before, rest)) = words.split_once(" (row") else { return words.to_string() };
+    match rest.split_once(')') {
+        Some((rows, behind)) if rows.chars().all(|is| is.is_ascii_digit() || "s, ".contains(is)) => {
+            format!("{before}{}", without_rows(behind))
+        }
+        _ => words.to_string(),
+    }
 }
 
 /// The region whose report the step brings to PD, at once or late.
@@ -225,6 +236,17 @@ mod tests {
             }
         }
         assert!(compared > 90, "{compared}");
+    }
+
+    #[test]
+    fn rows_of_the_catalogue_are_left_out() {
+        for (words, told) in [
+            ("An older epoch than PD knows (row 35).", "An older epoch than PD knows."),
+            ("Two (rows 17, 26) and one (row 3) of them.", "Two and one of them."),
+            ("It is row 3 (raft-rs `has_pending_conf`).", "It is row 3 (raft-rs `has_pending_conf`)."),
+        ] {
+            assert_eq!(without_rows(words), told);
+        }
     }
 
     fn put(view: &mut Value, change: &Value) {

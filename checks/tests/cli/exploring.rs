@@ -379,9 +379,14 @@ fn a_store_that_there_is_not_is_named() {
 fn everything_listed_is_listed_in_both_languages() {
     let folder = Folder::new();
     let list = Server::of(&folder, &[]).json("/api/list");
-    for (what, least) in
-        [("scopes", 200), ("guards", 80), ("exhibits", 90), ("lessons", 12), ("properties", 22)]
-    {
+    for (what, least) in [
+        ("scopes", 200),
+        ("guards", 80),
+        ("exhibits", 90),
+        ("lessons", 12),
+        ("properties", 22),
+        ("goals", 12),
+    ] {
         let entries = list[what].as_array().expect("a list");
         assert!(entries.len() >= least, "{what}: {}", entries.len());
         for entry in entries {

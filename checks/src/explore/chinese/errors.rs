@@ -40,7 +40,10 @@ const ERRORS: &[Template] = &[
     ("there is no guard `{}` in the model", "模型里没有 guard `{1}`"),
     ("the link cannot be read: {}", "这个链接读不了：{1}"),
     ("this link cannot be answered: {}", "这个链接无法回答：{1}"),
-    ("there is no second column `{}`; it is `model` or `impl`", "没有第二栏 `{1}`；它是 `model` 或 `impl`"),
+    (
+        "there is no second column `{}`; it is `model`, `impl` or `sound`",
+        "没有第二栏 `{1}`；它是 `model`、`impl` 或 `sound`",
+    ),
     ("{} actions are too many; a link has at most {}", "{1} 个动作太多，一个链接最多 {2} 个"),
     ("action {}, `{}`, cannot be read: {}", "第 {1} 个动作 `{2}` 读不懂：{3}"),
     (

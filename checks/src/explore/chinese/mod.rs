@@ -55,6 +55,12 @@ pub(super) fn properties() -> Vec<Value> {
     Property::ALL.iter().map(named).collect()
 }
 
+/// Every goal by its name, with what it asks for in both languages.
+pub(super) fn goals() -> Vec<Value> {
+    let named = |goal: &Goal| json!({ "name": goal.name(), "en": goal.statement(), "zh": of_goal(*goal) });
+    Goal::ALL.iter().map(named).collect()
+}
+
 /// What a goal asks for.
 pub(super) fn of_goal(goal: Goal) -> &'static str {
     match goal {
