@@ -146,13 +146,13 @@ pub fn walk<S: Subject>(walks: &Walks<'_>, make: impl Fn() -> S + Sync, interrup
                         break;
                     }
                 }
-                let mut total = total.lock().expect("nobody panics while it is held");
+                let mut total = total.lock().expect("no thread panics while it holds this lock");
                 total.0.add(walker.done);
                 total.1.append(&mut raws);
             });
         }
     });
-    let (mut walked, raws) = total.into_inner().expect("nobody panicked");
+    let (mut walked, raws) = total.into_inner().expect("no thread panicked");
     walked.found = shortest_of_each(walks, raws, make);
     walked
 }

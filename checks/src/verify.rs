@@ -134,11 +134,11 @@ pub(crate) fn verify_begun(
     let resumed = begun.journal.as_ref().map(|_| begun.kept.states());
     let explored = explored(&model, threads, watch, begun.kept, begun.journal.as_ref())?;
     let explore_seconds = started.elapsed().as_secs_f64();
-    *watch.explored.lock().expect("nobody panics while it looks") = None;
+    *watch.explored.lock().expect("no thread panics while it holds this lock") = None;
     let mut report = report_of(plan, &explored, explore_seconds);
     report.resumed_states = resumed;
     if let (Ended::Stopped(Bound::NotKept(_)), Some(journal)) = (explored.ended, &begun.journal) {
-        let kept = journal.lock().expect("nobody panics while it keeps").states();
+        let kept = journal.lock().expect("no thread panics while it holds this lock").states();
         report.unfinished.push(format!("the journal holds {kept} of these states to go on from"));
     }
     judge_budgets(&mut report, &model, &explored);
@@ -170,7 +170,8 @@ pub(crate) fn verify_begun(
         let mut unwritten: Option<std::io::Error> = None;
         let note = |up_to: u32| {
             watch.recovered.store(up_to.into(), Ordering::Relaxed);
-            let journal = begun.journal.as_ref().map(|journal| journal.lock().expect("nobody else has it"));
+            let journal =
+                begun.journal.as_ref().map(|journal| journal.lock().expect("no other thread has it"));
             unwritten = journal.and_then(|mut journal| journal.note_healed(up_to).err());
         };
         let started = Instant::now();
@@ -243,7 +244,9 @@ fn explored(
     kept: Kept,
     journal: Option<&Mutex<Journal>>,
 ) -> Result<Exploration<State>, ExploreError> {
-    let progress = |progress| *watch.explored.lock().expect("nobody panics while it looks") = Some(progress);
+    let progress = |progress| {
+        *watch.explored.lock().expect("no thread panics while it holds this lock") = Some(progress)
+    };
     let options = Options {
         threads,
         interrupt: Some(&watch.interrupt),

@@ -170,7 +170,7 @@ impl<'a> Check<'a> {
         {
             errln!("not conclusive: {bound}; {}", covered(&explored));
             if let (Bound::NotKept(_), Some(journal)) = (bound, &opened) {
-                let kept = journal.lock().expect("nobody panics while it keeps").states();
+                let kept = journal.lock().expect("no thread panics while it holds this lock").states();
                 errln!("  the journal holds {kept} of these states to go on from");
             }
             self.wanted.lasting.say_how_to_go_on(&[journal]);

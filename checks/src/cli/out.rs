@@ -50,13 +50,13 @@ fn print(bytes: &[u8]) {
     if let Err(error) = output.write_all(bytes).and_then(|()| output.flush())
         && error.kind() != ErrorKind::BrokenPipe
     {
-        UNSAID.lock().expect("nobody panics while it prints").get_or_insert(error);
+        UNSAID.lock().expect("no thread panics while it holds this lock").get_or_insert(error);
     }
 }
 
 /// The first error of standard output, if there was one.
 pub(super) fn unsaid() -> Option<std::io::Error> {
-    UNSAID.lock().expect("nobody panics while it prints").take()
+    UNSAID.lock().expect("no thread panics while it holds this lock").take()
 }
 
 /// The width of a table in columns: `COLUMNS`, or the terminal's; `None` for a file, which has no

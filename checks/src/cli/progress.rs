@@ -45,7 +45,7 @@ impl Progress {
         let thread = std::thread::spawn(move || {
             let (mut rate, mut written) = (Rate::default(), Instant::now());
             while !over.load(Ordering::Relaxed) {
-                let explored = *watch.explored.lock().expect("nobody panics while it looks");
+                let explored = *watch.explored.lock().expect("no thread panics while it holds this lock");
                 let rate = rate.of(explored.map_or(0, |explored| explored.states), Instant::now());
                 let replayed = watch.replayed.load(Ordering::Relaxed);
                 let recovered = watch.recovered.load(Ordering::Relaxed);

@@ -90,7 +90,7 @@ impl<'a, D: Driven> Guide<'a, D> {
                 self.done.paths += 1;
                 let begin = self.copies.begin(&mut self.world, self.model, path, parting);
                 self.path.truncate(begin);
-                debug_assert_eq!(self.path.len(), begin, "whoever was copied has gone the same way");
+                debug_assert_eq!(self.path.len(), begin, "the original has taken these steps");
                 if let Err(divergence) = self.go(path, begin, &parting.kept, cache) {
                     if !self.touring.goes_on {
                         return Err(divergence);
@@ -186,7 +186,7 @@ impl<'a, D: Driven> Guide<'a, D> {
     }
 
     fn edges_that_differ(&self) -> MutexGuard<'a, HashSet<u32>> {
-        self.differing.lock().expect("nobody panics while it is held")
+        self.differing.lock().expect("no thread panics while it holds this lock")
     }
 
     pub(super) fn take(&mut self, action: &Action) -> Result<Outcome, Box<Divergence>> {

@@ -264,7 +264,7 @@ impl Merger {
     /// Writes a checkpoint if one is due. `states` are the rows before the level that is being
     /// found.
     pub(super) fn keep_if_due(&mut self, states: &Rows, options: &Options<'_>) -> Option<Bound> {
-        let mut keep = options.keep?.lock().expect("nobody panics while it keeps");
+        let mut keep = options.keep?.lock().expect("no thread panics while it holds this lock");
         if !keep.is_due(self.distinct()) {
             return None;
         }
@@ -274,7 +274,7 @@ impl Merger {
 
     /// Writes a checkpoint.
     pub(super) fn keep(&mut self, states: &Rows, options: &Options<'_>) -> Option<Bound> {
-        let mut keep = options.keep?.lock().expect("nobody panics while it keeps");
+        let mut keep = options.keep?.lock().expect("no thread panics while it holds this lock");
         let now = Totals {
             width: self.width,
             initial: self.graph.initial,

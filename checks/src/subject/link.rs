@@ -260,7 +260,7 @@ impl Wire {
         let (asked, mut line) = self.question(verb);
         loop {
             let said = {
-                let adapter = self.adapter.as_mut().expect("who asks has one");
+                let adapter = self.adapter.as_mut().expect("the adapter runs while a request is sent");
                 adapter.ask(line.as_bytes(), self.recipe.timeout)?
             };
             line.clear();

@@ -152,7 +152,7 @@ impl<G: Guards> Pd<G> {
                     PdOutput::SplitIds { children, .. } => Some(children),
                     _ => None,
                 });
-                Ok(ids.expect("who asks for ids and is not refused is given some"))
+                Ok(ids.expect("an accepted request gets ids"))
             }
         }
     }

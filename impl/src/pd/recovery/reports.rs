@@ -151,7 +151,7 @@ fn age(peer: &PeerReport) -> (u64, u64) {
 /// The first report at the newest epoch.
 fn newest<'a>(peers: &[(StoreId, &'a PeerReport)]) -> (StoreId, &'a PeerReport) {
     let mut peers = peers.iter().copied();
-    let first = peers.next().expect("a region is there by somebody's report");
+    let first = peers.next().expect("a region is in the map because of a report");
     peers.fold(first, |newest, other| if age(newest.1) < age(other.1) { other } else { newest })
 }
 
