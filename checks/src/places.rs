@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_an_action_is_there() {
+    fn the_function_of_every_action_exists() {
         let text = include_str!("places.rs");
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let named: Vec<&str> = text

@@ -188,7 +188,7 @@ mod tests {
 
     /// Messages pasted from the reports find their entry, with surrounding text too.
     #[test]
-    fn what_people_paste_is_found() {
+    fn pasted_messages_are_found() {
         for pasted in [
             "panic: [region 1] 4 meta corruption detected",
             "have peer: id:2 store_id:2",

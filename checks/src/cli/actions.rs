@@ -170,7 +170,7 @@ mod tests {
 
     /// `docs/actions.md` and `docs/trace.schema.json` agree with the types.
     #[test]
-    fn what_is_published_is_what_is_read() {
+    fn published_pages_agree_with_the_types() {
         let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
         let read = |name| std::fs::read_to_string(docs.join(name)).unwrap_or_default();
         assert!(

@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nobody_can_know_is_called_unknown() {
+    fn a_missing_estimate_is_called_unknown() {
         let grows = explorer::Progress { states: 1_234_567, frontier: 204_200, depth: 12, expected: None };
         let said = words(&grows, Some(98_765.4));
         assert_eq!(

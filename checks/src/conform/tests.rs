@@ -178,7 +178,7 @@ impl Subject for Panics {
 }
 
 #[test]
-fn a_panic_is_a_divergence_with_its_words() {
+fn a_panic_is_a_divergence_with_its_message() {
     let made = || Panics(ModelSubject::new(GuardSet::ALL, &[]));
     let error = Conform::new(scope()).run(made).expect_err("it panics");
     let divergence = error.divergence().expect("a divergence");
@@ -195,7 +195,7 @@ fn a_scope_that_is_too_large_is_not_half_checked() {
 }
 
 #[test]
-fn a_subject_that_cannot_begin_says_why() {
+fn a_subject_that_cannot_begin_is_an_error() {
     let mut broken = scope();
     broken.regions[0].peers[0].store = 9;
     let error = Conform::new(broken).run(|| ModelSubject::new(GuardSet::ALL, &[])).expect_err("no store 9");

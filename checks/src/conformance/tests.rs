@@ -38,7 +38,7 @@ fn a_divergence_that_only_a_copy_shows_is_reported_as_one() {
 
 /// Any number of threads blames the same step, the first on its path that differs.
 #[test]
-fn the_first_step_that_differs_is_blamed_whoever_finds_it() {
+fn the_first_differing_step_is_blamed_with_any_number_of_threads() {
     let (model, explored) = explored("promoted_while_it_needs_a_snapshot_smoke");
     let guard = Dropped(rollcall_impl::Guard::SnapshotUpdatesRanges);
     let found: Vec<Box<Divergence>> = [1, 2, 4, 2, 4]

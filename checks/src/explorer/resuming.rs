@@ -67,7 +67,7 @@ where
 }
 
 #[test]
-fn it_goes_on_from_every_checkpoint() {
+fn an_exploration_resumes_from_every_checkpoint() {
     let grid = Grid { sides: 8, most: 2, forbidden: 9, ..Grid::default() };
     let layers = Layers { depth: 12, width: 900, successors: 6 };
     let two_phase = TwoPhase { managers: 4, hasty: true };
@@ -86,7 +86,7 @@ fn it_goes_on_from_every_checkpoint() {
 }
 
 #[test]
-fn what_a_bound_ended_goes_on_without_it() {
+fn an_exploration_resumes_without_the_bound_that_ended_it() {
     let model = Grid { sides: 8, most: 2, ..Grid::default() };
     let kind = |_: &[u8; 64], side: &usize| *side;
     let whole = bared(explore(&model, &Options::default(), kind).unwrap());
@@ -128,7 +128,7 @@ impl Keep for Full {
 }
 
 #[test]
-fn what_cannot_be_kept_ends_it() {
+fn a_failed_checkpoint_ends_the_exploration() {
     let model = Grid { sides: 8, most: 2, ..Grid::default() };
     let keep = Mutex::new(Full);
     let stopped = explore(&model, &Options { keep: Some(&keep), ..Options::default() }, |_, _| 0).unwrap();
@@ -166,7 +166,7 @@ fn checkpoints_of_something_else_are_refused() {
 
 proptest! {
     #[test]
-    fn any_graph_goes_on_from_every_checkpoint(depth in 1..9u32, width in 1..400u32, successors in 1..5u32) {
+    fn any_graph_resumes_from_every_checkpoint(depth in 1..9u32, width in 1..400u32, successors in 1..5u32) {
         goes_on_from_everywhere(&Layers { depth, width, successors }, 1, Options::default());
     }
 }

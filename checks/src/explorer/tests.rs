@@ -28,7 +28,7 @@ fn verdict<'a, S>(exploration: &'a Exploration<S>, name: &str) -> &'a Verdict {
 }
 
 #[test]
-fn a_grid_has_the_states_transitions_and_depth_that_its_formula_says() {
+fn a_grid_has_the_counts_of_its_formula() {
     let exploration = explore(&grid(8, 2), &Options::default(), |_, &side| side).unwrap();
     assert!(exploration.is_exhausted());
     assert_eq!(exploration.distinct(), 3u64.pow(8));
@@ -44,7 +44,7 @@ fn a_grid_has_the_states_transitions_and_depth_that_its_formula_says() {
 }
 
 #[test]
-fn reachability_is_said_either_way_once_exhausted() {
+fn reachability_is_decided_once_exhausted() {
     let exploration = all(&grid(4, 1));
     let full = verdict(&exploration, "full");
     assert_eq!((full.first, full.holds), (Some(15), Some(true)));
@@ -94,7 +94,7 @@ fn stopping_at_the_first_violation_names_the_same_state_and_claims_no_more() {
 }
 
 #[test]
-fn bounds_end_it_and_it_says_so() {
+fn bounds_end_an_exploration_and_are_reported() {
     let whole = grid(8, 2);
     let interrupt = AtomicBool::new(true);
     let cases = [
@@ -139,7 +139,7 @@ fn the_boundary_cuts_and_is_counted() {
 }
 
 #[test]
-fn what_cannot_be_judged_is_refused() {
+fn unsupported_properties_are_refused() {
     let refused = |model: &Grid, options: &Options<'_>| explore(model, options, |_, _| 0).unwrap_err();
     let options = Options::default();
     let eventual = Grid { with_eventually: true, ..grid(2, 1) };
@@ -306,7 +306,7 @@ fn reaching_by_brute_force(graph: &Graph, open: impl Fn(u32) -> bool, goals: &[u
 
 proptest! {
     #[test]
-    fn who_reaches_a_goal_is_what_a_search_from_each_says(
+    fn reaching_agrees_with_a_search_from_each_state(
         successors in proptest::collection::vec(proptest::collection::vec(0u32..24, 0..4), 24),
         goals in proptest::collection::vec(0u32..24, 0..4),
         closed in proptest::collection::hash_set(0u32..72, 0..40),
@@ -329,7 +329,7 @@ proptest! {
 }
 
 #[test]
-fn whoever_goes_round_in_a_ring_reaches_a_goal_on_it_and_no_goal_behind_a_closed_edge() {
+fn a_ring_reaches_a_goal_on_it_and_none_behind_a_closed_edge() {
     let drawn =
         Drawn { initial: vec![0], successors: vec![vec![1], vec![2], vec![0, 3], vec![]], bad: vec![] };
     let exploration = all(&drawn);

@@ -118,7 +118,7 @@ fn name(value: &impl Serialize) -> String {
 }
 
 #[test]
-fn their_reader_reads_what_the_trace_says() {
+fn informal_systems_reader_reads_the_trace() {
     let (model, explored) = explored("merges_in_a_row_smoke");
     for trace in all(&model, &explored, Cover::Actions) {
         let read: ::itf::Trace<Read> =

@@ -85,7 +85,7 @@ fn ends(path: &Path) -> Vec<usize> {
 }
 
 #[test]
-fn it_goes_on_from_wherever_its_writer_was_killed() {
+fn a_journal_resumes_from_wherever_its_writer_was_killed() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("whole.journal");
     let whole = whole();
@@ -171,7 +171,7 @@ fn a_byte_that_changed_anywhere_is_refused() {
 }
 
 #[test]
-fn what_is_of_something_else_is_refused() {
+fn a_journal_of_another_exploration_is_refused() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("one.journal");
     go_on(&path, 300, 700, 1);
@@ -225,7 +225,7 @@ fn one_process_at_a_time_has_it() {
 }
 
 #[test]
-fn what_was_healed_is_known_again() {
+fn healed_states_are_restored_from_the_journal() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("healed.journal");
     go_on(&path, 300, u32::MAX, 1);

@@ -336,14 +336,14 @@ mod tests {
     }
 
     #[test]
-    fn a_guard_that_nobody_kills_is_named() {
+    fn a_guard_that_no_check_kills_is_named() {
         let rows = [killed_by("one", [Check::Tour]), killed_by("alive", [])];
         assert_eq!(unnoticed(&rows), ["no check fails without alive"]);
         assert_eq!(unnoticed(&rows[..1]), Vec::<String>::new());
     }
 
     #[test]
-    fn a_check_that_kills_nobody_is_named() {
+    fn a_check_that_kills_no_guard_is_named() {
         let most = killed_by("most", Check::all().filter(|check| *check != Check::Tour));
         let rows = [most, killed_by("one", [Check::Tour])];
         assert_eq!(idle(&rows[..1]), ["tour kills no guard"]);

@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_round_is_found_behind_what_comes_before_it() {
+    fn a_round_is_found_after_a_prefix() {
         let of = |text: &str| Repeats::of(text.as_bytes()).map(|found| found.round);
         assert_eq!(of("xyabcabcab"), Some(2..5), "a round that was cut off");
         assert_eq!(of("aaaa"), Some(0..1));
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_what_repeats() {
+    fn a_repetition_is_printed_once() {
         let line = in_a_line(&["a", "b", "c", "b", "c"]);
         assert_eq!(line, "once faults stop: 1 steps, then these 2 repeat: b; c");
         assert_eq!(in_a_line(&["a", "b"]), "once faults stop: 2 steps, and then nothing more: a; b");

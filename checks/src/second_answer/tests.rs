@@ -118,7 +118,7 @@ fn a_healing_that_ends_short_of_the_goals_is_found_out() {
 }
 
 #[test]
-fn what_the_scope_does_not_offer_is_counted_and_no_disagreement() {
+fn steps_outside_the_scope_are_counted_and_no_disagreement() {
     let case = case("joins_again_with_a_new_id_smoke", GuardSet::ALL);
     let recovery = case.recovered_by(&liveness::next);
     let answer = case.answer(&liveness::next, &recovery);

@@ -148,7 +148,7 @@ proptest! {
     /// Copies are kept exactly where a later path branches off, are found there, and none is kept
     /// without need.
     #[test]
-    fn a_path_parts_from_the_one_before_where_somebody_stands(drawn in any_graph()) {
+    fn a_copy_is_kept_wherever_a_later_path_branches_off(drawn in any_graph()) {
         let graph = graph_of(&drawn);
         let (whole, _) = paths(Tour::new(&graph));
         let (mut tour, mut batch, mut batched) = (Tour::new(&graph), Batch::default(), Vec::new());

@@ -322,7 +322,7 @@ fn a_read_is_acknowledged_by_a_round_and_answered_once() {
 }
 
 #[test]
-fn what_is_shown_is_what_is_compared() {
+fn shows_compares_every_visible_field() {
     let mut world = world(3, &[1, 2, 3]);
     world.elect(1, &[2, 3]);
     world.done([put(1, "a"), all(1, 2), Action::Read { region: REGION, store: 1, key: Key::from("a") }]);
@@ -360,7 +360,7 @@ fn led() -> World {
 }
 
 #[test]
-fn ids_are_allotted_whatever_becomes_of_the_answer() {
+fn ids_are_allotted_even_if_the_response_is_lost() {
     let mut world = led();
     let child =
         |from: u64| Child { key: Key::from("c"), region: from, peers: vec![from + 1, from + 2, from + 3] };
@@ -379,7 +379,7 @@ fn ids_are_allotted_whatever_becomes_of_the_answer() {
 
 /// The ids are used up all the same.
 #[test]
-fn a_split_that_is_refused_after_the_asking_says_why() {
+fn a_split_refused_after_allotting_gives_the_reason() {
     let mut world = led();
     world.done([propose(1, Command::TransferLeader { to: 2 })]);
     let Outcome::Done(Returned::Allotted { refused, .. }) = world.apply(&ask(Reply::Delivered)) else {
@@ -418,7 +418,7 @@ fn pending_messages_are_gone_after_a_crash() {
 }
 
 #[test]
-fn without_a_pd_nobody_splits() {
+fn without_a_pd_no_region_splits() {
     let mut world = begun(&Scope { next_id: 0, ..scope(3, &[1, 2, 3]) });
     world.elect(1, &[2, 3]);
     world.refused(ask(Reply::Delivered), Reason::NoPlacementDriver);

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_found_holds_until_somebody_may_have_changed_the_part() {
+    fn an_equal_component_stays_equal_until_it_is_touched() {
         let (yes, no) = (|_: &Vec<u8>| true, |_: &Vec<u8>| false);
         let mut part = Tracked::new(vec![1]);
         assert!(!part.found_to_show(Some(7), no));

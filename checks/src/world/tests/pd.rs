@@ -250,7 +250,7 @@ fn a_silent_store_is_disconnected_then_down_and_its_peer_replaced() {
 }
 
 #[test]
-fn a_full_store_is_no_target_and_says_so() {
+fn a_full_store_is_no_target() {
     let mut world = begun(&Scope { full: vec![4], ..placing(4, &[1, 2, 3]) });
     world.elect(1, &[2, 3]);
     world.done([heartbeat(1, Reply::Delivered), decommission(3)]);
@@ -286,7 +286,7 @@ fn an_administrators_split_asks_for_ids_and_is_proposed() {
 
 /// The ids of a refused split proposal are used up, and so is the order.
 #[test]
-fn a_split_order_that_comes_too_late_costs_its_ids() {
+fn a_late_split_order_uses_up_its_ids() {
     let mut world = known(3, &[1, 2, 3]);
     let split = admin(AdminOperator::Split { keys: vec![Key::from("c")] }, Reply::Delayed);
     world.orders(split, Order::Split { keys: vec![Key::from("c")] });
@@ -296,7 +296,7 @@ fn a_split_order_that_comes_too_late_costs_its_ids() {
 }
 
 #[test]
-fn who_asks_for_ids_is_compared_with_what_pd_knows() {
+fn ids_are_refused_to_a_region_that_is_older_than_pds() {
     let mut world = known(4, &[1, 2, 3]);
     world.done([campaign(2), vote(2, 3, Reply::Delivered), all(2, 3)]);
     world.done([
@@ -366,7 +366,7 @@ fn without_replicas_to_place_there_is_no_pd() {
 }
 
 #[test]
-fn what_the_pd_shows_is_compared() {
+fn the_view_of_pd_is_compared() {
     let mut world = known(4, &[1, 2, 3]);
     world.done([decommission(3)]);
     world.orders(schedule(Reply::Delayed), add_learner());

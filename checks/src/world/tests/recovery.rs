@@ -79,7 +79,7 @@ impl World {
 
 /// Stores 2 and 3 have failed. Store 1 has an entry that it could not commit.
 #[test]
-fn what_is_left_of_a_region_goes_on_alone_stage_by_stage() {
+fn a_remaining_peer_recovers_its_region_stage_by_stage() {
     let mut world = without(3, &[2, 3], |world| {
         world.elect(1, &[2, 3]);
         world.done([put(1, "a")]);
@@ -125,7 +125,7 @@ fn what_is_left_of_a_region_goes_on_alone_stage_by_stage() {
 
 /// Under a forced leader only members change, and no client is served.
 #[test]
-fn a_leader_by_force_serves_nobody() {
+fn a_forced_leader_serves_no_client() {
     let mut world = without(4, &[3, 4], |world| leads(world, &[2, 3, 4]));
     world.done([gives_up(&[3, 4])]);
     world.send_store_heartbeat(1);
@@ -188,7 +188,7 @@ fn a_plan_is_over_when_all_of_it_has_taken_effect() {
 
 /// A lost plan is sent again. A late one is ignored or carried out.
 #[test]
-fn what_becomes_of_plans_on_their_way() {
+fn lost_and_late_recovery_plans() {
     let mut world = without(3, &[2, 3], |world| world.elect(1, &[2, 3]));
     world.refused(lives(1, Reply::Dropped), Reason::NoEffect);
     world.refused(lives(1, Reply::Delayed), Reason::NoEffect);
@@ -247,7 +247,7 @@ fn a_plan_waits_for_a_demotion() {
 
 /// A store's plan and PD's recovery are volatile. Each begins again.
 #[test]
-fn what_is_volatile_is_begun_again() {
+fn volatile_recovery_state_begins_again() {
     let mut world = without(3, &[2, 3], |world| world.elect(1, &[2, 3]));
     world.done([gives_up(&[2, 3])]);
     world.send_store_heartbeat(1);
@@ -339,7 +339,7 @@ fn holds_report(region: u64, from: StoreId) -> Action {
 /// Store 1's report is in flight, and PD asks once more. A late report counts only in its own
 /// stage, even if its store has failed meanwhile.
 #[test]
-fn a_report_counts_in_its_step_however_late() {
+fn a_late_report_counts_in_its_own_step() {
     let mut world = without(3, &[2, 3], |world| world.elect(1, &[2, 3]));
     world.refused(holds_report(0, 1), Reason::NothingToDo);
     world.done([gives_up(&[2, 3])]);

@@ -42,7 +42,7 @@ fn commands() -> Vec<Command> {
 }
 
 #[test]
-fn what_is_written_is_read() {
+fn encoded_values_decode_to_themselves() {
     for command in commands() {
         let request = Request { command, epoch: Epoch { conf_ver: 3, version: 200 } };
         assert_eq!(Request::decode(&request.encode()), Ok(request));
@@ -50,7 +50,7 @@ fn what_is_written_is_read() {
 }
 
 #[test]
-fn what_is_cut_or_goes_on_is_not_read() {
+fn truncated_and_overlong_bytes_are_refused() {
     for command in commands() {
         let mut encoded = Request { command, epoch: Epoch::default() }.encode();
         for length in 0..encoded.len() {
