@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use rollcall_checks::conformance::{Touring, conform};
+use rollcall_checks::conformance::{TourOptions, conform};
 use rollcall_checks::explorer::{Exploration, Options, explore};
 use rollcall_checks::tour::{Path, Tour};
 use rollcall_checks::world::World;
@@ -90,8 +90,14 @@ fn replay(c: &mut Criterion) {
     group.throughput(Throughput::Elements(edges));
     group.bench_function("driven from copies, compared and probed", |b| {
         b.iter(|| {
-            let done =
-                conform(Touring::by(1), Sound, &model, &found, &AtomicBool::new(false), &AtomicU64::new(0));
+            let done = conform(
+                TourOptions::with_threads(1),
+                Sound,
+                &model,
+                &found,
+                &AtomicBool::new(false),
+                &AtomicU64::new(0),
+            );
             assert!(done.finished && done.divergence.is_none());
             assert_eq!(done.transitions, edges);
             black_box(done.refusals)

@@ -32,16 +32,16 @@ pub type Schedule<'a> = &'a (dyn Fn(&Rollcall, &State) -> Option<Action> + Sync)
 
 /// How states are healed.
 #[derive(Clone, Copy)]
-pub struct How<'a> {
+pub struct HealingOptions<'a> {
     /// The schedule.
     pub schedule: Schedule<'a>,
     /// The most actions that it may take.
     pub bound: usize,
 }
 
-impl Default for How<'_> {
+impl Default for HealingOptions<'_> {
     fn default() -> Self {
-        How { schedule: &liveness::next, bound: BOUND }
+        HealingOptions { schedule: &liveness::next, bound: BOUND }
     }
 }
 
@@ -91,18 +91,18 @@ pub fn recover(
     threads: usize,
     interrupt: &AtomicBool,
 ) -> Recovery {
-    recover_by(How::default(), model, explored, threads, interrupt)
+    recover_by(HealingOptions::default(), model, explored, threads, interrupt)
 }
 
 /// The same with any schedule. `second_answer` must find a wrong schedule.
 pub fn recover_by(
-    how: How<'_>,
+    options: HealingOptions<'_>,
     model: &Rollcall,
     explored: &Exploration<State>,
     threads: usize,
     interrupt: &AtomicBool,
 ) -> Recovery {
-    recover_from(how, model, explored, 0, |_| {}, threads, interrupt)
+    recover_from(options, model, explored, 0, |_| {}, threads, interrupt)
 }
 
 /// States that are healed between two progress notes.
@@ -111,7 +111,7 @@ const STRETCH: usize = 1 << 20;
 /// The same if each state before `from` is known to heal. `note` is called from time to time with
 /// the index below which every state is known to heal.
 pub fn recover_from(
-    how: How<'_>,
+    options: HealingOptions<'_>,
     model: &Rollcall,
     explored: &Exploration<State>,
     from: u32,
@@ -121,7 +121,7 @@ pub fn recover_from(
 ) -> Recovery {
     let all = explored.states.len();
     let rest = (0..all).map(|_| AtomicU32::new(UNKNOWN)).collect();
-    let healer = Healer { how, model, explored, known: HealingStates::new(), rest, interrupt };
+    let healer = Healer { options, model, explored, known: HealingStates::new(), rest, interrupt };
     let (mut recovered, mut stuck) = (u64::from(from).min(all as u64), None);
     while recovered < all as u64 {
         let begin = recovered as usize;
@@ -142,7 +142,7 @@ pub fn recover_from(
 
 /// Heals the states of an exploration.
 struct Healer<'a> {
-    how: How<'a>,
+    options: HealingOptions<'a>,
     model: &'a Rollcall,
     explored: &'a Exploration<State>,
     known: HealingStates,
@@ -170,7 +170,7 @@ impl Healer<'_> {
                         }
                         way.clear();
                         let first = self.model.at_rest(&self.explored.states.get(index));
-                        match heal_one(self.how, self.model, &self.known, first, &mut way) {
+                        match heal_one(self.options, self.model, &self.known, first, &mut way) {
                             Ok(number) => {
                                 self.rest[index as usize].store(number, Ordering::Relaxed);
                                 recovered.fetch_add(1, Ordering::Relaxed);
@@ -202,7 +202,8 @@ pub fn first_that_misses(
     let states = (0..).zip(explored.states.iter()).take_while(|_| !interrupt.load(Ordering::Relaxed));
     states.into_iter().find_map(|(index, state)| {
         way.clear();
-        let found = heal_one(How::default(), model, &known, model.at_rest(&state), &mut way).err()?;
+        let found =
+            heal_one(HealingOptions::default(), model, &known, model.at_rest(&state), &mut way).err()?;
         let mut found = found;
         found.missed.retain(|missed| missed.goal == goal);
         (!found.missed.is_empty()).then_some(Stuck { state: index, ..found })
@@ -228,7 +229,7 @@ pub fn first_of_each(
         if lost.contains(&rest) {
             continue;
         }
-        if let Err(found) = heal_one(How::default(), model, &known, rest, &mut way) {
+        if let Err(found) = heal_one(HealingOptions::default(), model, &known, rest, &mut way) {
             for missed in &found.missed {
                 let of_goal = || Stuck { state: index, missed: vec![missed.clone()], ..found.clone() };
                 first.entry(missed.goal).or_insert_with(of_goal);
@@ -250,22 +251,22 @@ pub fn end_of(model: &Rollcall, state: &State) -> State {
 
 /// Handles a healing that exceeds the bound. It continues for as many actions again, but at least
 /// [`BOUND`], to tell a slow healing from one that never ends.
-fn too_long(how: How<'_>, model: &Rollcall, healing: Vec<Action>, state: State) -> Stuck {
+fn too_long(options: HealingOptions<'_>, model: &Rollcall, healing: Vec<Action>, state: State) -> Stuck {
     let mut at = state;
-    for more in 0..how.bound.max(BOUND) {
+    for more in 0..options.bound.max(BOUND) {
         // The schedule has come back to the same state: it never ends.
         if more > 0 && at == state {
             break;
         }
-        let Some(action) = (how.schedule)(model, &at) else {
+        let Some(action) = (options.schedule)(model, &at) else {
             let missed = liveness::missed(model, &at);
-            let needs = missed.is_empty().then_some(how.bound + more);
-            let missed = if needs.is_some() { vec![endless(model, &state, how.bound)] } else { missed };
+            let needs = missed.is_empty().then_some(options.bound + more);
+            let missed = if needs.is_some() { vec![endless(model, &state, options.bound)] } else { missed };
             return Stuck { state: 0, healing, missed, needs };
         };
         at = model.step(&at, &action).0;
     }
-    Stuck { state: 0, healing, missed: vec![endless(model, &state, how.bound)], needs: None }
+    Stuck { state: 0, healing, missed: vec![endless(model, &state, options.bound)], needs: None }
 }
 
 /// The goal that an endless healing misses: a leader, or keys without a region, if that is still
@@ -282,7 +283,7 @@ fn endless(model: &Rollcall, state: &State, bound: usize) -> Missed {
 /// Follows the schedule until it ends or reaches a state that is known to heal; returns the number
 /// of the first state.
 fn heal_one(
-    how: How<'_>,
+    options: HealingOptions<'_>,
     model: &Rollcall,
     known: &HealingStates,
     first: State,
@@ -295,7 +296,7 @@ fn heal_one(
             return Ok(known.add(way, Some(number)));
         }
         way.push(state);
-        let Some(action) = (how.schedule)(model, &state) else {
+        let Some(action) = (options.schedule)(model, &state) else {
             let missed = liveness::missed(model, &state);
             if !missed.is_empty() {
                 return Err(Stuck { state: 0, healing, missed, needs: None });
@@ -304,8 +305,8 @@ fn heal_one(
             known.stuck_reason(&state, liveness::stuck_reasons(model, &state));
             return Ok(first);
         };
-        if healing.len() == how.bound {
-            return Err(too_long(how, model, healing, state));
+        if healing.len() == options.bound {
+            return Err(too_long(options, model, healing, state));
         }
         state = model.step(&state, &action).0;
         healing.push(action);

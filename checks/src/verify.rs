@@ -15,11 +15,11 @@ use rollcall_model::{GuardSet, Rollcall, State, liveness};
 use rollcall_traces::{Divergence, ScopeError, Trace};
 use thiserror::Error;
 
-use crate::conformance::{Touring, conform};
+use crate::conformance::{TourOptions, conform};
 use crate::explorer::{self, Bound, Ended, Exploration, ExploreError, Keep, Kept, Memory, Options};
 use crate::healing::{Sample, heal_implementation};
 use crate::journal::{Journal, JournalError, Opened, Pace};
-use crate::recover::{BOUND, How, Recovery, recover_from};
+use crate::recover::{BOUND, HealingOptions, Recovery, recover_from};
 use crate::second_answer::{FaultFree, second_answer};
 use crate::walk::violation_trace;
 
@@ -175,13 +175,15 @@ pub(crate) fn verify_begun(
             unwritten = journal.and_then(|mut journal| journal.note_healed(up_to).err());
         };
         let started = Instant::now();
-        let how = How { bound: watch.heal_bound.unwrap_or(BOUND), ..How::default() };
-        let recovery = recover_from(how, &model, &explored, begun.healed, note, threads, &watch.interrupt);
+        let options =
+            HealingOptions { bound: watch.heal_bound.unwrap_or(BOUND), ..HealingOptions::default() };
+        let recovery =
+            recover_from(options, &model, &explored, begun.healed, note, threads, &watch.interrupt);
         report.heal_seconds = Some(started.elapsed().as_secs_f64());
         if let Some(error) = unwritten {
             report.notes.push(format!("the journal does not say what was healed: {error}"));
         }
-        check_recoverable(plan, how.bound, &recovery, watch.may_end.is_some())?;
+        check_recoverable(plan, options.bound, &recovery, watch.may_end.is_some())?;
         violations.extend(judge_recovery(&mut report, &model, &explored, &recovery));
         // The healing paths of states that an earlier run healed are not known.
         if recovery.finished && begun.healed == 0 {
@@ -203,11 +205,12 @@ pub(crate) fn verify_begun(
     let mut divergence = None;
     if explored.is_exhausted() && violations.is_empty() && !is_deep {
         let started = Instant::now();
-        let touring = Touring { every_refusal: watch.every_refusal, ..Touring::by(threads) };
+        let tour_options =
+            TourOptions { every_refusal: watch.every_refusal, ..TourOptions::with_threads(threads) };
         let (interrupt, replayed) = (&watch.interrupt, &watch.replayed);
         let conformance = match watch.lacking.as_slice() {
-            [] => conform(touring, Sound, &model, &explored, interrupt, replayed),
-            lacking => conform(touring, Lacking(lacking), &model, &explored, interrupt, replayed),
+            [] => conform(tour_options, Sound, &model, &explored, interrupt, replayed),
+            lacking => conform(tour_options, Lacking(lacking), &model, &explored, interrupt, replayed),
         };
         report.replay_seconds = Some(started.elapsed().as_secs_f64());
         divergence = judge_conformance(&mut report, conformance);

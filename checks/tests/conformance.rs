@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
-use rollcall_checks::conformance::{Conformance, Look, Touring, conform};
+use rollcall_checks::conformance::{Conformance, Look, TourOptions, conform};
 use rollcall_checks::explorer::Exploration;
 use rollcall_checks::healing::{Healing, Sample, heal_implementation};
 use rollcall_checks::verify::{Watch, explore};
@@ -20,17 +20,18 @@ fn explored(scope: &str) -> (Rollcall, Exploration<State>) {
 }
 
 fn toured_by<G: Guards + Send + Sync>(
-    touring: Touring,
+    tour_options: TourOptions,
     guards: G,
     (model, explored): &(Rollcall, Exploration<State>),
 ) -> Conformance {
-    let conformance = conform(touring, guards, model, explored, &AtomicBool::new(false), &AtomicU64::new(0));
+    let conformance =
+        conform(tour_options, guards, model, explored, &AtomicBool::new(false), &AtomicU64::new(0));
     assert_eq!(conformance.finished, conformance.divergence.is_none());
     conformance
 }
 
 fn toured<G: Guards + Send + Sync>(guards: G, scope: &str) -> Conformance {
-    toured_by(Touring::by(2), guards, &explored(scope))
+    toured_by(TourOptions::with_threads(2), guards, &explored(scope))
 }
 
 fn healed<G: Guards + Sync>(guards: G, scope: &str, sample: Sample) -> Healing {
@@ -113,8 +114,9 @@ fn shared_refusals_come_to_the_same_as_every_probe() {
         "one_replica_smoke",
     ] {
         let explored = explored(scope);
-        let shared = toured_by(Touring::by(2), Sound, &explored);
-        let every = toured_by(Touring { every_refusal: true, ..Touring::by(2) }, Sound, &explored);
+        let shared = toured_by(TourOptions::with_threads(2), Sound, &explored);
+        let every =
+            toured_by(TourOptions { every_refusal: true, ..TourOptions::with_threads(2) }, Sound, &explored);
         assert_eq!((shared.states, shared.refusals), (every.states, every.refusals), "{scope}");
         assert_eq!(shared.reasons, every.reasons, "{scope}");
         assert_eq!(every.checked, every.refusals, "{scope}");
@@ -136,8 +138,9 @@ fn shared_refusals_find_out_the_same_guards() {
         Guard::SplitIdsFitMembers,
     ] {
         for every_refusal in [false, true] {
-            let touring = Touring { look: Look::Refusals, every_refusal, ..Touring::by(2) };
-            let divergence = toured_by(touring, Dropped(guard), &explored).divergence;
+            let tour_options =
+                TourOptions { look: Look::Refusals, every_refusal, ..TourOptions::with_threads(2) };
+            let divergence = toured_by(tour_options, Dropped(guard), &explored).divergence;
             assert!(divergence.is_some(), "without {}, {every_refusal}", guard.name());
         }
     }

@@ -26,7 +26,7 @@ use crate::journal::{Journal, Opened};
 use crate::lookup;
 use crate::lookup::Owed;
 use crate::museum::PIECES;
-use crate::recover::{How, Recovery, Stuck, first_that_misses, in_a_line, recover_from};
+use crate::recover::{HealingOptions, Recovery, Stuck, first_that_misses, in_a_line, recover_from};
 use crate::verify::{ScopeReport, check_stuck_reasons, covered, judge_recovery, report_of};
 use crate::walk::{SHOWN, stuck_trace, violation_trace};
 
@@ -240,7 +240,8 @@ impl<'a> Check<'a> {
 
     fn heal(&mut self, explored: &Exploration<State>, report: &mut ScopeReport) -> Result<Option<Found>> {
         let threads = super::lasting::default_threads();
-        let recovery = recover_from(How::default(), &self.model, explored, 0, |_| {}, threads, &INTERRUPTED);
+        let recovery =
+            recover_from(HealingOptions::default(), &self.model, explored, 0, |_| {}, threads, &INTERRUPTED);
         let owed = |goal: &&Goal| goal.idle_in(&self.selected.plan.scope).is_none();
         let owed = || Goal::ALL.iter().filter(owed).copied().collect();
         let goals = self.goals.clone().unwrap_or_else(owed);

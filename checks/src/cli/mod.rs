@@ -36,7 +36,7 @@ pub use end::End;
 use end::{INTERRUPTED, USAGE, in_a_line};
 use lasting::{Lasting, default_threads};
 use out::errln;
-use subject::{How, SubjectArguments, Walking};
+use subject::{AdapterOptions, SubjectArguments, Walking};
 
 #[derive(Parser)]
 #[command(
@@ -198,7 +198,7 @@ enum Ask {
         #[arg(value_name = "CMD")]
         command: String,
         #[command(flatten)]
-        how: How,
+        how: AdapterOptions,
     },
     /// Lists the differences between raft libraries that are known to be harmless
     Dialects,

@@ -40,7 +40,7 @@ pub(super) struct SubjectArguments {
     #[arg(long, value_name = "WHAT", default_value = "equality")]
     by: By,
     #[command(flatten)]
-    how: How,
+    how: AdapterOptions,
 }
 
 /// How a subject is judged.
@@ -52,7 +52,7 @@ pub(super) enum By {
 
 /// How to communicate with an adapter.
 #[derive(Args)]
-pub(super) struct How {
+pub(super) struct AdapterOptions {
     /// How long to wait for an adapter's answer
     #[arg(long, value_name = "SECONDS", default_value_t = Recipe::TIMEOUT.as_secs_f64())]
     subject_timeout: f64,
@@ -86,7 +86,7 @@ pub(super) struct ConnectedSubject {
 }
 
 impl ConnectedSubject {
-    fn of(command: &str, how: &How) -> Result<Self> {
+    fn of(command: &str, how: &AdapterOptions) -> Result<Self> {
         let timeout = Duration::try_from_secs_f64(how.subject_timeout).ok().filter(|time| !time.is_zero());
         let Some(timeout) = timeout else {
             bail!("--subject-timeout {}: a number of seconds above 0", how.subject_timeout);
@@ -154,7 +154,7 @@ impl ConnectedSubject {
 }
 
 /// `subject CMD`: the handshake and the adapter's self-test.
-pub(super) fn run(command: &str, how: &How) -> Result<End> {
+pub(super) fn run(command: &str, how: &AdapterOptions) -> Result<End> {
     let asked = ConnectedSubject::of(command, how)?;
     let mut text = asked.introduction();
     let (mut wrong, mut skipped) = (0, 0);

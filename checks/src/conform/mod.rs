@@ -38,7 +38,7 @@ use rollcall_traces::{
 };
 use thiserror::Error;
 
-use crate::conformance::{Look, Touring, conform_on};
+use crate::conformance::{Look, TourOptions, conform_on};
 use crate::driven::{Driven, cannot_begin, take};
 use crate::explorer::{self, Bound, Ended, Exploration, ExploreError, Options};
 use crate::numbers::grouped;
@@ -150,10 +150,11 @@ impl Conform {
         let exploration = self.explore(&model)?;
         let look = if self.refusals { Look::Everything } else { Look::Transitions };
         // A subject has no read set, so a refusal cannot be reused in another state.
-        let touring = Touring { look, every_refusal: true, ..Touring::by(self.threads) };
+        let tour_options =
+            TourOptions { look, every_refusal: true, ..TourOptions::with_threads(self.threads) };
         let begun = || Projected { subject: make(), projection: &self.projection, copy, name: self.name };
         let (interrupt, covered) = (AtomicBool::new(false), AtomicU64::new(0));
-        let done = conform_on(touring, begun, &model, &exploration, &interrupt, &covered);
+        let done = conform_on(tour_options, begun, &model, &exploration, &interrupt, &covered);
         if let Some(divergence) = done.divergence {
             let compared = Compared(self.projection.clone());
             return Err(ConformError::Diverged { divergence, compared });

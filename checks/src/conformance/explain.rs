@@ -20,7 +20,7 @@ fn without_snapshots(view: &View) -> View {
 impl<D: Driven> Guide<'_, D> {
     /// The guard without which the model does what the world has just done in `state`.
     pub(super) fn explain(&self, state: u32, action: &Action, outcome: &Outcome) -> Option<&'static str> {
-        if !self.touring.goes_on {
+        if !self.tour_options.continues {
             return None;
         }
         let state = self.exploration.states.get(state);

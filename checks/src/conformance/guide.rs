@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use rollcall_model::{Offered, ReadSet, RefusalCache, Rollcall, State};
 use rollcall_traces::{Action, Difference, Divergence, Outcome, Reason, Sides};
 
-use super::{Conformance, Look, Touring};
+use super::{Conformance, Look, TourOptions};
 use crate::copies::Copies;
 use crate::driven::Driven;
 use crate::explorer::Exploration;
@@ -31,7 +31,7 @@ pub(crate) fn panicked(scope: &str, sides: Sides, path: &[Action], words: &str) 
 
 /// Drives the implementation along the paths of one tour.
 pub(super) struct Guide<'a, D> {
-    pub(super) touring: Touring,
+    pub(super) tour_options: TourOptions,
     pub(super) model: &'a Rollcall,
     pub(super) exploration: &'a Exploration<State>,
     pub(super) world: D,
@@ -49,7 +49,7 @@ pub(super) struct Guide<'a, D> {
 
 impl<'a, D: Driven> Guide<'a, D> {
     pub(super) fn new(
-        touring: Touring,
+        tour_options: TourOptions,
         world: D,
         model: &'a Rollcall,
         exploration: &'a Exploration<State>,
@@ -57,7 +57,7 @@ impl<'a, D: Driven> Guide<'a, D> {
     ) -> Self {
         let (copies, done, path) = (Copies::default(), Conformance::default(), Vec::new());
         let (reached, explained) = (0, None);
-        Self { touring, model, exploration, world, copies, done, path, reached, explained, differing }
+        Self { tour_options, model, exploration, world, copies, done, path, reached, explained, differing }
     }
 
     /// The result, with the disabled actions counted.
@@ -92,7 +92,7 @@ impl<'a, D: Driven> Guide<'a, D> {
                 self.path.truncate(begin);
                 debug_assert_eq!(self.path.len(), begin, "the original has taken these steps");
                 if let Err(divergence) = self.go(path, begin, &parting.kept, cache) {
-                    if !self.touring.goes_on {
+                    if !self.tour_options.continues {
                         return Err(divergence);
                     }
                     self.part(path, divergence);
@@ -114,7 +114,7 @@ impl<'a, D: Driven> Guide<'a, D> {
     /// Leaves the path after the steps that were taken.
     fn leave(&mut self, path: &tour::Path) {
         let behind = path.steps.iter().skip(self.reached);
-        self.done.beyond += behind.filter(|step| step.new_edge).count() as u64;
+        self.done.only_reached_after += behind.filter(|step| step.new_edge).count() as u64;
         // No copy along this path is in the right state.
         self.copies.clear();
         self.path.clear();
@@ -129,7 +129,7 @@ impl<'a, D: Driven> Guide<'a, D> {
     ) -> Result<(), Box<Divergence>> {
         let before = self.path.len();
         let Err(divergence) = self.check_refusals(state, cache) else { return Ok(()) };
-        if !self.touring.goes_on {
+        if !self.tour_options.continues {
             return Err(divergence);
         }
         let guard = self.explained.take();
@@ -157,14 +157,15 @@ impl<'a, D: Driven> Guide<'a, D> {
             let offered = self.offered(step.from, self.exploration.graph.ordinal(step.edge));
             self.path.push(offered.action.clone().into_owned());
             self.reached = taken;
-            if self.touring.goes_on && !step.new_edge && self.edges_that_differ().contains(&step.edge) {
+            if self.tour_options.continues && !step.new_edge && self.edges_that_differ().contains(&step.edge)
+            {
                 self.leave(path);
                 return Ok(());
             }
             let outcome = match self.take(&offered.action) {
                 Ok(outcome) => outcome,
                 // The check of transitions reports this one.
-                Err(_) if self.touring.look == Look::Refusals => break,
+                Err(_) if self.tour_options.look == Look::Refusals => break,
                 Err(divergence) => return Err(divergence),
             };
             self.done.steps += 1;
@@ -216,7 +217,7 @@ impl<'a, D: Driven> Guide<'a, D> {
         offered: &Offered<'_>,
         outcome: &Outcome,
     ) -> Result<(), Box<Divergence>> {
-        if self.touring.look == Look::Refusals {
+        if self.tour_options.look == Look::Refusals {
             return Ok(());
         }
         let expected = self.model.outcome_of(&self.exploration.states.get(from), offered);
@@ -228,7 +229,7 @@ impl<'a, D: Driven> Guide<'a, D> {
     }
 
     fn compare_view(&mut self, state: u32, from: Option<u32>) -> Result<(), Box<Divergence>> {
-        if self.touring.look == Look::Refusals || self.same_view(state) {
+        if self.tour_options.look == Look::Refusals || self.same_view(state) {
             return Ok(());
         }
         Err(self.divergence(from, state, Outcome::DONE, Outcome::DONE))
@@ -241,14 +242,14 @@ impl<'a, D: Driven> Guide<'a, D> {
     }
 
     fn check_refusals(&mut self, state: u32, cache: &mut RefusalCache) -> Result<(), Box<Divergence>> {
-        if self.touring.look == Look::Transitions
-            || (self.touring.look == Look::Refusals && !self.same_view(state))
+        if self.tour_options.look == Look::Transitions
+            || (self.tour_options.look == Look::Refusals && !self.same_view(state))
         {
             return Ok(());
         }
         let (model, checked_state) = (self.model, &self.exploration.states.get(state));
         self.done.states += 1;
-        let anew = self.touring.every_refusal || is_drawn(state);
+        let anew = self.tour_options.every_refusal || is_drawn(state);
         let before = cache.checked();
         model
             .each_unknown_refusal(checked_state, cache, anew, |disabled| self.refuse_all(state, disabled))?;
@@ -306,8 +307,8 @@ impl<'a, D: Driven> Guide<'a, D> {
         actual: Outcome,
     ) -> Box<Divergence> {
         let found = self.world.differences(&self.model.cluster(&self.exploration.states.get(to)).view());
-        if self.touring.goes_on
-            && self.done.parted.get(&self.explained).is_some_and(|known| known.times >= MOST_LISTED)
+        if self.tour_options.continues
+            && self.done.divergences.get(&self.explained).is_some_and(|known| known.times >= MOST_LISTED)
         {
             return self.parted_here(expected, actual, found);
         }

@@ -4,7 +4,7 @@
 //! outcome and view must equal the model's. In every new state, every disabled action must be
 //! refused for the model's reason and must change nothing. A refusal is reused when every component
 //! that the implementation read is unchanged; one state in 64 is checked in full
-//! ([`Touring::every_refusal`] checks all).
+//! ([`TourOptions::every_refusal`] checks all).
 //!
 //! A path continues from a copy of the world at the point where it branches off the path before;
 //! one path in 64 starts from the beginning. Steps that only lead to a new edge are driven and not
@@ -59,14 +59,14 @@ pub struct Conformance {
     pub finished: bool,
     /// Divergences of a tour that continues after one, by the guard whose absence explains them.
     /// `None` is the key of those that no guard explains.
-    pub parted: BTreeMap<Option<&'static str>, Parted>,
+    pub divergences: BTreeMap<Option<&'static str>, DivergenceGroup>,
     /// Transitions that were only reached after a divergence.
-    pub beyond: u64,
+    pub only_reached_after: u64,
 }
 
 /// Divergences of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parted {
+pub struct DivergenceGroup {
     /// How many.
     pub times: u64,
     /// The shortest.
@@ -84,15 +84,15 @@ impl Conformance {
         for (reason, count) in other.reasons {
             *self.reasons.entry(reason).or_default() += count;
         }
-        self.beyond += other.beyond;
-        for (guard, Parted { times, shortest }) in other.parted {
+        self.only_reached_after += other.only_reached_after;
+        for (guard, DivergenceGroup { times, shortest }) in other.divergences {
             self.part(guard, times, shortest);
         }
     }
 
     fn part(&mut self, guard: Option<&'static str>, times: u64, divergence: Box<Divergence>) {
-        match self.parted.get_mut(&guard) {
-            None => drop(self.parted.insert(guard, Parted { times, shortest: divergence })),
+        match self.divergences.get_mut(&guard) {
+            None => drop(self.divergences.insert(guard, DivergenceGroup { times, shortest: divergence })),
             Some(known) => {
                 known.times += times;
                 if divergence.step < known.shortest.step {
@@ -116,40 +116,40 @@ pub enum Look {
 
 /// How a tour is driven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Touring {
+pub struct TourOptions {
     /// What is checked.
     pub look: Look,
     /// Whether every disabled action is checked in every state.
     pub every_refusal: bool,
     /// Whether the tour continues with its next path after a divergence, and counts divergences by
     /// the guard whose absence explains them.
-    pub goes_on: bool,
+    pub continues: bool,
     /// The number of threads.
     pub threads: usize,
 }
 
-impl Touring {
+impl TourOptions {
     /// Checks everything, and reuses refusals on the same components.
-    pub fn by(threads: usize) -> Self {
-        Self { look: Look::Everything, every_refusal: false, goes_on: false, threads }
+    pub fn with_threads(threads: usize) -> Self {
+        Self { look: Look::Everything, every_refusal: false, continues: false, threads }
     }
 }
 
 /// Replays the tour of `exploration` on the implementation with `guards`.
 pub fn conform<G: Guards + Send + Sync>(
-    touring: Touring,
+    tour_options: TourOptions,
     guards: G,
     model: &Rollcall,
     exploration: &Exploration<State>,
     interrupt: &AtomicBool,
     covered: &AtomicU64,
 ) -> Conformance {
-    conform_on(touring, || World::new(guards), model, exploration, interrupt, covered)
+    conform_on(tour_options, || World::new(guards), model, exploration, interrupt, covered)
 }
 
 /// The same for what `begun` makes, one for each thread and one more: worlds or a user's subjects.
 pub(crate) fn conform_on<D: Driven>(
-    touring: Touring,
+    tour_options: TourOptions,
     begun: impl Fn() -> D + Sync,
     model: &Rollcall,
     exploration: &Exploration<State>,
@@ -160,10 +160,10 @@ pub(crate) fn conform_on<D: Driven>(
     let total = Mutex::new(Conformance { finished: true, ..Conformance::default() });
     let (stop, differing) = (AtomicBool::new(false), Mutex::default());
     std::thread::scope(|scope| {
-        for _ in 0..touring.threads {
+        for _ in 0..tour_options.threads {
             let (tour, total, stop, begun, differing) = (&tour, &total, &stop, &begun, &differing);
             scope.spawn(move || {
-                let mut guide = Guide::new(touring, begun(), model, exploration, differing);
+                let mut guide = Guide::new(tour_options, begun(), model, exploration, differing);
                 let mut cache = RefusalCache::default();
                 // An adapter may already fail where a scope begins.
                 let result = catch_unwind(AssertUnwindSafe(|| {
@@ -190,7 +190,7 @@ pub(crate) fn conform_on<D: Driven>(
         }
     });
     let mut total = total.into_inner().expect("a replay panicked");
-    if let Some(found) = total.divergence.as_ref().filter(|_| touring.look == Look::Everything)
+    if let Some(found) = total.divergence.as_ref().filter(|_| tour_options.look == Look::Everything)
         && let Some(shortest) = parting::shortest(begun(), model, exploration, found.step, interrupt)
     {
         total.divergence = Some(shortest);

@@ -22,7 +22,8 @@ fn a_divergence_that_only_a_copy_shows_is_reported_as_one() {
     let graph = &explored.graph;
     let edge = graph.row(0).start;
     let differing = std::sync::Mutex::default();
-    let mut guide = Guide::new(Touring::by(1), World::new(Sound), &model, &explored, &differing);
+    let mut guide =
+        Guide::new(TourOptions::with_threads(1), World::new(Sound), &model, &explored, &differing);
     begin(&mut guide.world, &model);
     let action = guide.offered(0, graph.ordinal(edge)).action;
     let other = guide.offered(0, graph.ordinal(edge + 1));
@@ -45,7 +46,8 @@ fn the_first_differing_step_is_blamed_with_any_number_of_threads() {
         .into_iter()
         .map(|threads| {
             let (go_on, covered) = (AtomicBool::new(false), AtomicU64::new(0));
-            let toured = conform(Touring::by(threads), guard, &model, &explored, &go_on, &covered);
+            let toured =
+                conform(TourOptions::with_threads(threads), guard, &model, &explored, &go_on, &covered);
             toured.divergence.expect("the guard is missed")
         })
         .collect();

@@ -24,7 +24,7 @@ use super::checks::Check;
 use super::find::{options, with_setup_taken};
 use super::implementation::follow;
 use super::{MuseumError, PIECES};
-use crate::conformance::{Look, Touring, conform};
+use crate::conformance::{Look, TourOptions, conform};
 use crate::explorer::{self, Exploration, Options};
 use crate::recover::{Stuck, first_of_each};
 use crate::schedules::Schedules;
@@ -231,8 +231,8 @@ impl<'a> Matrix<'a> {
             return look == Look::Transitions;
         }
         let covered = AtomicU64::new(0);
-        let touring = Touring { look, ..Touring::by(self.threads) };
-        conform(touring, guards, model, explored, self.interrupt, &covered).divergence.is_some()
+        let tour_options = TourOptions { look, ..TourOptions::with_threads(self.threads) };
+        conform(tour_options, guards, model, explored, self.interrupt, &covered).divergence.is_some()
     }
 
     fn schedules(&mut self, guard: Guard, row: &mut Row) -> Result<(), MuseumError> {

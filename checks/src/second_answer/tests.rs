@@ -7,7 +7,7 @@ use rollcall_traces::Action;
 
 use super::*;
 use crate::explorer::{Options, explore};
-use crate::recover::{How, recover, recover_by};
+use crate::recover::{HealingOptions, recover, recover_by};
 
 struct Case {
     model: Rollcall,
@@ -26,8 +26,8 @@ fn case(scope: &str, guards: GuardSet) -> Case {
 
 impl Case {
     fn recovered_by(&self, schedule: Schedule<'_>) -> Recovery {
-        let how = How { schedule, ..How::default() };
-        recover_by(how, &self.model, &self.explored, 1, &AtomicBool::new(false))
+        let options = HealingOptions { schedule, ..HealingOptions::default() };
+        recover_by(options, &self.model, &self.explored, 1, &AtomicBool::new(false))
     }
 
     fn answer(&self, schedule: Schedule<'_>, recovery: &Recovery) -> SecondAnswer {

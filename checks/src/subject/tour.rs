@@ -7,7 +7,7 @@ use rollcall_traces::{Divergence, Scope};
 
 use super::run::{broken, in_words, world};
 use super::{Fault, Link, Recipe, unwind};
-use crate::conformance::{Conformance, Touring, conform_on};
+use crate::conformance::{Conformance, TourOptions, conform_on};
 use crate::explorer::Exploration;
 use crate::parting;
 
@@ -17,7 +17,7 @@ use crate::parting;
 /// If an adapter cannot be started.
 pub fn tour(
     recipe: &Recipe,
-    touring: Touring,
+    tour_options: TourOptions,
     model: &Rollcall,
     exploration: &Exploration<State>,
     interrupt: &AtomicBool,
@@ -32,7 +32,7 @@ pub fn tour(
         Ok(link) => world(&link),
         Err(fault) => unwind(fault),
     };
-    super::caught(|| conform_on(touring, begun, model, exploration, interrupt, covered))
+    super::caught(|| conform_on(tour_options, begun, model, exploration, interrupt, covered))
 }
 
 /// The divergence in the scope's setup, if there is one.

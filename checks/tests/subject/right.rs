@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use libtest_mimic::{Failed, Trial};
-use rollcall_checks::conformance::{Conformance, Touring};
+use rollcall_checks::conformance::{Conformance, TourOptions};
 use rollcall_checks::subject::selftest::{SITUATIONS, Verdict, look};
 use rollcall_checks::subject::{self, Link, replay_on, sides, world};
 use rollcall_checks::verify::{Watch, explore};
@@ -110,7 +110,8 @@ fn tour(wrong: Wrong) -> Result<Conformance, Failed> {
     let model = plan.model(GuardSet::ALL)?;
     let explored = explore(&model, 1, &Watch::default())?;
     let (interrupt, covered) = (AtomicBool::new(false), AtomicU64::new(0));
-    let toured = subject::tour(&recipe(wrong), Touring::by(1), &model, &explored, &interrupt, &covered);
+    let toured =
+        subject::tour(&recipe(wrong), TourOptions::with_threads(1), &model, &explored, &interrupt, &covered);
     toured.map_err(|fault| fault.to_string().into())
 }
 

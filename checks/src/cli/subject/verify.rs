@@ -13,7 +13,7 @@ use super::ConnectedSubject;
 use crate::cli::end::End;
 use crate::cli::end::INTERRUPTED;
 use crate::cli::out::{errln, grouped, outln};
-use crate::conformance::{Conformance, Look, Touring};
+use crate::conformance::{Conformance, Look, TourOptions};
 use crate::subject::needs::{lacking, needs};
 use crate::subject::tour;
 use crate::verify::{Watch, explore};
@@ -29,12 +29,12 @@ pub(in crate::cli) struct Wanted {
 #[derive(Default)]
 struct Total {
     transitions: u64,
-    beyond: u64,
+    only_reached_after: u64,
     refusals: u64,
     steps: u64,
     seconds: f64,
     toured: usize,
-    parted: usize,
+    divergences: usize,
     unfinished: usize,
     skipped: Vec<String>,
 }
@@ -54,14 +54,14 @@ pub(in crate::cli) fn run(subject: &ConnectedSubject, plans: &[ScopePlan], wante
             continue;
         }
         let toured = one(subject, plan, wanted, &mut total)?;
-        if wanted.fail_fast && (toured.divergence.is_some() || !toured.parted.is_empty()) {
+        if wanted.fail_fast && (toured.divergence.is_some() || !toured.divergences.is_empty()) {
             break;
         }
     }
     conclude(&total, plans.len());
     let is_whole = total.toured + total.skipped.len() == plans.len() && total.unfinished == 0;
     Ok(match () {
-        () if total.parted > 0 => End::Violated,
+        () if total.divergences > 0 => End::Violated,
         () if total.toured == 0 || !is_whole => End::NotConclusive,
         () => End::Holds,
     })
@@ -76,44 +76,49 @@ fn one(
     let name = &plan.scope.name;
     let model = plan.model(subject.in_dialect(GuardSet::ALL))?;
     let explored = explore(&model, wanted.threads, &Watch::default())?;
-    let touring = Touring {
+    let tour_options = TourOptions {
         look: Look::Everything,
         every_refusal: wanted.every_refusal,
-        goes_on: true,
+        continues: true,
         threads: wanted.threads,
     };
     let began = Instant::now();
     let covered = AtomicU64::new(0);
-    let toured = match tour(&subject.recipe, touring, &model, &explored, &INTERRUPTED, &covered) {
+    let toured = match tour(&subject.recipe, tour_options, &model, &explored, &INTERRUPTED, &covered) {
         Ok(toured) => toured,
         Err(fault) => bail!("{name}: {fault}"),
     };
     let seconds = began.elapsed().as_secs_f64();
-    let parted: u64 = toured.parted.values().map(|parted| parted.times).sum();
-    let differ = parted + u64::from(toured.divergence.is_some());
+    let divergences: u64 = toured.divergences.values().map(|divergences| divergences.times).sum();
+    let differ = divergences + u64::from(toured.divergence.is_some());
     outln!(
         "{name:<52} {:>9} of {:>9} transitions compared, {differ} differ, {} reached only after them; {} disabled actions; {} steps in {seconds:.1} s",
         grouped(toured.transitions),
         grouped(explored.graph.edges().into()),
-        grouped(toured.beyond),
+        grouped(toured.only_reached_after),
         grouped(toured.refusals),
         grouped(toured.steps)
     );
-    for (guard, parted) in &toured.parted {
+    for (guard, divergences) in &toured.divergences {
         let why =
             guard.map_or("which no missing guard explains".into(), |guard| format!("as without `{guard}`"));
-        print(subject, plan, &format!("{} of them {why}; the shortest:", parted.times), &parted.shortest);
+        print(
+            subject,
+            plan,
+            &format!("{} of them {why}; the shortest:", divergences.times),
+            &divergences.shortest,
+        );
     }
     if let Some(divergence) = &toured.divergence {
         print(subject, plan, "it diverges:", divergence);
     }
     total.transitions += toured.transitions;
-    total.beyond += toured.beyond;
+    total.only_reached_after += toured.only_reached_after;
     total.refusals += toured.refusals;
     total.steps += toured.steps;
     total.seconds += seconds;
     total.toured += 1;
-    total.parted += usize::from(differ > 0);
+    total.divergences += usize::from(differ > 0);
     total.unfinished += usize::from(!toured.finished && toured.divergence.is_none());
     Ok(toured)
 }
@@ -133,9 +138,9 @@ fn conclude(total: &Total, scopes: usize) {
         "{} of {scopes} scopes toured, {} of them diverge; {} transitions compared, {} reached only after a difference, {} disabled actions refused; \
          {rate:.0} steps a second",
         total.toured,
-        total.parted,
+        total.divergences,
         grouped(total.transitions),
-        grouped(total.beyond),
+        grouped(total.only_reached_after),
         grouped(total.refusals)
     );
     if !total.skipped.is_empty() {

@@ -25,7 +25,7 @@ pub(super) struct Findings {
     lacking: Vec<Guard>,
     scopes: Vec<Found>,
     /// Divergences by their cause.
-    causes: BTreeMap<String, Vec<Parted>>,
+    causes: BTreeMap<String, Vec<DivergedScope>>,
 }
 
 /// The result of one scope.
@@ -37,7 +37,7 @@ struct Found {
 }
 
 /// A scope that diverges, after how many steps, and the file of its trace.
-struct Parted {
+struct DivergedScope {
     scope: String,
     steps: u64,
     file: Option<PathBuf>,
@@ -125,7 +125,11 @@ impl Findings {
             }
             file = out::keep(trace, path).then(|| path.clone());
             found.files.extend(file.clone());
-            alike.push(Parted { scope: report.scope.clone(), steps: divergence.step, file: file.clone() });
+            alike.push(DivergedScope {
+                scope: report.scope.clone(),
+                steps: divergence.step,
+                file: file.clone(),
+            });
         }
         if json {
             let divergence = parting.as_ref().map(|(divergence, _, _)| divergence);
