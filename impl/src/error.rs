@@ -287,7 +287,8 @@ pub enum Refusal {
     NoEffect,
 }
 
-/// Why a replica did not carry out a call. After any of these, drop the store and open it again.
+/// Why a replica did not carry out a call. After any of these but [`Declined`](Self::Declined),
+/// drop the store and open it again.
 #[derive(Debug, Error)]
 pub enum ReplicaError {
     /// raft-rs returned an error for a call that was checked before.
@@ -296,6 +297,9 @@ pub enum ReplicaError {
     /// The call needs access to the library's internals, and this library gives none.
     #[error("{0} needs access to the raft library's internals, and this one gives none")]
     NoInnards(&'static str),
+    /// Another library declines a change of members by a rule of its own. Nothing has changed.
+    #[error("the raft library declines the change: {0}")]
+    Declined(String),
     /// Another library's error.
     #[error("{0}")]
     Other(Box<dyn std::error::Error + Send + Sync>),

@@ -113,6 +113,19 @@ impl ConnectedSubject {
         self.dialects.iter().fold(guards, |guards, dialect| guards.in_dialect(*dialect))
     }
 
+    /// Equality judges only who is of raft-rs's design.
+    fn is_of_this_design(&self) -> Result<()> {
+        let shaken = self.link.handshake();
+        if shaken.by_design.is_empty() {
+            return Ok(());
+        }
+        let designs = shaken.by_design.join(" and ");
+        bail!(
+            "{} differs by design ({designs}; `rollcall dialects`): judge it with `--by properties`",
+            shaken.name
+        )
+    }
+
     /// The subject, and the rules by which it is judged.
     fn introduction(&self) -> String {
         let shaken = self.link.handshake();
@@ -165,6 +178,10 @@ pub(super) fn run(command: &str, how: &AdapterOptions) -> Result<End> {
                 skipped += 1;
                 format!("skipped: it has no `{lacks}`")
             }
+            Verdict::ByDesign(design) => {
+                skipped += 1;
+                format!("skipped: by design it has `{design}`")
+            }
             Verdict::Wrong(words) => {
                 wrong += 1;
                 format!("WRONG: {words}")
@@ -194,6 +211,11 @@ pub(super) fn dialects() -> Result<End> {
         outln!("{dialect}");
         outln!("{}", out::wrapped(&format!("  {}", dialect.differs())).trim_end());
         outln!("{}", out::wrapped(&format!("  harmless: {}", dialect.reason())).trim_end());
+    }
+    for (design, differs) in dialect::DESIGNS {
+        outln!("{design}");
+        outln!("{}", out::wrapped(&format!("  {differs}")).trim_end());
+        outln!("  by design, and no dialect: judged by properties alone");
     }
     Ok(End::Holds)
 }

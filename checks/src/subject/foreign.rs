@@ -299,8 +299,9 @@ impl Replica for Foreign {
 
     fn propose_change(&mut self, data: Vec<u8>, change: RaftChange) -> Result<(), ReplicaError> {
         let change = convert::change(&change);
-        self.must(Verb::ProposeChange { node: self.node(), change, data: Bytes(data) });
-        Ok(())
+        // A library may have a rule of its own for who may join and when.
+        let proposed = self.ask(Verb::ProposeChange { node: self.node(), change, data: Bytes(data) });
+        proposed.map_err(ReplicaError::Declined)
     }
 
     fn apply_change(&mut self, change: &RaftChange) -> Result<(), ReplicaError> {

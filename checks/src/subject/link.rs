@@ -84,6 +84,8 @@ enum LinkError {
     Capability(String),
     #[error("names the dialect `{0}`, which does not exist; {known}", known = dialect::known())]
     Dialect(String),
+    #[error("names the design `{0}`, which does not exist; {known}", known = known(dialect::DESIGNS))]
+    Design(String),
     #[error("refuses the handshake: {0}")]
     Handshake(String),
 }
@@ -251,6 +253,9 @@ impl Wire {
         }
         if let Some(unknown) = handshake.dialect.iter().find(|name| dialect::named(name).is_none()) {
             return Err(LinkError::Dialect(unknown.clone()));
+        }
+        if let Some(unknown) = handshake.by_design.iter().find(|name| !dialect::is_design(name)) {
+            return Err(LinkError::Design(unknown.clone()));
         }
         self.handshake = Rc::new(handshake);
         Ok(())

@@ -24,6 +24,8 @@ pub struct Situation {
     pub about: &'static str,
     /// The capabilities that it needs, of [`CAPABILITIES`](super::wire::CAPABILITIES).
     needs: &'static [&'static str],
+    /// Of what design it has another result, of [`DESIGNS`](super::dialect::DESIGNS).
+    unlike: &'static [&'static str],
     check: fn(&mut Bench) -> Checked,
 }
 
@@ -36,24 +38,40 @@ pub enum Verdict {
     Wrong(String),
     /// It was not checked, because the adapter lacks this.
     Skipped(&'static str),
+    /// It was not looked at, for the library is of this other design.
+    ByDesign(&'static str),
 }
 
 /// The situations; each builds on those before.
 pub const SITUATIONS: &[Situation] = &[
-    Situation { name: "election", about: "open, campaign, step", needs: &[], check: election },
-    Situation { name: "append", about: "propose, step, applied", needs: &[], check: append },
+    Situation { name: "election", about: "open, campaign, step", needs: &[], unlike: &[], check: election },
+    Situation { name: "append", about: "propose, step, applied", needs: &[], unlike: &[], check: append },
     Situation {
         name: "conflict",
         about: "entries that were never committed are written over",
         needs: &[],
+        unlike: &["voters_keep_their_leader"],
         check: conflict,
     },
-    Situation { name: "change", about: "propose_change, apply_change", needs: &["learners"], check: change },
-    Situation { name: "restart", about: "open on what was appended", needs: &[], check: restart },
+    Situation {
+        name: "change",
+        about: "propose_change, apply_change",
+        needs: &["learners"],
+        unlike: &["changes_when_appended"],
+        check: change,
+    },
+    Situation {
+        name: "restart",
+        about: "open on what was appended",
+        needs: &[],
+        unlike: &[],
+        check: restart,
+    },
     Situation {
         name: "snapshot",
         about: "compact, probe, take_snapshot",
         needs: &["probe", "snapshots", "compact", "apply_when_told"],
+        unlike: &[],
         check: snapshot,
     },
 ];
@@ -62,6 +80,10 @@ pub const SITUATIONS: &[Situation] = &[
 pub fn look(link: &Link, situation: &Situation) -> Verdict {
     if let Some(lacks) = situation.needs.iter().find(|needed| !link.has(needed)) {
         return Verdict::Skipped(lacks);
+    }
+    let shaken = link.handshake();
+    if let Some(design) = situation.unlike.iter().find(|name| shaken.by_design.iter().any(|is| is == *name)) {
+        return Verdict::ByDesign(design);
     }
     let mut bench = Bench { link: link.clone(), replicas: BTreeMap::new(), under_way: Vec::new() };
     match caught(|| (situation.check)(&mut bench)) {

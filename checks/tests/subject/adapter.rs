@@ -58,6 +58,10 @@ pub(crate) enum Wrong {
     UnknownCapability,
     /// Does not support learners.
     NoLearners,
+    /// Is of another design.
+    OtherDesign,
+    /// Declines every change of its members.
+    DeclinesChanges,
     /// Its library commits what one replica has.
     CommitsAlone,
 }
@@ -83,6 +87,8 @@ impl Wrong {
         ("other_protocol", Wrong::OtherProtocol),
         ("unknown_capability", Wrong::UnknownCapability),
         ("no_learners", Wrong::NoLearners),
+        ("other_design", Wrong::OtherDesign),
+        ("declines_changes", Wrong::DeclinesChanges),
         ("commits_alone", Wrong::CommitsAlone),
     ];
 }
@@ -315,6 +321,11 @@ impl Adapter {
             version: "0.7.0".into(),
             has: has.into_iter().map(Into::into).collect(),
             dialect: Vec::new(),
+            by_design: if self.wrong == Wrong::OtherDesign {
+                vec!["changes_when_appended".into()]
+            } else {
+                Vec::new()
+            },
         }
     }
 
@@ -358,6 +369,9 @@ impl Adapter {
         if let Verb::Close { .. } = verb {
             self.nodes.remove(&handle);
             return Ok(Done::default());
+        }
+        if wrong == Wrong::DeclinesChanges && matches!(verb, Verb::ProposeChange { .. }) {
+            return Err("a rule of its own".into());
         }
         if let Verb::Open(open) = verb {
             let mut hard = eraftpb::HardState { term: open.term, commit: open.commit, ..Default::default() };

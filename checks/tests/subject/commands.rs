@@ -57,6 +57,13 @@ fn self_tests_and_museum() -> Vec<Case> {
             &["speaks protocol 2"],
         ),
         case(
+            "self_test_skips_what_another_design_does_otherwise",
+            "subject".into(),
+            Wrong::OtherDesign,
+            0,
+            &["skipped: by design it has `changes_when_appended`", "5 of 6 situations"],
+        ),
+        case(
             "museum_of_raft_rs_has_every_guard",
             "museum".into(),
             Wrong::Nothing,
@@ -147,6 +154,29 @@ fn replays_and_tours() -> Vec<Case> {
             &["violates nothing: ", "0 left out", "of 1 files 1 violate nothing"],
         ),
         case(
+            "library_of_another_design_is_not_judged_by_equality",
+            tour("two_voters_to_one_smoke"),
+            Wrong::OtherDesign,
+            2,
+            &[
+                "differs by design (changes_when_appended; `rollcall dialects`): judge it with `--by properties`",
+            ],
+        ),
+        case(
+            "library_of_another_design_is_judged_by_properties",
+            "replay scenarios/basic-conf-change.jsonl --by properties".into(),
+            Wrong::OtherDesign,
+            0,
+            &["of 1 files 1 violate nothing"],
+        ),
+        case(
+            "change_that_a_library_declines_is_refused",
+            tour("two_voters_to_one_smoke"),
+            Wrong::DeclinesChanges,
+            1,
+            &["raft-rs by wire: refused: no_effect"],
+        ),
+        case(
             "options_that_make_no_sense_beside_a_subject_are_refused",
             "verify --json".into(),
             Wrong::Nothing,
@@ -207,7 +237,22 @@ fn random_walks() -> Vec<Case> {
 pub(crate) fn trials() -> Vec<Trial> {
     let cases = [self_tests_and_museum(), replays_and_tours(), random_walks()].into_iter().flatten();
     let trials = cases.map(|case| Trial::test(case.name, move || ends_as_stated(&case)));
-    trials.chain([Trial::test("wire_is_kept_where_it_is_asked_for", kept)]).collect()
+    let others = [
+        Trial::test("wire_is_kept_where_it_is_asked_for", kept),
+        Trial::test("dialects_are_listed_with_their_reasons", listed),
+    ];
+    trials.chain(others).collect()
+}
+
+fn listed() -> Result<(), Failed> {
+    let ran = Command::new(env!("CARGO_BIN_EXE_rollcall")).arg("dialects").output()?;
+    let said = String::from_utf8(ran.stdout)?;
+    let said: Vec<&str> = said.lines().collect();
+    let named: Vec<&str> = said.iter().copied().filter(|line| !line.starts_with(' ')).collect();
+    let all =
+        ["votes_tell_no_commit", "timeout_now_again", "changes_when_appended", "voters_keep_their_leader"];
+    let harmless = said.iter().filter(|line| line.starts_with("  harmless: ")).count();
+    if named == all && harmless == 2 { Ok(()) } else { Err(said.join("\n").into()) }
 }
 
 fn rollcall(line: &str, wrong: Wrong) -> Command {

@@ -55,6 +55,9 @@ impl From<DecodeError> for Failure {
 
 impl From<ReplicaError> for Failure {
     fn from(error: ReplicaError) -> Self {
-        Failure::Raft(error)
+        match error {
+            ReplicaError::Declined(_) => Failure::Refused(Refusal::NoEffect),
+            other => Failure::Raft(other),
+        }
     }
 }

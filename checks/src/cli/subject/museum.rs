@@ -21,6 +21,7 @@ pub(super) const KEPT: &str = "traces/museum";
 /// Checks every guard that a raft library decides, or only the named one.
 pub(in crate::cli) fn run(subject: &ConnectedSubject, guard: Option<&str>) -> Result<End> {
     guard.map(lookup::any_guard).transpose()?;
+    subject.is_of_this_design()?;
     outln!("{}", subject.introduction().trim_end());
     let is_asked = |piece: &&Piece| match guard {
         Some(name) => piece.guard.name() == name,

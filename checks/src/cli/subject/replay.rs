@@ -28,6 +28,7 @@ enum Came {
 /// Replays a file, or every file of a folder.
 pub(in crate::cli) fn run(subject: &ConnectedSubject, path: &Path) -> Result<End> {
     let files = if path.is_dir() { files_of(path)? } else { vec![path.to_path_buf()] };
+    subject.is_of_this_design()?;
     outln!("{}", subject.introduction().trim_end());
     let (mut agree, mut violate, mut part, mut skipped, mut unread) = (0, 0, 0, 0, 0);
     for file in &files {

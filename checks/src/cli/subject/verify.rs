@@ -41,6 +41,7 @@ struct Total {
 
 /// Tours the scopes.
 pub(in crate::cli) fn run(subject: &ConnectedSubject, plans: &[ScopePlan], wanted: &Wanted) -> Result<End> {
+    subject.is_of_this_design()?;
     outln!("{}", subject.introduction().trim_end());
     let mut total = Total::default();
     for plan in plans {

@@ -70,6 +70,9 @@ pub struct Handshake {
     /// Its dialects, of [`Dialect`](crate::subject::dialect::Dialect).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dialect: Vec<String>,
+    /// Of what other design it is, of [`DESIGNS`](crate::subject::dialect::DESIGNS): it is judged by properties alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub by_design: Vec<String>,
 }
 
 /// Each capability, with what is skipped without it.
