@@ -40,7 +40,7 @@ fn self_tests_and_museum() -> Vec<Case> {
             "subject".into(),
             Wrong::Nothing,
             0,
-            &["raft-rs by wire 0.7.0, level node, judged in no dialect", "in 6 of 6 situations"],
+            &["raft-rs by wire 0.7.0, level node, judged in no dialect", "6 of 6 situations"],
         ),
         case(
             "self_test_of_a_wrong_adapter_says_what_is_wrong",
@@ -137,7 +137,7 @@ fn replays_and_tours() -> Vec<Case> {
             tour("forced_behind_a_split_smoke"),
             Wrong::Nothing,
             3,
-            &["skipped: unsafe recovery", "nothing was compared: so this is no success"],
+            &["skipped: unsafe recovery", "nothing was compared, so this is no success"],
         ),
         case(
             "seed_without_properties_is_refused",
@@ -219,7 +219,7 @@ fn random_walks() -> Vec<Case> {
             walks("learner_removed_while_cut_off_smoke", ""),
             Wrong::NoLearners,
             3,
-            &["skipped: no `learners`", "nothing was judged: so this is no success"],
+            &["skipped: no `learners`", "nothing was judged, so this is no success"],
         ),
         case(
             "walks_within_no_time_are_no_success",
@@ -228,7 +228,7 @@ fn random_walks() -> Vec<Case> {
             3,
             &[
                 "0.000001 s for each scope: 1 of them ended before all",
-                "nothing was judged: so this is no success",
+                "nothing was judged, so this is no success",
             ],
         ),
     ]
