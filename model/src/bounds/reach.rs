@@ -140,10 +140,10 @@ reaches! {
                 && peer.log.iter().any(|(index, entry)| index > peer.commit && entry.term < peer.term)
         }),
     /// A store's disk is lost.
-    StoreLost = "a store lost":
+    StoreLost = "a lost store":
         |cluster| cluster.stores().any(|(_, status)| status == StoreStatus::DiskLost),
     /// A member on a failed store is a learner.
-    DemotedByForce = "a member on a store that was given up demoted": situations::demoted_by_force,
+    DemotedByForce = "a demoted member on a store that was given up": situations::demoted_by_force,
     /// An unsafe recovery has finished, and PD's regions do not yet cover every key.
     RegionsDropped = "PD relearns its regions":
         |cluster| cluster.pd().relearns,
@@ -182,15 +182,15 @@ reaches! {
             peer.role == Role::Leader && peer.log.term(peer.applied) == Some(peer.term)
         }),
     /// Parent and child are led on different stores.
-    LeadersApart = "parent and child led on two stores": situations::leaders_apart,
+    LeadersApart = "parent and child with leaders on different stores": situations::leaders_apart,
     /// Ids for a split are delayed, and the epoch of the request is stale.
-    IdsUnderWay = "ids under way that came too late":
+    IdsUnderWay = "ids for a split under way under a stale epoch":
         |cluster| cluster.held().iter().any(|held| {
             matches!(held.message, Message::AskSplitResponse { .. })
                 && cluster.peer(held.to.store, held.region).is_some_and(|peer| peer.region.epoch != held.epoch)
         }),
     /// A child was created by a message on a store that has not applied the split.
-    ChildBeforeTheSplit = "a child uninitialised before its store takes the split":
+    ChildBeforeTheSplit = "an uninitialised child before its store applies the split":
         |cluster| some_child(cluster, |store, peer| {
             peer.state == PeerState::Uninitialised
                 && cluster.ranges(store).any(|entry| cluster.is_founded(entry.region))
@@ -201,7 +201,7 @@ reaches! {
             peer.is_initialized() && peer.log.truncated.index > FIRST.index
         }),
     /// The last entry that a store applied is a split, and it did not create the child.
-    ChildSkipped = "a split that spared a tombstone": situations::child_skipped,
+    ChildSkipped = "a split that created no child over a tombstone": situations::child_skipped,
     /// A child keeps a vote from before the split created it.
     ChildWithAnOlderVote = "a child that keeps the vote of the peer that it replaced": situations::child_with_an_older_vote,
     /// A store has a child's child, and another has not applied the first split.
@@ -209,14 +209,14 @@ reaches! {
         |cluster| cluster.stores().any(|(store, _)| cluster.ranges(store).count() > 2)
             && cluster.stores().any(|(store, _)| cluster.ranges(store).count() == 1),
     /// A store with both parts is down, and another leads them.
-    DownBehindTheSplit = "a store down behind the split while another leads both parts": situations::down_behind_the_split,
+    DownBehindTheSplit = "a store with both parts down while another leads them": situations::down_behind_the_split,
     /// A child voted for a candidate that did not get the response: the request had been pending.
     VoteForPendingRequest = "a vote for a request that had waited for the split": situations::vote_for_pending_request,
     /// An old leader has a read under way and has not applied the split. The key's new region has a
     /// write of its own.
     ReadBehindTheSplit = "a read of a leader without the split while the child has written": situations::read_behind_the_split,
     /// A store has a received snapshot of a region that another store has split.
-    SplitUnderSnapshot = "a split applied while a snapshot from before it waits": situations::split_under_snapshot,
+    SplitUnderSnapshot = "a received snapshot of a region that another store has split": situations::split_under_snapshot,
     /// Two regions on one store hold data.
     DataDivided = "data on both sides of a split":
         |cluster| cluster.stores().any(|(store, _)| {
@@ -255,7 +255,7 @@ reaches! {
             cluster.stores().any(|(id, status)| id == store && status != StoreStatus::Up)
         }) > 0,
     /// A peer that PD added votes, and the region has as many voters as at first.
-    ReplacementVotes = "a peer that PD added votes in the place of another":
+    ReplacementVotes = "a peer that PD added in place of another voter":
         |cluster| some_led(cluster, |peer, _| {
             !peer.region.is_joint()
                 && peer.region.incoming_voters().count() as u64 == cluster.replicas_wanted()
@@ -280,25 +280,25 @@ reaches! {
     OrderUnderWay = "an order under way":
         |cluster| cluster.held().iter().any(|held| matches!(held.message, Message::Order(_))),
     /// A delayed report is behind what PD knows.
-    ReportUnderWay = "a report under way that came too late":
+    ReportUnderWay = "a stale report under way":
         |cluster| cluster.held().iter().any(|held| {
             held.is_to_pd() && cluster.pd().regions.get(&held.region).is_some_and(|known| {
                 held.epoch.is_stale_against(&known.region.epoch)
             })
         }),
     /// A store is Up again, and the region still has the learner that was to replace its peer.
-    CancelledHalfWay = "a store Up again with its replacement half-way there":
+    CancelledHalfWay = "a store Up again while its peer's replacement is a learner":
         |cluster| some_led(cluster, |peer, _| {
             peer.region.peers.iter().any(|member| member.role == MemberRole::Learner)
         }) && cluster.pd().stores.values().all(|known| known.state == StoreState::Up),
     /// PD has moved leadership off a store whose peer it cannot move.
-    LeaderEvicted = "leadership moved off a store whose peer has nowhere to go":
+    LeaderEvicted = "leadership moved off a store whose peer has no target":
         |cluster| cluster.pd().operators.values().any(|operator| operator.purpose == Purpose::EvictLeader),
     /// An operator waits.
-    OperatorWaits = "an operator that waits for its turn":
+    OperatorWaits = "a waiting operator":
         |cluster| !cluster.pd().waiting.is_empty(),
     /// The members changed while an operator waited, so it will be cancelled when it starts.
-    WaitingOutrun = "an operator that waits for its turn and was outrun":
+    WaitingOutrun = "a waiting operator whose region has other members by now":
         |cluster| cluster.pd().waiting.iter().any(|waiting| {
             let known = cluster.pd().regions.get(&waiting.region);
             known.is_some_and(|known| known.region.epoch != waiting.operator.epoch)
@@ -307,9 +307,9 @@ reaches! {
     /// peer knows remains.
     PlanRefused = "a forced leader planned where a majority is left": situations::plan_refused,
     /// A plan that creates or destroys a region is delayed, and its step has ended.
-    PlanOutrun = "a plan that makes or destroys a region under way, its step over": situations::plan_outrun,
+    PlanOutrun = "a plan that creates or destroys a region under way after its step": situations::plan_outrun,
     /// A plan that destroys a peer is delayed, and its store already has a tombstone there.
-    PlanMeetsTombstone = "a plan to destroy a peer under way, the peer gone":
+    PlanMeetsTombstone = "a plan to destroy a peer under way to its tombstone":
         |cluster| cluster.held().iter().any(|held| match &held.message {
             Message::RecoveryPlan(plan) => plan.tombstones.iter().any(|region| {
                 cluster.peer(held.to.store, *region).is_some_and(|peer| peer.state == PeerState::Tombstone)
@@ -317,21 +317,21 @@ reaches! {
             _ => false,
         }),
     /// PD awaits a store's report of a recovery, which is delayed.
-    StoreReportUnderWay = "a store's report under way for which PD waits":
+    StoreReportUnderWay = "a store report under way that PD awaits":
         |cluster| some_store_report(cluster, |step, now| step == now),
     /// The same, and PD is at another step by now: the report is stale.
-    StoreReportOutrun = "a store's report under way of a step that is over":
+    StoreReportOutrun = "a stale store report under way":
         |cluster| some_store_report(cluster, |step, now| step < now),
     /// A store has reported that it is full.
-    StoreFull = "a store too full":
+    StoreFull = "a full store":
         |cluster| cluster.pd().stores.values().any(|known| known.full && known.liveness == Liveness::Connected),
     /// PD knows a region and no leader of it.
-    PdKnowsNoLeader = "a region that nobody leads, as far as PD knows":
+    PdKnowsNoLeader = "a region whose leader PD does not know":
         |cluster| cluster.pd().regions.values().any(|known| known.leader().is_none()),
     /// A learner needs a snapshot, and its region has no operator.
-    LearnerWaitedFor = "a learner that waits for its snapshot behind an operator that was given up": situations::learner_waited_for,
+    LearnerWaitedFor = "a pending learner whose operator has ended": situations::learner_waited_for,
     /// A region has two learners and no operator.
-    SpareLearner = "a learner beside another, and no operator":
+    SpareLearner = "two learners and no operator":
         |cluster| cluster.pd().regions.values().any(|known| {
             let learners =
                 known.region.peers.iter().filter(|member| member.role == MemberRole::Learner);
@@ -349,10 +349,10 @@ reaches! {
     MergedEverywhere = "a region merged away on every store":
         |cluster| cluster.regions().any(|region| cluster.replicas(region).all(|(_, peer)| peer.is_merged_away())),
     /// A target is about to merge a source that lacks entries, and carries them.
-    SourceMissesEntries = "a source whose target's log brings it entries":
+    SourceMissesEntries = "a source that gets entries from its target's log":
         |cluster| some_waiting(cluster, |source, commit, carries| source.log.last_index() < commit && carries),
     /// The same with a source that only lacks the commit index (tikv#5512).
-    SourceMissesCommit = "a source whose target's log brings it a commit index alone":
+    SourceMissesCommit = "a source that gets only a commit index from its target's log":
         |cluster| some_waiting(cluster, |source, commit, carries| source.commit < commit && !carries),
     /// A target waits until its source has applied its committed entries.
     TargetWaits = "a target that waits for its source":
@@ -367,7 +367,7 @@ reaches! {
     /// A merge was rolled back.
     RolledBack = "a merge rolled back": situations::rolled_back,
     /// A region that rolled a merge back is merging again (tikv#6460).
-    MergingAgain = "a merge begun again after it was rolled back": situations::merging_again,
+    MergingAgain = "a merge started again after a rollback": situations::merging_again,
     /// A merging peer gets a snapshot.
     SnapshotWhileMerging = "a snapshot for a peer that is merging":
         |cluster| some(cluster, |_, peer| peer.state == PeerState::Merging && peer.snapshot.is_some()),
@@ -379,13 +379,13 @@ reaches! {
         |cluster| some(cluster, |_, peer| peer.state == PeerState::Merging)
             && cluster.pd().operators.values().any(|operator| !operator.purpose.is_admin()),
     /// A learner is live that its region's leader no longer lists.
-    LearnerStrays = "a learner that was removed and does not know":
+    LearnerStrays = "a removed learner that does not know it":
         |cluster| some_stray(cluster, |_, peer| peer.is_initialized() && !peer.region.is_voter(peer.id)),
     /// A child's peer is live that its leader no longer lists.
-    ChildStrays = "a child's peer that was removed and does not know":
+    ChildStrays = "a removed peer of a child that does not know it":
         |cluster| some_stray(cluster, |_, peer| peer.is_initialized() && !cluster.is_founded(peer.region.id)),
     /// An uninitialised peer is live that its region's leader does not list.
-    UninitialisedStrays = "an uninitialised peer that was removed and does not know":
+    UninitialisedStrays = "a removed uninitialised peer that does not know it":
         |cluster| some_stray(cluster, |_, peer| peer.state == PeerState::Uninitialised),
     /// A learner was destroyed without having applied its removal.
     LearnerEndedByWord = "a learner destroyed by another member's reply":
@@ -406,7 +406,7 @@ reaches! {
                 && cluster.replicas(region).any(|(_, peer)| peer.state == PeerState::Uninitialised)
         }),
     /// A tombstone has named members to a peer that asked.
-    MembersNamed = "a peer that learned whom to ask":
+    MembersNamed = "a peer that learned which members to ask":
         |cluster| some(cluster, |_, peer| peer.stale_check.is_some()),
     /// A child's leader lists a peer on a store where a removed peer has the range.
     ChildBesideAStray = "a child's member where a removed peer has its range": situations::child_beside_a_stray,

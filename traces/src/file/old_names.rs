@@ -18,7 +18,7 @@ const RENAMED: &[(&str, &str)] = &[
     ("a source that was told of its merge", "a source that learned of its merge"),
     ("a learner that ended by the word of another", "a learner destroyed by another member's reply"),
     ("an uninitialised peer that ended", "an uninitialised peer destroyed"),
-    ("a peer that was told whom to ask", "a peer that learned whom to ask"),
+    ("a peer that was told whom to ask", "a peer that learned which members to ask"),
     ("a follower that a heartbeat alone made one", "a follower by a heartbeat alone"),
     (
         "a child divided before every store has the first split",
@@ -38,6 +38,68 @@ const RENAMED: &[(&str, &str)] = &[
         "a heartbeat under way with a commit index beyond its receiver's",
     ),
     ("a leader behind what PD knows", "a leader behind PD's record"),
+    ("ids under way that came too late", "ids for a split under way under a stale epoch"),
+    ("a split that spared a tombstone", "a split that created no child over a tombstone"),
+    (
+        "an operator that waits for its turn and was outrun",
+        "a waiting operator whose region has other members by now",
+    ),
+    ("an operator that waits for its turn", "a waiting operator"),
+    ("a report under way that came too late", "a stale report under way"),
+    (
+        "a plan that makes or destroys a region under way, its step over",
+        "a plan that creates or destroys a region under way after its step",
+    ),
+    (
+        "a plan to destroy a peer under way, the peer gone",
+        "a plan to destroy a peer under way to its tombstone",
+    ),
+    ("a store's report under way of a step that is over", "a stale store report under way"),
+    ("a store's report under way for which PD waits", "a store report under way that PD awaits"),
+    (
+        "a split applied while a snapshot from before it waits",
+        "a received snapshot of a region that another store has split",
+    ),
+    ("parent and child led on two stores", "parent and child with leaders on different stores"),
+    ("a region that nobody leads, as far as PD knows", "a region whose leader PD does not know"),
+    (
+        "a learner that waits for its snapshot behind an operator that was given up",
+        "a pending learner whose operator has ended",
+    ),
+    ("a learner beside another, and no operator", "two learners and no operator"),
+    (
+        "a store Up again with its replacement half-way there",
+        "a store Up again while its peer's replacement is a learner",
+    ),
+    (
+        "leadership moved off a store whose peer has nowhere to go",
+        "leadership moved off a store whose peer has no target",
+    ),
+    (
+        "a store down behind the split while another leads both parts",
+        "a store with both parts down while another leads them",
+    ),
+    (
+        "a child uninitialised before its store takes the split",
+        "an uninitialised child before its store applies the split",
+    ),
+    ("a peer that PD added votes in the place of another", "a peer that PD added in place of another voter"),
+    ("a merge begun again after it was rolled back", "a merge started again after a rollback"),
+    ("a source whose target's log brings it entries", "a source that gets entries from its target's log"),
+    (
+        "a source whose target's log brings it a commit index alone",
+        "a source that gets only a commit index from its target's log",
+    ),
+    ("a peer that learned whom to ask", "a peer that learned which members to ask"),
+    ("a learner that was removed and does not know", "a removed learner that does not know it"),
+    ("a child's peer that was removed and does not know", "a removed peer of a child that does not know it"),
+    (
+        "an uninitialised peer that was removed and does not know",
+        "a removed uninitialised peer that does not know it",
+    ),
+    ("a member on a store that was given up demoted", "a demoted member on a store that was given up"),
+    ("a store too full", "a full store"),
+    ("a store lost", "a lost store"),
 ];
 
 /// Pairs of old and current name of every field and variant with a serde alias. serde lists both
