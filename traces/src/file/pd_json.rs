@@ -148,7 +148,7 @@ impl PdJson {
             }
             "Offline" if !self.placed => {
                 return Err(format!(
-                    "store {id} is Offline, and nobody places peers: say how many replicas PD wants (`max_replicas`, `next_id`)"
+                    "store {id} is Offline, and no PD schedules: set `max_replicas` and `next_id`"
                 ));
             }
             "Offline" => self.of_stores.insert(0, json!({ "decommission": { "store": id, "force": force } })),

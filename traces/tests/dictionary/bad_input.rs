@@ -216,7 +216,7 @@ fn commit_indexes_that_are_lost_of_several_regions() {
     let fine = Scope { unsynced_commits: true, ..toy::scope("broken", &[1, 2]) };
     assert_eq!(fine.validate(), Ok(()));
     let several = Scope { next_id: 100, ..fine }.validate().expect_err("PD gives ids to others");
-    assert!(several.to_string().contains("commit indexes are to be lost"), "{several}");
+    assert!(several.to_string().contains("`unsynced_commits` is for one region"), "{several}");
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn records_that_are_none() {
     malformed(r#"{"record":"step","index":1}"#, "missing field `action`");
     malformed(&CRASH.replace(r#""store":1"#, r#""store":-1"#), "invalid value");
     malformed(&CRASH.replace(r#""store":1"#, r#""store":1.5"#), "invalid type");
-    malformed(r#"{"record":"verdict","result":"holds","at":1}"#, "step that is not there");
+    malformed(r#"{"record":"verdict","result":"holds","at":1}"#, "step that does not exist");
 }
 
 #[test]

@@ -67,9 +67,13 @@ fn what_pd_ctl_does_not_print_or_cannot_be_is_refused() {
         ("1,2,3,4", joint.replace("\"DemotingVoter\"", "\"Demoting\""), "no role is named `Demoting`"),
         ("1,2,3,4", joint.replace("\"store_id\":3,", ""), "a peer needs `id` and `store_id`"),
         ("1,2,3,4", joint.replace("\"end_key\":\"6D\"", "\"end_key\":\"6\""), "odd number of hex digits"),
-        (r#"{"id":1,"state_name":"Down"},2,3,4"#, joint.clone(), "is led on store 1, which is down"),
+        (
+            r#"{"id":1,"state_name":"Down"},2,3,4"#,
+            joint.clone(),
+            "the leader of region 9 is on store 1, which is down",
+        ),
         (r#"1,{"id":2,"state_name":"Down"},3,4"#, joint.clone(), "too few voters are up to elect peer 1"),
-        (r#"1,2,3,{"id":4,"state_name":"Offline"}"#, joint.clone(), "nobody places peers"),
+        (r#"1,2,3,{"id":4,"state_name":"Offline"}"#, joint.clone(), "no PD schedules"),
         (r#"1,2,3,{"id":4,"state_name":"Tombstone"}"#, joint.clone(), "it has left; leave it out"),
         (r#"1,2,3,{"id":4,"state_nam":"Up"}"#, joint.clone(), "no field `state_nam`"),
     ] {
@@ -91,12 +95,12 @@ fn what_is_believed_is_apart_from_what_is_true() {
     assert_eq!(scope.believed_regions().map(|region| region.peers.len()).collect::<Vec<_>>(), [4]);
     assert_eq!(scope.regions[0].peers.len(), 1);
     for (believed, more, says) in [
-        (believed.clone(), "", "nobody places peers: set max_replicas"),
+        (believed.clone(), "", "`believed` needs a PD that schedules: set max_replicas"),
         (believed.replace("\"id\":9", "\"id\":8"), placed, "region 8, which is not among the regions"),
         (
             believed.replace("\"store_id\":4", "\"store_id\":7"),
             placed,
-            "a peer on store 7, which is not among the stores",
+            "a peer of region 9 on store 7, which is not among the stores",
         ),
         (format!("{believed},{believed}"), placed, "`believed` names a region twice"),
     ] {

@@ -18,7 +18,7 @@ fn what_a_placement_driver_is_not_given() {
     let admin = |action| Scope { admin: vec![action], ..fine.clone() };
     let add = |operator| admin(Action::AddOperator { region: 1, operator, reply: Reply::Delivered });
     for (scope, words) in [
-        (Scope { next_id: 0, ..fine.clone() }, "wants 2 replicas of a region and has no id to give"),
+        (Scope { next_id: 0, ..fine.clone() }, "wants 2 replicas of a region and has no id to allot"),
         (
             Scope { full: vec![1, 7], ..fine.clone() },
             "`full` names store 7, which is not among the stores [1, 2]",
