@@ -1,9 +1,9 @@
-//! What the page is made of, in the program: served file by file, or put into one.
+//! The page's assets, compiled into the program: served file by file, or joined into one.
 
 pub(super) const PAGE: &str = include_str!("../../assets/index.html");
 pub(super) const STYLE: &str = include_str!("../../assets/explorer.css");
 
-/// The scripts in the order in which they are read.
+/// The scripts in loading order.
 pub(super) const SCRIPTS: &[(&str, &str)] = &[
     ("/words.js", include_str!("../../assets/words.js")),
     ("/lanes.js", include_str!("../../assets/lanes.js")),
@@ -19,12 +19,11 @@ pub(super) const SCRIPTS: &[(&str, &str)] = &[
 const STILL: &str = include_str!("../../assets/still.html");
 const STILL_SCRIPT: &str = include_str!("../../assets/still.js");
 
-/// The page of one trace. `data` is JSON; nothing in it, nor in the title, is taken for
-/// anything but text.
+/// The page of one trace. `data` is JSON. Its content and the title are always shown as text.
 pub(super) fn still(title: &str, data: &str) -> String {
     let drawing = SCRIPTS.iter().take(3).map(|(_, script)| *script).chain([STILL_SCRIPT]);
     let scripts: String = drawing.map(|script| format!("<script>\n{script}</script>\n")).collect();
-    // In JSON `<` stands in strings alone; written so it ends no element.
+    // In JSON `<` occurs only in strings. Escaped, it cannot end an element.
     let (title, data) = (escaped(title), data.replace('<', "\\u003c"));
     let mut page = String::with_capacity(STILL.len() + scripts.len() + data.len() + STYLE.len());
     for part in STILL.split_inclusive("-->") {
@@ -45,7 +44,7 @@ pub(super) fn still(title: &str, data: &str) -> String {
     page
 }
 
-/// Text that a browser takes for nothing but text.
+/// Escapes text for HTML.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {

@@ -1,5 +1,5 @@
-//! The second column: the same actions by other rules, or on the implementation, up to the
-//! first step where the two part.
+//! The second column: the same actions by other rules or on the implementation, up to the first
+//! step at which the two differ.
 
 use rollcall_impl::Lacking;
 use rollcall_traces::{Action, Language, Outcome, Subject as _, View, differences};
@@ -10,7 +10,7 @@ use super::shown::{Link, ServerState};
 use super::{Steps, still};
 use crate::world::World;
 
-/// Where the two columns part.
+/// Where the two columns differ.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Parted {
     step: usize,
@@ -26,7 +26,7 @@ pub(super) struct Beside {
     side: &'static str,
     /// The guards that it lacks.
     without: Vec<String>,
-    /// The guards that the first column lacks, and of which this side knows nothing.
+    /// The guards that the first column drops and this side does not know.
     unknown: Vec<String>,
     at: usize,
     view: View,
@@ -36,7 +36,7 @@ pub(super) struct Beside {
 }
 
 impl ServerState {
-    /// The same actions beside.
+    /// The second column for a link.
     pub(super) fn beside(&self, link: &Link) -> Result<Beside, String> {
         let (mut steps, _) = self.steps(link)?;
         steps.back_to(link.at.unwrap_or(steps.len()).min(steps.len()));
@@ -68,7 +68,7 @@ impl ServerState {
         })
     }
 
-    /// The implementation without the guards that the first column lacks, or with all.
+    /// The implementation without the guards that the first column drops, or with all.
     fn implementation(&self, link: &Link, steps: &Steps, without: &str) -> Result<Beside, String> {
         let is_known = |name: &String| rollcall_impl::Guard::from_name(name).is_some();
         let (without, unknown): (Vec<String>, Vec<String>) = named(without).into_iter().partition(is_known);
@@ -100,7 +100,7 @@ fn named(without: &str) -> Vec<String> {
     without.split(',').filter(|name| !name.is_empty()).map(ToString::to_string).collect()
 }
 
-/// Takes the steps on the other side, too, as far as both are the same.
+/// Takes the steps on the other side, up to the first difference.
 fn first_difference(
     language: Language,
     steps: &Steps,
@@ -130,7 +130,7 @@ fn first_difference(
     })
 }
 
-/// What came of it, and what a refusal's reason means.
+/// The outcome, and what the reason of a refusal means.
 fn outcome_words(language: Language, outcome: &Outcome) -> String {
     match still::meaning(language, outcome) {
         Some(meaning) => format!("{} ({})", language.of(outcome), meaning.trim_end_matches(['.', '。'])),

@@ -1,5 +1,5 @@
-//! From what somebody saw to where it can be looked at: a message or a name, the guards
-//! whose absence shows so, and their exhibits.
+//! Finds what to look at for a message or a name: the guards whose absence shows it, and their
+//! exhibits.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::learn::{LESSONS, Lesson};
 use crate::museum::{PIECES, parts};
 use crate::symptoms::Symptom;
 
-/// A guard with the places where it can be seen to be missed.
+/// A guard, with the exhibits that show its absence.
 #[derive(Clone, Debug, Serialize)]
 struct GuardDoor {
     guard: &'static str,
@@ -21,24 +21,24 @@ struct GuardDoor {
     lessons: Vec<usize>,
 }
 
-/// What some words lead to.
+/// The results for some words.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Doors {
-    /// What the symptoms mean, each with a scope to begin with.
+    /// What the matching symptoms mean, each with a scope to begin with.
     means: Vec<(&'static str, &'static str)>,
     guards: Vec<GuardDoor>,
     scopes: Vec<String>,
 }
 
-/// More than these are no help.
+/// The most results.
 const MOST: usize = 12;
 
-/// A letter or two are in everything; two Chinese ones are a word.
+/// One or two letters match everything; two Chinese characters are a word.
 fn is_enough(words: &str) -> bool {
     words.chars().count() > if words.is_ascii() { 2 } else { 1 }
 }
 
-/// Where to look for these words.
+/// The results for these words.
 pub(super) fn of(words: &str, language: Language) -> Doors {
     let words = words.trim().to_lowercase();
     let symptoms = if words.is_empty() { Vec::new() } else { Symptom::of(&words) };

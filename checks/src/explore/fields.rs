@@ -1,13 +1,14 @@
-//! Where two views differ, in words: whose field it is, which one, and what either side has.
+//! The differences of two views, in words: whose field it is, which one, and the value on each
+//! side.
 
 use rollcall_traces::{Difference, Key, Language};
 use serde::Serialize;
 use serde_json::Value;
 
-/// A difference as the page tells it.
+/// A difference as the page shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct ShownDifference {
-    /// The peer that it is about, as `store/region`; nothing where it is of none.
+    /// Its peer, as `store/region`; empty if it belongs to no peer.
     peer: String,
     words: String,
     here: String,
@@ -34,7 +35,7 @@ pub(super) fn shown(language: Language, one: &Difference) -> ShownDifference {
     let last = rest.last().copied().unwrap_or_default();
     let keyed = is_key(last) || rest.contains(&"data");
     let in_words = |it: Option<&Value>| match it {
-        // Peer 0 is nobody.
+        // Peer id 0 means none.
         Some(Value::Number(number)) if number.as_u64() == Some(0) && ["leader", "vote"].contains(&last) => {
             field(language, "nobody")
         }
@@ -57,7 +58,7 @@ fn name_or_key(language: Language, part: &str, path: &[&str]) -> String {
     if path.first() == Some(&"data") && part != "data" { key(part) } else { field(language, part) }
 }
 
-/// Keys and values are hexadecimal in JSON; people read letters where they are some.
+/// Keys and values are hexadecimal in JSON; printable ones are shown as text.
 fn key(hex: &str) -> String {
     serde_json::from_value::<Key>(Value::from(hex)).map_or_else(|_| hex.to_string(), |key| key.to_string())
 }
@@ -96,7 +97,7 @@ fn value(language: Language, it: Option<&Value>, keyed: bool) -> String {
     }
 }
 
-/// A field's name, or a word that stands in one, in the reader's language.
+/// A field's name, or a part of it, in the reader's language.
 fn field(language: Language, name: &str) -> String {
     match (language, FIELDS.iter().find(|(known, _)| *known == name)) {
         (Language::Chinese, Some((_, chinese))) => (*chinese).to_string(),
@@ -104,7 +105,7 @@ fn field(language: Language, name: &str) -> String {
     }
 }
 
-/// The dictionary's names in Chinese. What TiKV, PD or raft-rs call something stays so.
+/// The dictionary's names in Chinese. Terms of TiKV, PD and raft-rs are not translated.
 const FIELDS: &[(&str, &str)] = &[
     ("aborted", "已取消"),
     ("above", "高于"),
@@ -270,7 +271,7 @@ mod tests {
         }
     }
 
-    /// Every field that a museum's trace shows has a name in Chinese.
+    /// Every field in the museum's traces has a name in Chinese.
     #[test]
     fn every_field_is_named_in_chinese() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces/museum");

@@ -1,5 +1,5 @@
-//! What there is to choose from: scopes, guards, exhibits and lessons, in both languages;
-//! a lesson whole; and the judge of its exercise.
+//! The lists of scopes, guards, exhibits and lessons in both languages, a complete lesson, and the
+//! check of its exercise.
 
 use std::sync::OnceLock;
 
@@ -13,7 +13,7 @@ use super::{actions_of, chinese};
 use crate::learn::{LESSONS, Language, Lesson};
 use crate::museum::{PIECES, Piece, parts};
 
-/// Everything that a link can begin with; it is the same for every page.
+/// Everything that a link can begin with. It is the same for every page.
 pub(super) fn list() -> &'static Value {
     static LIST: OnceLock<Value> = OnceLock::new();
     LIST.get_or_init(listed)
@@ -46,7 +46,7 @@ fn listed() -> Value {
             "properties": chinese::properties(), "goals": chinese::goals() })
 }
 
-/// An exhibit under what goes wrong in it.
+/// An exhibit, titled by what goes wrong.
 fn exhibit(piece: &Piece) -> Value {
     let guard = piece.guard;
     json!({ "name": piece.name(), "guard": guard.name(), "scope": piece.scope, "breaks": piece.harm.broken(),
@@ -54,14 +54,14 @@ fn exhibit(piece: &Piece) -> Value {
             "zh": consequence(chinese::of_guard(guard), "否则") })
 }
 
-/// The sentence that says what happens without the rule; the rule where none does.
+/// The sentence that says what happens without the rule; the rule itself if there is none.
 fn consequence(incident: &str, otherwise: &str) -> String {
     let consequence = incident.split_once(otherwise).map_or(incident, |(_, after)| after);
     let mut letters = consequence.trim_end_matches(['.', '。']).chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// A lesson as the page needs it: the way, what is asked on it, and where a wrong guess leads.
+/// A lesson for the page: its schedule, its questions, and the branches of wrong guesses.
 pub(super) fn lesson(known: &ServerState, number: usize, language: Language) -> Result<Value, String> {
     let lesson = Lesson::numbered(number)?;
     let prose = lesson.prose(language)?;
@@ -104,19 +104,19 @@ pub(super) fn lesson(known: &ServerState, number: usize, language: Language) -> 
     }))
 }
 
-/// What the model says of an answer to an exercise.
+/// The model's verdict on an answer to an exercise.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Judged {
-    /// The step behind which the goal is reached.
+    /// The step after which the goal is reached.
     solved: Option<usize>,
-    /// Why it is no answer, or not yet.
+    /// Why the answer is wrong or incomplete.
     because: String,
-    /// The answer may become one by more steps.
+    /// Whether more steps may still solve it.
     open: bool,
 }
 
 impl ServerState {
-    /// Judges the link's actions as an answer to the exercise of its lesson.
+    /// Checks the link's actions as an answer to the exercise of its lesson.
     pub(super) fn judged(&self, link: &Link) -> Result<Judged, String> {
         let exercise = Lesson::numbered(link.exercise)?.facts.exercise;
         let answer = actions_of(&link.actions)?;

@@ -1,4 +1,4 @@
-//! The explorer: the cluster on a page, what may happen next, and what comes of it.
+//! The explorer's page: a cluster, its enabled actions, and their results.
 
 mod assets;
 mod beside;

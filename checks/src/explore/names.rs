@@ -1,16 +1,16 @@
-//! Actions by name, short enough for a link and a line of an answer:
+//! Actions as text that is short enough for a link and for a line of an answer:
 //! `replicate(region:1,leader:1,follower:2,entries:all)`.
 //!
-//! It is the action's JSON in other brackets, so a link lives as long as the dictionary
-//! does: an object with one field that is an object is `name(…)`, any other is `(a:1,b:2)`, a
-//! list `[…]`, and words need no quotes. `reply:delivered` may be left out.
+//! It is the action's JSON in other brackets, so a link stays valid as long as the dictionary does.
+//! An object with one field that is an object is `name(…)`, any other is `(a:1,b:2)`, a list is
+//! `[…]`, and words need no quotes. `reply:delivered` may be left out.
 
 use rollcall_traces::Action;
 use serde_json::{Map, Value};
 
 use super::unread;
 
-/// In which order fields are written; others come behind, by their letters.
+/// The order of fields. Others follow in alphabetical order.
 const ORDER: &[&str] = &[
     "kind",
     "region",
@@ -35,10 +35,10 @@ const ORDER: &[&str] = &[
     "reply",
 ];
 
-/// Nothing that is an action nests deeper.
+/// The deepest nesting of an action.
 const DEEPEST: usize = 16;
 
-/// The action by name.
+/// The action as text.
 pub fn name_of(action: &Action) -> String {
     let mut value = serde_json::to_value(action).expect("an action becomes JSON");
     if let Some(fields) = fields_of(&mut value)
@@ -51,10 +51,10 @@ pub fn name_of(action: &Action) -> String {
     text
 }
 
-/// The action of that name, or of that JSON.
+/// Parses an action from its text or its JSON.
 ///
 /// # Errors
-/// What is wrong with it, in a sentence without its end.
+/// What is wrong, as a sentence without its full stop.
 pub fn action_of(text: &str) -> Result<Action, String> {
     let text = text.trim();
     let is_json = text.starts_with(['{', '"']);
@@ -79,10 +79,10 @@ pub fn action_of(text: &str) -> Result<Action, String> {
     }
 }
 
-/// The actions of a link, divided by `;`.
+/// Parses the actions of a link, separated by `;`.
 ///
 /// # Errors
-/// Which of them is wrong, counted from 1, and how.
+/// Which of them is wrong, counted from 1, and why.
 pub fn actions_of(text: &str) -> Result<Vec<Action>, String> {
     match readable(text) {
         (actions, None) => Ok(actions),
@@ -92,13 +92,13 @@ pub fn actions_of(text: &str) -> Result<Vec<Action>, String> {
     }
 }
 
-/// A part of a link that is no action.
+/// A part of a link that is not an action.
 pub(super) struct Unread {
     pub(super) text: String,
     pub(super) because: String,
 }
 
-/// The actions of a link up to the first part that is none.
+/// The actions of a link up to the first part that is not an action.
 pub(super) fn readable(text: &str) -> (Vec<Action>, Option<Unread>) {
     let mut actions = Vec::new();
     for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {

@@ -1,5 +1,5 @@
-//! The shortest way from here into a state that violates something: the model's own
-//! search, breadth first, within the scope's budgets and a bound of states.
+//! Searches the shortest path from this state into a violation: breadth first, within the scope's
+//! budgets and a bound on states.
 
 use std::collections::HashSet;
 
@@ -12,24 +12,24 @@ use super::name_of;
 use super::shown::{Link, ServerState};
 use crate::lookup;
 
-/// How many states a search looks at unless the link says otherwise, and at most.
+/// The default and the greatest bound on the states of a search.
 const STATES: usize = 20_000;
 const MOST_STATES: usize = 200_000;
 
-/// What a search found.
+/// The result of a search.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Nearest {
-    /// The steps from here on; empty where nothing was found.
+    /// The steps from this state; empty if nothing was found.
     way: Vec<String>,
-    /// What is violated at its end, and not here.
+    /// The property that is violated at the end and not here.
     property: &'static str,
-    /// How many states were looked at.
+    /// The number of states searched.
     states: usize,
-    /// No state was left out: nothing was found because there is nothing.
+    /// Whether the search was complete, so that no result means no violation.
     all: bool,
 }
 
-/// A state with the step that led to it, from the place of another.
+/// A state, the step that led to it, and the index of the state before.
 struct Met {
     state: State,
     from: usize,
@@ -37,7 +37,7 @@ struct Met {
 }
 
 impl ServerState {
-    /// Searches from the state of the link on.
+    /// Searches from the link's state.
     pub(super) fn nearest(&self, link: &Link) -> Result<Nearest, String> {
         let (mut steps, _) = self.steps(link)?;
         steps.back_to(link.at.unwrap_or(steps.len()).min(steps.len()));

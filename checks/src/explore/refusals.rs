@@ -1,4 +1,4 @@
-//! What may not happen: the refusals of a state, and why one is refused.
+//! The disabled actions of a state, and why each is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use super::shown::{Link, ServerState, refusal, region_of};
 use super::{name_of, still};
 use crate::places;
 
-/// Something that may not.
+/// A disabled action.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct NotNext {
     name: String,
@@ -19,11 +19,11 @@ pub(super) struct NotNext {
     store: u64,
     reason: String,
     meaning: String,
-    /// Without which guards the first that is refused for this reason would not be.
+    /// The guards without which the first action with this reason would not be refused.
     guards: Vec<String>,
 }
 
-/// Why an action is refused, and without which guard it would not be.
+/// Why an action is refused, and without which guards it would not be.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Why {
     words: String,
@@ -34,8 +34,8 @@ pub(super) struct Why {
 }
 
 impl ServerState {
-    /// What the scope's vocabulary has and the rules refuse here. It is asked for alone:
-    /// a state has hundreds of them, and few readers look.
+    /// The actions of the scope that the rules refuse here. A separate request returns them: a
+    /// state has hundreds, and most readers do not need them.
     pub(super) fn refused(&self, link: &Link) -> Result<Vec<NotNext>, String> {
         let (mut steps, _) = self.steps(link)?;
         steps.back_to(link.at.unwrap_or(steps.len()).min(steps.len()));
@@ -81,7 +81,7 @@ impl ServerState {
     }
 }
 
-/// The guards without any of which the action would be taken.
+/// The guards without each of which the action would be taken.
 fn deciding(model: &Rollcall, state: &State, action: &Action) -> Vec<String> {
     let model = model.forgetful();
     let decides = |guard: &&Guard| {

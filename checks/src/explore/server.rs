@@ -1,5 +1,5 @@
-//! The page's server: on the loopback unless an option says otherwise, with the page in the program. It
-//! reads no file but the one that it was given.
+//! The page's server. By default it listens on the loopback interface only. The page is compiled
+//! in, and the server reads no file but the given one.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -21,25 +21,25 @@ use super::shown::{Link, ServerState};
 use super::{assets, chinese, doors, listing};
 use crate::learn::{Language, guards};
 
-/// The museum's traces, in the program.
+/// The museum's traces, compiled into the program.
 const EXHIBITS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/exhibits.rs"));
 
-/// Files that are dropped may be that large.
+/// The largest file that may be dropped on the page, in bytes.
 const LARGEST: usize = 4 << 20;
 
 type Shared = State<Arc<ServerState>>;
 
-/// What a link begins with.
+/// What the page opens with.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Opened {
-    /// The scope, as links call it.
+    /// The scope's name in links.
     pub scope: String,
     /// The guards that are dropped.
     pub without: String,
     /// The actions by name.
     #[serde(rename = "do")]
     pub actions: Vec<String>,
-    /// What starts this server again, once it has a port.
+    /// The command that starts this server again, once it has a port.
     pub command: String,
 }
 
@@ -68,11 +68,11 @@ impl Explorer {
         Self { known: Arc::new(known), first: Opened { scope, without, actions, ..Opened::default() } }
     }
 
-    /// Serves the page at `address` until `ends` says so. `again` is the command that starts
-    /// it, without the port. `ready` gets the address.
+    /// Serves the page at `address` until `ends` says so. `again` is the command that starts it,
+    /// without the port. `ready` gets the address.
     ///
     /// # Errors
-    /// If the address cannot be had.
+    /// If the address cannot be opened.
     pub fn serve(
         mut self,
         address: SocketAddr,
@@ -93,7 +93,7 @@ impl Explorer {
             }
             Ok::<(), std::io::Error>(())
         })?;
-        // A search that goes on is not waited for.
+        // Does not wait for a running search.
         runtime.shutdown_background();
         Ok(())
     }
@@ -133,9 +133,8 @@ fn routes(known: Arc<ServerState>, first: Opened, listens: IpAddr) -> Router {
         .with_state(known)
 }
 
-/// Reads a link, and answers it; the answer says how long that took. It is computed beside
-/// the server, so that a step does not wait for a search or a healing that nobody looks at
-/// any more.
+/// Answers a link; the answer has the time that it took. It is computed on another thread, so that
+/// a step does not wait for a search or a healing that the page no longer needs.
 fn asks<T: Serialize + 'static>(
     answer: fn(&ServerState, &Link) -> Result<T, String>,
 ) -> axum::routing::MethodRouter<Arc<ServerState>> {
@@ -175,9 +174,9 @@ async fn only_from_here(State(listens): State<IpAddr>, request: Request, next: N
     }
 }
 
-/// Another site's page may not ask this server: neither by a name that leads here (DNS
-/// rebinding), nor by a form. A server that others may reach answers to addresses, too,
-/// for nobody can make an address lead elsewhere.
+/// Whether a request comes from another site's page: by a name that resolves to this address (DNS
+/// rebinding), or by a form. If other machines may reach the server, requests to an address are
+/// accepted, too, because no site can redirect an address.
 fn stranger(listens: IpAddr, headers: &HeaderMap) -> Option<String> {
     let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
     let host = text(header::HOST).unwrap_or_default();
@@ -209,7 +208,7 @@ fn bad_in(language: Language, code: StatusCode, error: String) -> Response {
     }
 }
 
-/// A link whose fields cannot be read; its language may be readable all the same.
+/// The error for a link whose fields cannot be read. Its language may still be readable.
 fn unreadable(uri: &Uri, error: &impl std::fmt::Display) -> Response {
     bad_in(spoken(uri), StatusCode::BAD_REQUEST, format!("the link cannot be read: {error}"))
 }
@@ -322,7 +321,7 @@ fn opened(known: &ServerState, language: Language, name: &str, text: &str) -> Re
     }
 }
 
-/// The trace of a file's text, written out if it is a scenario.
+/// The trace in a file's text; a scenario's steps are expanded.
 pub(super) fn trace_of(name: &str, text: &str) -> Result<Trace, String> {
     let scenario = Scenario::parse(name, text).map_err(|error| error.to_string())?;
     if scenario.is_empty() {

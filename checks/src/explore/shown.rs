@@ -1,5 +1,5 @@
-//! What the page gets for a link: the steps up to where it is, the state there, what may
-//! happen next and what may not, and the verdicts of this very state.
+//! The page's data for a link: the steps so far, the state, the enabled and disabled actions, and
+//! the verdicts of exactly this state.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,37 +13,37 @@ use super::{Steps, chinese, name_of, still};
 use crate::learn::guards;
 use crate::lookup;
 
-/// More steps than this are no link.
+/// The most steps of a link.
 const LONGEST: usize = 5_000;
 
-/// What a link asks for.
+/// A link's parameters.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Link {
-    /// A scope by name, or a file that was given: `file`, `file2`.
+    /// A scope's name, or a given file: `file`, `file2`.
     pub(super) scope: String,
-    /// The guards that are dropped, divided by commas.
+    /// The dropped guards, separated by commas.
     pub(super) without: String,
-    /// The actions by name, divided by semicolons.
+    /// The actions, separated by semicolons.
     #[serde(rename = "do")]
     pub(super) actions: String,
-    /// Behind how many of them; the last where it is left out.
+    /// The number of steps to show; all if it is missing.
     pub(super) at: Option<usize>,
-    /// Of the second column: `model`; `impl`, or `sound` for the implementation with every guard.
+    /// For the second column: `model`; `impl`, or `sound` for the implementation with every guard.
     pub(super) side: String,
-    /// Of the second column: the guards that are dropped there.
+    /// For the second column: its dropped guards.
     pub(super) other: String,
-    /// The action that somebody asks about.
+    /// The action whose refusal is to be explained.
     pub(super) action: String,
-    /// A refused action is a step, too, and does not end the link, if this says anything.
+    /// If not empty, a refused action counts as a step and does not end the link.
     pub(super) through: String,
     /// `zh` for Chinese; anything else is English.
     pub(super) lang: String,
-    /// Of an answer to an exercise: the lesson's number.
+    /// For an answer to an exercise, the lesson's number.
     pub(super) exercise: usize,
-    /// Of a search: how many states it may look at.
+    /// For a search, the bound on states.
     pub(super) states: Option<usize>,
-    /// Of a search: the property that is to be violated; any where it is empty.
+    /// For a search, the property to violate; any if empty.
     pub(super) property: String,
 }
 
@@ -53,24 +53,24 @@ impl Link {
     }
 }
 
-/// What is known to the server beside the project's own scopes: the files that it was given.
+/// The server's state: the given files, and cached models.
 #[derive(Default)]
 pub(super) struct ServerState {
     files: Mutex<Vec<Header>>,
     models: Mutex<HashMap<(String, String), Arc<CachedModel>>>,
 }
 
-/// The key of a rendered step: in which language, from which state to which, by which action.
+/// The key of a rendered step: language, state before, state after, action.
 type StepKey = (Language, State, State, String);
 
-/// A model with its rendered steps: a page that goes on by a step asks for all
-/// those before again.
+/// A model with its rendered steps. A page that takes one more step requests all steps before it
+/// again.
 struct CachedModel {
     model: Rollcall,
     steps: Mutex<HashMap<StepKey, Arc<ShownStep>>>,
 }
 
-/// More steps than these are not kept.
+/// The most cached steps.
 const MOST_CACHED: usize = 20_000;
 
 impl CachedModel {
@@ -102,17 +102,17 @@ pub(super) struct ShownStep {
     violated: Vec<String>,
 }
 
-/// Where a link's actions end before their end.
+/// Where a link's actions end early.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Stopped {
     step: usize,
     words: String,
     because: String,
-    /// It is no action, and was not tried.
+    /// Whether it is not an action, so that it was not tried.
     unread: bool,
 }
 
-/// Something that may happen next.
+/// An enabled action.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Next {
     name: String,
@@ -122,7 +122,7 @@ pub(super) struct Next {
     changes: Vec<String>,
 }
 
-/// What is violated.
+/// A violation.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Broken {
     property: &'static str,
@@ -147,7 +147,7 @@ pub(super) struct Shown {
     judged: usize,
 }
 
-/// How the state heals.
+/// The healing of the state.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct ShownHealing {
     heals: bool,
@@ -159,11 +159,10 @@ pub(super) struct ShownHealing {
 }
 
 impl ServerState {
-    /// Takes in a file: the name under which links find its scope, the guards that it drops
-    /// and its actions.
+    /// Adds a file; returns the name of its scope in links, its dropped guards and its actions.
     pub(super) fn take_in(&self, trace: &Trace) -> (String, String, Vec<String>) {
         let header = &trace.header;
-        // Another wording of the question is no other scope.
+        // A scope with another question is still the same scope.
         let is_it = |plan: &scopes::ScopePlan| {
             plan.scope == Scope { question: plan.scope.question.clone(), ..header.scope.clone() }
         };
@@ -188,7 +187,7 @@ impl ServerState {
         (name, without.join(","), trace.actions().map(name_of).collect())
     }
 
-    /// The scope that links call so.
+    /// The scope with this name in links.
     pub(super) fn scope(&self, name: &str) -> Result<Scope, String> {
         if let Some(number) = name.strip_prefix("file") {
             let at = if number.is_empty() { Some(1) } else { number.parse::<usize>().ok() };
@@ -201,7 +200,7 @@ impl ServerState {
         lookup::plan(name).map(|plan| plan.scope).map_err(|error| error.to_string())
     }
 
-    /// The model of a link, its first state behind the scope's setup.
+    /// The model of a link. Its first state is after the scope's setup.
     pub(super) fn model(&self, scope: &str, without: &str) -> Result<Rollcall, String> {
         Ok(self.cached(scope, without)?.model.clone())
     }
@@ -214,7 +213,7 @@ impl ServerState {
         }
         let steps =
             Steps::begin(&self.scope(scope)?, guards_of(without)?).map_err(|error| error.to_string())?;
-        // Only what is looked at stays.
+        // Only models in use are kept.
         if models.len() > 16 {
             models.clear();
         }
@@ -222,7 +221,7 @@ impl ServerState {
         Ok(Arc::clone(models.entry(key).or_insert(Arc::new(cached))))
     }
 
-    /// The steps of a link up to where it is, and where its actions end early.
+    /// The steps of a link so far, and where its actions end early.
     pub(super) fn steps(&self, link: &Link) -> Result<(Steps, Option<Stopped>), String> {
         let (actions, unread) = readable(&link.actions);
         if actions.len() > LONGEST {
@@ -250,7 +249,7 @@ impl ServerState {
         Ok((steps, stopped))
     }
 
-    /// All that the page shows.
+    /// Everything that the page shows.
     pub(super) fn shown(&self, link: &Link) -> Result<Shown, String> {
         let (mut steps, mut stopped) = self.steps(link)?;
         let language = link.language();
@@ -286,7 +285,7 @@ impl ServerState {
         })
     }
 
-    /// What comes of the state once faults stop.
+    /// The healing of the state once faults stop.
     pub(super) fn healing(&self, link: &Link) -> Result<ShownHealing, String> {
         let (mut steps, _) = self.steps(link)?;
         steps.back_to(link.at.unwrap_or(steps.len()).min(steps.len()));
@@ -304,7 +303,7 @@ impl ServerState {
         Ok(ShownHealing {
             heals: healed.missed.is_empty(),
             steps: healed.steps,
-            // Of one that goes round and round a beginning is enough.
+            // The beginning of an endless healing is enough.
             way: way.into_iter().take(400).collect(),
             missed: healed.missed.into_iter().map(|missed| chinese::missed(language, missed)).collect(),
             stuck_reasons: healed
@@ -333,7 +332,7 @@ impl ServerState {
     }
 }
 
-/// All guards but those that a link names.
+/// All guards except those that a link drops.
 pub(super) fn guards_of(without: &str) -> Result<GuardSet, String> {
     let names: Vec<String> =
         without.split(',').filter(|name| !name.is_empty()).map(ToString::to_string).collect();
@@ -364,7 +363,7 @@ fn shown_step(language: Language, steps: &Steps, number: usize) -> ShownStep {
     }
 }
 
-/// What a reason means; of a store that there is not, that.
+/// What a reason means; if the store does not exist, that.
 pub(super) fn refusal(language: Language, action: &Action, reason: Reason, view: &View) -> String {
     let unknown = action.stores().into_iter().find(|store| !view.stores.contains_key(store));
     match (unknown, language) {
@@ -374,7 +373,7 @@ pub(super) fn refusal(language: Language, action: &Action, reason: Reason, view:
     }
 }
 
-/// What the scope asks, in the reader's language; a file's own question as it stands.
+/// The scope's question in the reader's language; a file's own question is not translated.
 fn question(language: Language, scope: &Scope) -> String {
     match (language, chinese::of_question(&scope.name, &scope.question)) {
         (Language::Chinese, Some(chinese)) => chinese.into(),
@@ -382,7 +381,7 @@ fn question(language: Language, scope: &Scope) -> String {
     }
 }
 
-/// What the scope offers and the rules take, within the budgets that are left.
+/// The actions that the scope offers and the rules take, within the remaining budgets.
 fn may(language: Language, steps: &Steps, before: &View) -> Vec<Next> {
     let (model, mut next) = (steps.model(), Vec::new());
     model.expand(steps.state(), |_, action, after| {
@@ -397,7 +396,7 @@ fn may(language: Language, steps: &Steps, before: &View) -> Vec<Next> {
     next
 }
 
-/// The region that an action is about; 0 for none.
+/// The region of an action; 0 if it has none.
 pub(super) fn region_of(action: &Action) -> u64 {
     let value = serde_json::to_value(action).unwrap_or_default();
     let fields = value.as_object().and_then(|object| object.values().next());

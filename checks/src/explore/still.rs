@@ -1,6 +1,5 @@
-//! One trace as one file: the explorer's page without a server. It has the page's own
-//! styles and drawing code, and the views of all steps; of a step's view only the stores
-//! that changed.
+//! One trace as one file: the explorer's page without a server. It has the page's styles and
+//! drawing code, and the views of all steps. Each step's view has only the stores that changed.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +14,7 @@ use super::{assets, chinese, name_of};
 use crate::judge::Judge;
 use crate::places;
 
-/// In both languages.
+/// A text in both languages.
 #[derive(Serialize)]
 pub(super) struct Both<T> {
     en: T,
@@ -28,7 +27,7 @@ impl<T> Both<T> {
     }
 }
 
-/// What changed of a view.
+/// The changed parts of a view.
 #[derive(Serialize)]
 struct Change<'a> {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -53,7 +52,7 @@ impl<'a> Change<'a> {
     }
 }
 
-/// A step as the page tells it.
+/// A step as the page shows it.
 #[derive(Serialize)]
 struct StillStep<'a> {
     name: String,
@@ -77,7 +76,7 @@ struct StillStep<'a> {
 struct Page<'a> {
     title: &'a str,
     question: Both<&'a str>,
-    /// Every property by its name, with what it says.
+    /// Every property by its name, with its text.
     properties: Vec<serde_json::Value>,
     about: Vec<String>,
     without: &'a [String],
@@ -88,7 +87,7 @@ struct Page<'a> {
     steps: Vec<StillStep<'a>>,
 }
 
-/// What is violated, in words; the property's own name stays.
+/// The violation in words. The property's name is not translated.
 pub(super) fn violation_words(language: Language, violation: &Violation) -> String {
     match language {
         Language::English => violation.to_string(),
@@ -96,7 +95,7 @@ pub(super) fn violation_words(language: Language, violation: &Violation) -> Stri
     }
 }
 
-/// Messages under way, in words.
+/// Messages in flight, in words.
 pub(super) fn held_words(language: Language, held: &[Held]) -> Vec<String> {
     held.iter().map(|held| language.of(held)).collect()
 }
@@ -110,7 +109,7 @@ pub(super) fn meaning(language: Language, outcome: &Outcome) -> Option<String> {
     })
 }
 
-/// The words without the rows of the catalogue, which nobody has at hand here.
+/// The text without the catalogue's row numbers, because the page does not have the catalogue.
 fn without_rows(words: &str) -> String {
     let Some((before, rest)) = words.split_once(" (row") else { return words.to_string() };
     match rest.split_once(')') {
@@ -133,12 +132,12 @@ pub(super) fn reports(action: &Action, before: &View) -> Option<u64> {
     }
 }
 
-/// The rule's file, and what takes the action in the implementation.
+/// The rule's file, and the function that takes the action in the implementation.
 pub(super) fn rule_words(action: &Action) -> String {
     places::of_action(action).map(|place| place.to_string()).join(" · ")
 }
 
-/// The page. Every property is judged, whatever the trace says of itself.
+/// The page. Every property is checked, whatever the trace states.
 pub fn still(trace: &Trace) -> String {
     let nothing = View::default();
     let first = trace.header.view.as_ref().unwrap_or(&nothing);
@@ -207,7 +206,7 @@ mod tests {
 
     use super::*;
 
-    /// What the page puts together from the changes is what the trace shows.
+    /// The views that the page builds from the changes equal the trace's.
     #[test]
     fn the_views_of_a_page_are_those_of_its_trace() {
         let mut compared = 0;

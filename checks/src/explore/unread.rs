@@ -1,10 +1,10 @@
-//! Why something that was written for an action is none: the name that may have been meant,
-//! or the fields that the action has.
+//! Why a text is not an action: the name that may have been meant, or the fields that the action
+//! has.
 
 use rollcall_traces::actions;
 use serde_json::Value;
 
-/// The reason, in words that go on behind a colon.
+/// The reason, in words that follow a colon.
 pub(super) fn because(value: &Value, error: &serde_json::Error) -> String {
     let error = brief(&error.to_string());
     let name = match value {
@@ -30,7 +30,7 @@ pub(super) fn because(value: &Value, error: &serde_json::Error) -> String {
     }
 }
 
-/// A list of all that would be right helps nobody where it is long.
+/// A long list of valid values helps no reader, so it is left out.
 fn brief(error: &str) -> String {
     match error.split_once(", expected one of ") {
         Some((found, names)) if names.len() > 60 => found.to_string(),

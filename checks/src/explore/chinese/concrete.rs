@@ -1,14 +1,14 @@
-//! What is wrong in a state, in Chinese: stores, indexes and epochs of a violation, of a goal
-//! that is missed, and of a reason for which one is not owed.
+//! Chinese texts for the details of a state: stores, indexes and epochs of a violation, of a missed
+//! goal, and of a stuck reason.
 
 use super::templates::{self, Template};
 
-/// The English words in Chinese; `None` for words that no table has.
+/// The Chinese for an English text; `None` if no table has it.
 pub(super) fn of(english: &str) -> Option<String> {
     templates::by(&[VIOLATIONS, MISSED, STUCK, PARTS], english)
 }
 
-/// What the properties say.
+/// The texts of the properties.
 const VIOLATIONS: &[Template] = &[
     ("region {}: {}", "region {1}：{2}"),
     (
@@ -192,7 +192,7 @@ const VIOLATIONS: &[Template] = &[
     ("the peer {} on store {} {}", "store {2} 上的 peer {1} {3}"),
 ];
 
-/// What is missing of a goal.
+/// The texts of missed goals.
 const MISSED: &[Template] = &[
     ("no store has the keys [{}, {})", "没有 store 有 [{1}, {2}) 的 key"),
     ("peer {} on store {} was merged and still exists", "store {2} 上的 peer {1} 已被合并，却还在"),
@@ -240,7 +240,7 @@ const MISSED: &[Template] = &[
     ("done", "完成"),
 ];
 
-/// Why a goal is not owed, with what shows it in brackets.
+/// The texts of stuck reasons, with the evidence in brackets.
 const STUCK: &[Template] = &[
     ("majority lost in region {} ({})", "region {1} 丢了多数派（{2}）"),
     ("no store that reports has a peer of region {} ({})", "会上报的 store 上没有 region {1} 的 peer（{2}）"),
@@ -295,7 +295,7 @@ const STUCK: &[Template] = &[
     ("store {} is there", "store {1} 可用"),
 ];
 
-/// Words that stand within others.
+/// Parts that occur within other texts.
 const PARTS: &[Template] = &[
     ("an id that the split does not name", "分裂里没有的 id"),
     ("epoch {}, where {} was due", "epoch {1}，本应是 {2}"),
@@ -348,7 +348,7 @@ mod tests {
     use super::*;
     use crate::judge::Judge;
 
-    /// The sentences of a source, tests and comments left out, each gap filled by a number.
+    /// The sentences of a source file, without tests and comments; a number fills each gap.
     fn sentences(file: &str) -> Vec<String> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
         let source = std::fs::read_to_string(&path).expect(file);
@@ -358,7 +358,7 @@ mod tests {
             .filter(|line| !line.trim_start().starts_with("//"))
             .map(|line| format!("{line}\n"))
             .collect();
-        // An escaped quote ends no sentence; a line that goes on does so behind its blanks.
+        // An escaped quote does not end a string. A continued string continues after its blanks.
         let code = code.replace("\\\"", "\u{1}");
         let texts = code.split('"').skip(1).step_by(2);
         let whole = |text: &str| {
@@ -387,7 +387,7 @@ mod tests {
         filled
     }
 
-    /// What the sources put sentences together from; the table has them whole.
+    /// Parts from which the sources build sentences. The table has only whole sentences.
     const PIECES: &[&str] = &[
         " ",
         ", ",
@@ -408,7 +408,7 @@ mod tests {
         text.chars().any(|letter| ('\u{4e00}'..='\u{9fff}').contains(&letter))
     }
 
-    /// Whatever the properties, the goals and the stuck reasons can say has its Chinese.
+    /// Every text of the properties, goals and stuck reasons has its Chinese.
     #[test]
     fn every_sentence_has_its_chinese() {
         let properties =
@@ -440,7 +440,7 @@ mod tests {
         assert!(seen > 90, "{seen}");
     }
 
-    /// What the museum's traces violate is told without an English sentence.
+    /// Every violation in the museum's traces is completely Chinese.
     #[test]
     fn every_violation_of_the_museum_is_told_in_chinese() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces/museum");

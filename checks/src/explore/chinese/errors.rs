@@ -1,8 +1,8 @@
-//! What is wrong with a link or a file, in Chinese.
+//! Chinese texts for errors in a link or a file.
 
 use super::templates::{self, Template};
 
-/// The error in Chinese; one that no table has behind what it is about.
+/// The error in Chinese. An unknown error is quoted in English.
 pub(in crate::explore) fn of_error(english: &str) -> String {
     templates::by(&[ERRORS], english).unwrap_or_else(|| format!("这里打不开：{english}"))
 }

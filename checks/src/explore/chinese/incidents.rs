@@ -1,4 +1,4 @@
-//! What a guard keeps from happening, in Chinese, by the guard's name.
+//! The rule and the incident of each guard in Chinese, by the guard's name.
 
 use rollcall_model::Guard;
 
@@ -209,7 +209,7 @@ const INCIDENTS: &[(&str, &str)] = &[
 mod tests {
     use super::*;
 
-    /// Every guard has its incident in Chinese, and nothing else has.
+    /// Every guard has its text in Chinese, and there is no other text.
     #[test]
     fn every_incident_is_told_in_chinese() {
         for guard in Guard::ALL {

@@ -1,4 +1,5 @@
-//! Properties, goals, stuck reasons, questions and incidents in Chinese. Names stay as they are.
+//! Chinese texts of properties, goals, stuck reasons, questions and incidents. Names are not
+//! translated.
 
 mod concrete;
 mod errors;
@@ -17,7 +18,7 @@ pub(super) use incidents::of_guard;
 pub(super) use questions::{of_question, of_scope};
 pub(super) use seen::of_symptom;
 
-/// What a property says.
+/// What a property states.
 pub(super) fn of_property(property: Property) -> &'static str {
     match property {
         Property::ElectionSafety => "一个 region 的一个 term 里，最多一个 peer 当选",
@@ -49,19 +50,19 @@ pub(super) fn of_property(property: Property) -> &'static str {
     }
 }
 
-/// Every property by its name, with what it says in both languages.
+/// Every property by its name, with its text in both languages.
 pub(super) fn properties() -> Vec<Value> {
     let named = |property: &Property| json!({ "name": property.name(), "en": property.statement(), "zh": of_property(*property) });
     Property::ALL.iter().map(named).collect()
 }
 
-/// Every goal by its name, with what it asks for in both languages.
+/// Every goal by its name, with its text in both languages.
 pub(super) fn goals() -> Vec<Value> {
     let named = |goal: &Goal| json!({ "name": goal.name(), "en": goal.statement(), "zh": of_goal(*goal) });
     Goal::ALL.iter().map(named).collect()
 }
 
-/// What a goal asks for.
+/// What a goal demands.
 pub(super) fn of_goal(goal: Goal) -> &'static str {
     match goal {
         Goal::LeaderElectable => "region 有能接受写入的 leader",
@@ -130,7 +131,7 @@ pub(super) fn missed(language: Language, missed: String) -> String {
     }
 }
 
-/// What a file says of itself.
+/// A file's own verdict.
 pub(super) fn verdict(language: Language, verdict: &Verdict) -> String {
     let at = match verdict.at {
         None => String::new(),

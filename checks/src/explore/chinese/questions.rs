@@ -1,8 +1,8 @@
-//! What a scope asks, in Chinese, by the scope's name without its size.
+//! The question of each scope in Chinese, by the scope's name without its size.
 
 use rollcall_model::scopes;
 
-/// The question in Chinese, if it is a scope's own.
+/// The question in Chinese, if it is the question of one of Rollcall's scopes.
 pub(crate) fn of_question(name: &str, question: &str) -> Option<&'static str> {
     let plan = scopes::named(name).filter(|plan| plan.scope.question == question)?;
     of_scope(&plan.scope.name)
@@ -297,7 +297,7 @@ const QUESTIONS: &[(&str, &str)] = &[
 mod tests {
     use super::*;
 
-    /// Every scope has its question in Chinese, and scopes of one name ask the same.
+    /// Every scope has its question in Chinese, and scopes of one name have the same question.
     #[test]
     fn every_question_is_asked_in_chinese() {
         let plans = scopes::all();

@@ -1,4 +1,4 @@
-//! What a symptom means, in Chinese, by the first words that people paste of it.
+//! What a symptom means, in Chinese, by the symptom's first pattern.
 
 use crate::symptoms::Symptom;
 

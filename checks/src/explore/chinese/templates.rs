@@ -1,13 +1,13 @@
-//! Sentences with gaps: the English of one, and the same in Chinese.
+//! Sentences with gaps, in English and Chinese.
 //!
-//! The rules say what is wrong as finished English sentences. They are read back by their
-//! shape, so that no rule has to speak two languages.
+//! The rules report errors as complete English sentences. These are matched against patterns, so
+//! that no rule needs two languages.
 
-/// An English sentence, whose gaps are `{}`, and the Chinese one, in which `{1}` is the first.
+/// An English sentence whose gaps are `{}`, and the Chinese one, in which `{1}` is the first gap.
 pub(super) type Template = (&'static str, &'static str);
 
-/// The sentence by the first template that it fits. What stands in a gap is read in the same
-/// way, part by part or as a whole, and stays as it is where nothing fits.
+/// The sentence in Chinese, by the first matching template. The text in a gap is translated in the
+/// same way, part by part or as a whole; an unknown text stays English.
 pub(super) fn by(templates: &[&[Template]], english: &str) -> Option<String> {
     let all = || templates.iter().copied().flatten();
     all().find_map(|(pattern, chinese)| {
@@ -27,7 +27,7 @@ fn part(templates: &[&[Template]], english: &str) -> String {
     }
 }
 
-/// What stands in the gaps of a sentence of this shape.
+/// The texts in the gaps of a matching sentence.
 fn gaps<'a>(pattern: &str, text: &'a str) -> Option<Vec<&'a str>> {
     let mut pieces = pattern.split("{}");
     let mut rest = text.strip_prefix(pieces.next()?)?;
