@@ -164,7 +164,7 @@ fn of_proposal(command: &Command) -> [CodePlace; 2] {
     [CodePlace { file: model, function: "" }, CodePlace { file, function: "" }]
 }
 
-/// Who writes a field of a view, by a part of the field's path: in the model and in the
+/// The code that writes a field of a view, by a part of the field's path: in the model and in the
 /// implementation. The first match counts.
 const FIELDS: &[(&str, &str, &str)] = &[
     ("pd/operators", "model/src/rules/pd/operator.rs", "impl/src/pd/operators.rs"),

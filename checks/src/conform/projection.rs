@@ -22,7 +22,7 @@ pub enum Part {
     Role,
     /// The term.
     Term,
-    /// Whom a peer voted for.
+    /// The peer that it voted for.
     Vote,
     /// Which peer it takes for the leader.
     Leader,

@@ -79,7 +79,7 @@ pub enum PdRefusal {
     /// `remove-failed-stores` without a store.
     #[error("no store specified")]
     NoStoreSpecified,
-    /// An unsafe recovery is under way.
+    /// An unsafe recovery is running.
     #[error("unsafe recovery is running; wait for its end, or abort it")]
     RecoveryRunning,
     /// None is.
@@ -130,7 +130,7 @@ pub enum PdRefusal {
     /// The region is between two configurations.
     #[error("the region is joint; let the checker leave it first")]
     JointState,
-    /// An operator of the same or a higher priority is under way.
+    /// The region has an operator of the same or a higher priority.
     #[error("the region already has an operator; remove it, or wait until it ends")]
     OperatorExists,
     /// The region has none.

@@ -168,7 +168,7 @@ impl Operator {
         }
     }
 
-    /// The step under way; none once all are done.
+    /// The current step; none once all are done.
     pub fn step(&self) -> Option<&OperatorStep> {
         self.steps.get(self.done)
     }

@@ -60,13 +60,13 @@ pub(crate) struct Peer<R: Replica = RaftRs> {
     /// The sender of the message in hand. A reply goes back there, whether or not the region lists
     /// it.
     pub(crate) asker: Option<Member>,
-    /// Of a forced leader or candidate: the failed stores.
+    /// For a forced leader or candidate: the failed stores.
     pub(crate) failed_stores: BTreeSet<StoreId>,
-    /// Of a forced leader: its remaining work for its store's plan.
+    /// For a forced leader: its remaining work for its store's plan.
     pub(crate) recovery: Option<PeerRecovery>,
     /// The members that it asks whether it is still one, if a tombstone named others than it knows.
     pub(crate) stale_check: Option<StaleCheck>,
-    /// Of a leader: the index of the last snapshot that it sent; 0 for none, or once
+    /// For a leader: the index of the last snapshot that it sent; 0 for none, or once
     /// every member has reached it.
     pub(crate) sent_snapshot: u64,
     /// The stores that were not active recently.

@@ -77,7 +77,7 @@ impl<R: Replica> Peer<R> {
             if heeds_transfer {
                 return propose(node);
             }
-            // raft-rs drops proposals while a transfer is under way.
+            // raft-rs drops proposals while a transfer is pending.
             innards::hand_over_to(node, None);
             let proposed = propose(node);
             innards::hand_over_to(node, transferee);

@@ -108,7 +108,7 @@ impl<R: Replica> Peer<R> {
         region.clone()
     }
 
-    /// Drops the read under way: its range is no longer valid.
+    /// Drops the pending read: its range is no longer valid.
     pub(crate) fn drop_read(&mut self) {
         if let Some(read) = self.read.take() {
             self.node.forget_read(&read.context);

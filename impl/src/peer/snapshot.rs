@@ -77,7 +77,7 @@ impl<R: Replica> Peer<R> {
         }
         self.size = Size::default();
         let storage = self.node.storage_mut();
-        // A merge under way is over, because merging regions send no snapshot.
+        // A pending merge is over, because merging regions send no snapshot.
         storage.record.state = PeerState::Normal;
         storage.record.merge = None;
         storage.record.log_since = Some(body.region.epoch);

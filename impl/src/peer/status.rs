@@ -22,7 +22,7 @@ use crate::store::{PeerEntry, Resident, Store};
 /// A live peer's visible state.
 pub struct PeerStatus<'a, R: Replica = RaftRs>(&'a Peer<R>);
 
-/// A read under way.
+/// A pending read.
 #[derive(Clone, Debug)]
 pub struct ReadStatus<'a> {
     /// The key; `None` for all values.
@@ -54,12 +54,12 @@ impl<'a, R: Replica> PeerStatus<'a, R> {
         self.0.storage().record.state
     }
 
-    /// Of an uninitialised peer: a tombstone stood in its place.
+    /// For an uninitialised peer: a tombstone stood in its place.
     pub fn replaces_tombstone(&self) -> bool {
         self.0.storage().record.replaces_tombstone
     }
 
-    /// Of an uninitialised peer: the sender of the message that created it.
+    /// For an uninitialised peer: the sender of the message that created it.
     pub fn created_by(&self) -> Option<Creator> {
         self.0.storage().record.created_by
     }
@@ -129,7 +129,7 @@ impl<'a, R: Replica> PeerStatus<'a, R> {
         self.0.storage().region()
     }
 
-    /// The merge under way, if its region is merging.
+    /// The pending merge, if its region is merging.
     pub fn merge(&self) -> Option<&'a MergeState> {
         self.0.merge_state()
     }
@@ -176,17 +176,17 @@ impl<'a, R: Replica> PeerStatus<'a, R> {
         self.0.node.known_commits().filter(move |(id, _)| *id != own)
     }
 
-    /// Up to here a leader may have a conf change under way.
+    /// Up to here a leader may have a pending conf change.
     pub fn pending_conf_index(&self) -> u64 {
         self.0.node.pending_conf_index()
     }
 
-    /// Of a forced leader or candidate: the failed stores.
+    /// For a forced leader or candidate: the failed stores.
     pub fn failed_stores(&self) -> &'a BTreeSet<StoreId> {
         &self.0.failed_stores
     }
 
-    /// Of a forced leader: its remaining work for its store's plan.
+    /// For a forced leader: its remaining work for its store's plan.
     pub fn recovery(&self) -> Option<&'a PeerRecovery> {
         self.0.recovery.as_ref()
     }
@@ -212,7 +212,7 @@ impl<'a, R: Replica> PeerStatus<'a, R> {
         self.0.size.delta
     }
 
-    /// The read under way.
+    /// The pending read.
     pub fn read(&self) -> Option<ReadStatus<'a>> {
         let read = self.0.read.as_ref()?;
         let acks = match self.0.node.read_acks(&read.context) {
@@ -240,7 +240,7 @@ pub struct Mark {
     sent_snapshot: u64,
     lead_transferee: Option<PeerId>,
     failed_stores: usize,
-    /// The members of a demotion do not change while it is under way, except that they become none.
+    /// The members of a demotion do not change while it runs, except that they become none.
     recovery: Option<Option<usize>>,
     read: Option<(u64, usize, bool)>,
     size: Size,

@@ -7,7 +7,7 @@
 //! Follows `TV peer.rs pre_transfer_leader, maybe_reject_transfer_leader_msg,
 //! ack_transfer_leader_msg, ready_to_transfer_leader`. As in TiKV, request and reply are raft's
 //! `MsgTransferLeader`, which raft-rs never sees; a request has index 0. Left out: TiKV's other
-//! checks (a snapshot under way, a gap between the logs, a full disk), and the heartbeat that it
+//! checks (a snapshot in flight, a gap between the logs, a full disk), and the heartbeat that it
 //! sends first. TiKV's follower does not reply to a leader of an unknown term; here it does.
 
 use raft::eraftpb::{self, MessageType};

@@ -1,9 +1,9 @@
-//! Requests and plans under way on a peer or its store. A crash forgets all of them.
+//! Pending requests and plans of a peer or its store. A crash forgets all of them.
 
 use crate::proto::position::Position;
 use crate::proto::region::{Key, Member, PeerId};
 
-/// A read under way.
+/// A pending read.
 #[derive(Clone, Debug)]
 pub(crate) struct ReadRequest {
     /// The key; `None` for all.

@@ -26,7 +26,7 @@ pub trait Surroundings: Send + Sync + 'static {
     fn unhandled(&self, region: RegionId, why: Unhandled);
 
     /// The store has stopped because its disk or its raft failed. From here on nothing is
-    /// acknowledged, and the results of requests under way are unknown.
+    /// acknowledged, and the results of pending requests are unknown.
     fn failed(&self, error: &Error);
 }
 

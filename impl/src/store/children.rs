@@ -38,7 +38,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
                 let replaces = self.entries.contains_key(&child.id);
                 self.create_child(id, child.clone(), hard_state, data, step)?;
                 if replaces && !step.guards.holds(Guard::DestroySparesTheReplaced) {
-                    // The destruction of the uninitialised peer was under way, and destroys the
+                    // The destruction of the uninitialised peer was pending, and destroys the
                     // child instead.
                     self.entries.remove(&child.id);
                     step.batch.push(Write::Clear(child.id));

@@ -1,7 +1,7 @@
 //! What one step of a store asks its surroundings to do.
 //!
 //! A step changes the peers in memory at once, and returns what is to be written, what may be sent
-//! at once, and what may be sent only once the writes are durable. Several steps may be under way.
+//! at once, and what may be sent only once the writes are durable. Several steps may be unfinished.
 //! A step reads only what its peers keep in memory (log, hard state, region, data), so it sees the
 //! changes of earlier steps that are not written yet. The engine is read only when a store opens.
 //!

@@ -59,7 +59,7 @@ pub enum Input {
     /// The same for a client that waits for the result. It gets one [`Output::Completed`], unless
     /// this step is refused or the store crashes.
     Request {
-        /// The client's own number for it, unique among those under way.
+        /// The client's own number for it, unique among pending ones.
         id: u64,
         /// The region.
         region: RegionId,
@@ -115,7 +115,7 @@ pub enum Input {
         /// The region.
         region: RegionId,
     },
-    /// Answers the read under way.
+    /// Answers the pending read.
     AnswerRead {
         /// The region.
         region: RegionId,

@@ -281,7 +281,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(Effects { persisted, ..self.effects(of, gathered) })
     }
 
-    /// Ends every request under way with [`End::LeaderChanged`](crate::End::LeaderChanged): this store will not learn its
+    /// Ends every pending request with [`End::LeaderChanged`](crate::End::LeaderChanged): this store will not learn its
     /// result, and it may still be applied. For surroundings that stop.
     pub fn abandon_requests(&mut self) -> Vec<Output> {
         let mut gathered = Gathered::default();
@@ -330,7 +330,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(self.effects(region, gathered))
     }
 
-    /// A Ready without a batch waits for the batches under way, or is durable at once if there are
+    /// A Ready without a batch waits for the unfinished batches, or is durable at once if there are
     /// none.
     fn settle_handed_over(&mut self, region: RegionId, gathered: &mut Gathered) {
         while gathered.batch.is_empty() && !gathered.handed_over.is_empty() {

@@ -40,7 +40,7 @@ impl<G: Guards, R: Replica> SyncedStore<G, MemoryEngine, R> {
         })
     }
 
-    /// Simulator only: the snapshot up to `index` that a probe of `to` made is under way.
+    /// Simulator only: the snapshot up to `index` that a probe of `to` made is in flight.
     ///
     /// # Errors
     /// If the peer is not here, does not lead, or does not know `to`.
@@ -53,7 +53,7 @@ impl<G: Guards, R: Replica> SyncedStore<G, MemoryEngine, R> {
     }
 
     /// Simulator only: the heartbeat that the leader of `region` would send to
-    /// `to`, with or without the context of its read under way.
+    /// `to`, with or without the context of its pending read.
     ///
     /// # Errors
     /// If the peer is not here, does not lead, or does not know `to`.

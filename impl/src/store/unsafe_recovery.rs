@@ -124,7 +124,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         Ok(())
     }
 
-    /// An admin entry was applied: continues a demotion under way, unless its own proposal is still
+    /// An admin entry was applied: continues a running demotion, unless its own proposal is still
     /// to be applied.
     pub(crate) fn go_on_demoting(
         &mut self,

@@ -36,7 +36,7 @@ use crate::proto::recovery::{RecoveryPlan, StoreReport};
 use crate::proto::region::StoreId;
 
 impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
-    /// The recovery that is under way.
+    /// The running recovery.
     pub fn recovery(&self) -> Option<&Recovery> {
         self.recovery.as_ref()
     }
@@ -46,7 +46,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         self.recovery_step
     }
 
-    /// Refuses while a recovery is under way.
+    /// Refuses while a recovery is running.
     pub(crate) fn check_no_recovery(&self) -> Decision {
         if self.recovery.is_some() { Err(PdRefusal::RecoveryRunning) } else { Ok(()) }
     }

@@ -26,7 +26,7 @@ pub enum RecoveryStage {
     Failed,
 }
 
-/// A recovery that is under way.
+/// A running recovery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovery {
     /// The stores that are given up.
