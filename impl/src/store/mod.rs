@@ -259,8 +259,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
     /// # Errors
     /// If raft fails: the store must be dropped and opened again.
     pub fn persisted(&mut self, ticket: Ticket) -> Result<Effects, Error> {
-        self.durable = self.durable.max(ticket.0);
-        if self.handed_over.is_empty() {
+        if !self.note_durable(ticket) {
             return Ok(Effects { ticket: Ticket(self.tickets), ..Effects::default() });
         }
         let (durable, mut gathered) = (self.durable, Gathered::default());
@@ -279,6 +278,12 @@ impl<G: Guards, R: Replica> Store<G, R> {
         }
         let of = persisted.last().copied().unwrap_or_default();
         Ok(Effects { persisted, ..self.effects(of, gathered) })
+    }
+
+    /// Notes that everything up to `ticket` is durable. Whether a replica waits to learn that.
+    fn note_durable(&mut self, ticket: Ticket) -> bool {
+        self.durable = self.durable.max(ticket.0);
+        !self.handed_over.is_empty()
     }
 
     /// Ends every pending request with [`End::LeaderChanged`](crate::End::LeaderChanged): this store will not learn its

@@ -78,6 +78,9 @@ impl<G: Guards, E: Engine, R: Replica> SyncedStore<G, E, R> {
             } else {
                 out.append(&mut after_persist);
             }
+            if !self.store.note_durable(ticket) {
+                return Ok(out);
+            }
             effects = self.store.persisted(ticket)?;
             if effects.is_empty() {
                 return Ok(out);
