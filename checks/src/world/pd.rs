@@ -299,7 +299,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         match order {
             Order::Propose(command) => self.propose(node, region, command, Some(epoch)).map(|()| None),
             Order::Split { keys } => {
-                let asked = self.ask_for_ids(node, region, keys, Derive::Right)?;
+                let asked = self.ask_for_ids(node, region, (keys, Derive::Right), Some(epoch))?;
                 Ok(self.step(node, region, asked.reply).err())
             }
         }

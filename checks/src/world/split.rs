@@ -24,7 +24,7 @@ impl<G: Guards, R: Replica> World<G, R> {
     ) -> Result<Returned, Reason> {
         let node = self.up(store)?;
         let keys = keys.iter().map(convert::to_key).collect();
-        let asked = self.ask_for_ids(node, region, keys, convert::to_derive(derive))?;
+        let asked = self.ask_for_ids(node, region, (keys, convert::to_derive(derive)), None)?;
         let mut refused = None;
         match reply {
             Reply::Delivered => refused = self.step(node, region, asked.reply).err(),
@@ -43,10 +43,10 @@ impl<G: Guards, R: Replica> World<G, R> {
         &mut self,
         node: usize,
         region: RegionId,
-        keys: Vec<imp::Key>,
-        derive: imp::Derive,
+        (keys, derive): (Vec<imp::Key>, imp::Derive),
+        ordered_at: Option<imp::Epoch>,
     ) -> Result<AllottedIds, Reason> {
-        let outputs = self.step(node, region, Input::AskSplit { region, keys, derive })?;
+        let outputs = self.step(node, region, Input::AskSplit { region, keys, derive, ordered_at })?;
         let asked = outputs.into_iter().find_map(|output| match output {
             Output::AskSplit { region, keys, derive, to } => Some((region, keys, derive, to)),
             _ => None,

@@ -164,6 +164,7 @@ impl<R: Replica> Peer<R> {
         &mut self,
         keys: Vec<Key>,
         derive: Derive,
+        ordered_at: Option<Epoch>,
         step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
         if !self.is_leader() {
@@ -178,10 +179,18 @@ impl<R: Replica> Peer<R> {
         if keys.is_empty() {
             return Err(Refusal::NoSplitKey.into());
         }
-        if keys.iter().any(|key| key.is_empty()) {
-            return Err(Refusal::SplitKeyEmpty.into());
-        }
         let (region, to) = (self.storage().region().clone(), self.myself());
+        if ordered_at.is_some_and(|epoch| epoch.version != region.epoch.version) {
+            return Err(Refusal::EpochNotMatch.into());
+        }
+        for key in &keys {
+            if key.is_empty() {
+                return Err(Refusal::SplitKeyEmpty.into());
+            }
+            if !region.contains(key) {
+                return Err(Refusal::KeyNotInRegion.into());
+            }
+        }
         step.out.push(Output::AskSplit { region, keys, derive, to });
         Ok(())
     }

@@ -85,6 +85,9 @@ pub enum Input {
         keys: Vec<Key>,
         /// Which part keeps the region's id.
         derive: Derive,
+        /// The epoch under which the placement driver ordered it. Refused if the region's version
+        /// is another one.
+        ordered_at: Option<Epoch>,
     },
     /// The placement driver has allotted the ids of a split that was asked for.
     AskSplitResponse {

@@ -34,7 +34,9 @@ impl<G: Guards, R: Replica> Store<G, R> {
                 self.live(region)?.inactive = stores;
                 Ok(())
             }
-            Input::AskSplit { region, keys, derive } => self.live(region)?.ask_split(keys, derive, step),
+            Input::AskSplit { region, keys, derive, ordered_at } => {
+                self.live(region)?.ask_split(keys, derive, ordered_at, step)
+            }
             Input::AskSplitResponse { region, epoch, children, derive } => {
                 let epoch = step.guards.holds(Guard::SplitIdsFitMembers).then_some(epoch);
                 let command = Command::Split { children, derive };

@@ -50,7 +50,12 @@ fn a_split_in_the_middle_of_a_move_leaves_no_peer_behind() {
     leave(&mut real, 1);
     real.tell(PdInput::Schedule { region: REGION }).unwrap();
     real.settle();
-    let split = Input::AskSplit { region: REGION, keys: vec![key("m")], derive: rollcall_impl::Derive::Left };
+    let split = Input::AskSplit {
+        region: REGION,
+        keys: vec![key("m")],
+        derive: rollcall_impl::Derive::Left,
+        ordered_at: None,
+    };
     let leader = (1..=4).find(|store| real.leads(*store, REGION)).unwrap();
     real.step(leader, split).unwrap();
     real.settle();

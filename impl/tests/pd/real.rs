@@ -97,7 +97,9 @@ impl<G: Guards> Real<G> {
         let Dispatch { region, to, epoch, order } = dispatch.clone();
         let input = match order {
             Order::Propose(command) => Input::Propose { region, command, epoch: Some(epoch) },
-            Order::Split { keys } => Input::AskSplit { region, keys, derive: Derive::Right },
+            Order::Split { keys } => {
+                Input::AskSplit { region, keys, derive: Derive::Right, ordered_at: Some(epoch) }
+            }
         };
         self.step(to.store, input)
     }

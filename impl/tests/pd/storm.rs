@@ -107,7 +107,9 @@ impl Storm {
             }
             18 if self.real.pd.regions().count() < 3 => {
                 let keys = vec![key(["d", "m", "t"][self.dice.roll(3) as usize])];
-                let _ = self.real.step(store, Input::AskSplit { region, keys, derive: Derive::Right });
+                let _ = self
+                    .real
+                    .step(store, Input::AskSplit { region, keys, derive: Derive::Right, ordered_at: None });
             }
             _ => self.real.round(),
         }

@@ -223,15 +223,56 @@ fn a_late_split_has_no_effect() {
     }
 }
 
+/// TiKV validates a split order by its version alone, before it asks PD for ids.
+#[test]
+fn a_split_that_pd_ordered_under_another_version_is_refused() {
+    let mut cluster = three();
+    let known = cluster.peer(1).region().epoch;
+    let order = |key: &str, epoch| Input::AskSplit {
+        region: REGION,
+        keys: vec![bytes(key)],
+        derive: Derive::Right,
+        ordered_at: Some(epoch),
+    };
+    let older = Epoch { version: known.version - 1, ..known };
+    assert_eq!(cluster.outputs(1, order("m", older)), Err(Refusal::EpochNotMatch));
+    let newer = Epoch { version: known.version + 1, ..known };
+    assert_eq!(cluster.outputs(1, order("m", newer)), Err(Refusal::EpochNotMatch));
+    let other_members = Epoch { conf_ver: known.conf_ver + 1, ..known };
+    for epoch in [known, other_members] {
+        let asked = cluster.outputs(1, order("m", epoch)).unwrap();
+        assert!(matches!(asked[..], [Output::AskSplit { .. }]), "{asked:?}");
+    }
+}
+
+#[test]
+fn a_split_key_outside_the_region_is_refused_before_pd_is_asked() {
+    let mut cluster = three();
+    cluster.propose(1, split("m", 3)).unwrap();
+    cluster.settle(1);
+    let range = cluster.peer(1).region().range();
+    let ask = |key: &str| Input::AskSplit {
+        region: REGION,
+        keys: vec![bytes(key)],
+        derive: Derive::Right,
+        ordered_at: None,
+    };
+    for key in ["a", "x"] {
+        let inside = range.contains(key.as_bytes());
+        assert_eq!(cluster.outputs(1, ask(key)).is_ok(), inside, "{key} in {range:?}");
+    }
+}
+
 #[test]
 fn an_answer_for_the_peers_of_another_epoch_is_refused() {
     let mut cluster = three();
-    let ask = Input::AskSplit { region: REGION, keys: vec![bytes("m")], derive: Derive::Right };
+    let ask =
+        Input::AskSplit { region: REGION, keys: vec![bytes("m")], derive: Derive::Right, ordered_at: None };
     assert_eq!(cluster.outputs(2, ask.clone()), Err(Refusal::NotLeader));
     for (keys, expected) in
         [(vec![], Refusal::NoSplitKey), (vec![bytes("m"), bytes("")], Refusal::SplitKeyEmpty)]
     {
-        let ask = Input::AskSplit { region: REGION, keys, derive: Derive::Right };
+        let ask = Input::AskSplit { region: REGION, keys, derive: Derive::Right, ordered_at: None };
         assert_eq!(cluster.outputs(1, ask), Err(expected));
     }
     let asked = cluster.outputs(1, ask.clone()).unwrap();

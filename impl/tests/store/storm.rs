@@ -234,7 +234,9 @@ impl<E: Volatile> Storm<E> {
     fn split(&mut self) {
         let (key, (store, region)) = (self.key(), self.peer(true));
         let derive = if self.random.below(2) == 0 { Derive::Left } else { Derive::Right };
-        let asked = self.cluster.outputs(store, Input::AskSplit { region, keys: vec![key], derive });
+        let asked = self
+            .cluster
+            .outputs(store, Input::AskSplit { region, keys: vec![key], derive, ordered_at: None });
         for output in asked.unwrap_or_default() {
             let Output::AskSplit { region: known, keys, derive, .. } = output else { continue };
             let (epoch, children) = (known.epoch, self.allocator.allot(&known, &keys));

@@ -228,7 +228,7 @@ fn a_forced_leader_changes_members_and_serves_no_client() {
     for read in [Input::Read { region, key }, Input::Snap { region }] {
         assert_eq!(cluster.step(1, read), Err(Refusal::RecoveryInProgress));
     }
-    let ask = Input::AskSplit { region, keys, derive: Derive::Left };
+    let ask = Input::AskSplit { region, keys, derive: Derive::Left, ordered_at: None };
     assert_eq!(cluster.step(1, ask), Err(Refusal::RecoveryInProgress));
     let Command::Split { children, derive } = split else { unreachable!() };
     let epoch = cluster.peer(1).region().epoch;

@@ -1,9 +1,9 @@
 //! A leader asks the placement driver for the ids of a split, and proposes the split with them.
 //!
-//! Follows PD `HandleAskBatchSplit`.
+//! Follows TiKV `on_prepare_split_region`, `validate_split_region` and PD `HandleAskBatchSplit`.
 
 use rollcall_traces::{
-    Child, Command, Derive, Held, Key, PeerState, Reason, RegionId, Reply, Returned, StoreId,
+    Child, Command, Derive, Epoch, Held, Key, PeerState, Reason, Region, RegionId, Reply, Returned, StoreId,
 };
 
 use super::pd;
@@ -16,12 +16,15 @@ use crate::unsound;
 
 /// The leader asks the placement driver for ids and proposes the split under the epoch of the
 /// request. If the split is refused, the ids are lost.
+///
+/// PD orders a split under the epoch that it knew, `ordered_at`. A leader that splits on its own
+/// has none.
 pub(crate) fn ask(
     cluster: &mut impl ClusterMut,
     region: RegionId,
     store: StoreId,
-    keys: &[Key],
-    derive: Derive,
+    (keys, derive): (&[Key], Derive),
+    ordered_at: Option<Epoch>,
     reply: Reply,
 ) -> Result<Returned, Reason> {
     let leader = cluster.leader(store, region)?;
@@ -31,12 +34,7 @@ pub(crate) fn ask(
     if leader.state == PeerState::Merging {
         return Err(Reason::Merging);
     }
-    if keys.is_empty() {
-        return Err(Reason::NoSplitKey);
-    }
-    if keys.iter().any(Key::is_empty) {
-        return Err(Reason::SplitKeyEmpty);
-    }
+    validate_split_region(&leader.region, ordered_at, keys)?;
     if cluster.pd().is_absent() {
         return Err(Reason::NoPlacementDriver);
     }
@@ -52,6 +50,22 @@ pub(crate) fn ask(
         Reply::Dropped => {}
     }
     Ok(Returned::Allotted { children, refused })
+}
+
+/// TiKV checks the version alone: a change of members since does not matter, for the ids are
+/// allotted for the present members.
+fn validate_split_region(region: &Region, ordered_at: Option<Epoch>, keys: &[Key]) -> Result<(), Reason> {
+    if keys.is_empty() {
+        return Err(Reason::NoSplitKey);
+    }
+    if ordered_at.is_some_and(|epoch| epoch.version != region.epoch.version) {
+        return Err(Reason::EpochNotMatch);
+    }
+    keys.iter().try_for_each(|key| match key {
+        key if key.is_empty() => Err(Reason::SplitKeyEmpty),
+        key if !region.contains(key) => Err(Reason::KeyNotInRegion),
+        _ => Ok(()),
+    })
 }
 
 /// For each key, an id for the region and one for each of its peers.

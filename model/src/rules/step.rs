@@ -30,7 +30,7 @@ pub(crate) fn step(cluster: &mut impl ClusterMut, action: &Action) -> Result<Ret
             propose::propose(cluster, region, store, command, epoch)
         }
         Action::AskSplit { region, store, ref keys, derive, reply } => {
-            return ask_split::ask(cluster, region, store, keys, derive, reply);
+            return ask_split::ask(cluster, region, store, (keys, derive), None, reply);
         }
         Action::Read { region, store, ref key } => read::read(cluster, region, store, key),
         Action::AnswerRead { region, store } => return read::reply(cluster, region, store),

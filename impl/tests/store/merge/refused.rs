@@ -158,7 +158,8 @@ fn everything_but_its_end_while_a_region_merges() {
     ] {
         assert_refused(&mut cluster, 1, at(LEFT, command), Refusal::Merging);
     }
-    let ask = Input::AskSplit { region: LEFT, keys: vec![bytes("h")], derive: Derive::Left };
+    let ask =
+        Input::AskSplit { region: LEFT, keys: vec![bytes("h")], derive: Derive::Left, ordered_at: None };
     assert_refused(&mut cluster, 1, ask, Refusal::Merging);
     assert_refused(&mut cluster, 1, Input::Read { region: LEFT, key: bytes("a") }, Refusal::Merging);
     assert_refused(&mut cluster, 1, Input::Snap { region: LEFT }, Refusal::Merging);

@@ -32,7 +32,8 @@ pub(crate) fn carry_out(cluster: &mut impl ClusterMut, order: &Held) -> Result<O
             propose(cluster, region, store, command, Some(order.epoch)).map(|()| None)
         }
         Message::Order(Order::Split { keys }) => {
-            match ask_split::ask(cluster, region, store, keys, Derive::Right, Reply::Delivered)? {
+            let (split, ordered_at) = ((&keys[..], Derive::Right), Some(order.epoch));
+            match ask_split::ask(cluster, region, store, split, ordered_at, Reply::Delivered)? {
                 Returned::Allotted { refused, .. } => Ok(refused),
                 _ => Ok(None),
             }
