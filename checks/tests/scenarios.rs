@@ -6,7 +6,9 @@ use rollcall_checks::judge::Judge;
 use rollcall_checks::world::World;
 use rollcall_impl::Sound;
 use rollcall_model::{GuardSet, ModelSubject};
-use rollcall_traces::{ReplayError, Replayed, Scenario, Sides, Trace, record_again, replay};
+use rollcall_traces::{
+    Difference, Language, ReplayError, Replayed, Scenario, Sides, Trace, difference_in, record_again, replay,
+};
 
 fn page() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/scenarios.md");
@@ -60,6 +62,12 @@ fn every_example_is_taken_on_both_sides() {
     }
 }
 
+/// How a divergence tells of the field at this path.
+fn in_words(path: &str) -> String {
+    let one = Difference { path: path.into(), expected: None, actual: None };
+    difference_in(Language::English, &one).words
+}
+
 /// An inverted expectation fails, so every kind of expectation is really checked.
 #[test]
 fn every_kind_of_expectation_can_fail() {
@@ -100,7 +108,8 @@ fn every_kind_of_expectation_can_fail() {
         let scenario = Scenario::parse("wrong.jsonl", &text.replace(is, wrong)).expect("it can be read");
         let mut model = ModelSubject::new(GuardSet::ALL, &[]);
         let error = taken(&scenario, &mut model).expect_err(wrong).to_string();
-        assert!(error.contains(&format!("{path}: ")), "{path} is not in:\n{error}");
+        let words = in_words(path);
+        assert!(error.contains(&format!("{words}: ")), "{words} is not in:\n{error}");
     }
 }
 
@@ -116,5 +125,5 @@ fn a_settled_expectation_moves_to_the_step_before() {
     let scenario = Scenario::parse("wrong.jsonl", &led("2")).expect("it can be read");
     let mut model = ModelSubject::new(GuardSet::ALL, &[]);
     let error = taken(&scenario, &mut model).expect_err("store 1 leads").to_string();
-    assert!(error.contains("regions/1/leader: "), "{error}");
+    assert!(error.contains("region 1: leader: "), "{error}");
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::action::Action;
 use crate::diff::Difference;
 use crate::outcome::Outcome;
+use crate::words::{Language, difference_in};
 
 /// The names of the two sides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -126,9 +127,10 @@ impl fmt::Display for Divergence {
             writeln!(f, "  the view afterwards differs in {}:", fields(self.differences.len()))?;
         }
         for difference in self.differences.iter().take(SHOWN_DIFFERENCES) {
-            let (expected, actual) = difference.words();
+            let told = difference_in(Language::English, difference);
+            let (expected, actual) = (brief(&told.here), brief(&told.there));
             let Sides { expected: left, actual: right } = sides;
-            writeln!(f, "    {}: {left} {expected}, {right} {actual}", difference.path)?;
+            writeln!(f, "    {}: {left} {expected}, {right} {actual}", told.words)?;
         }
         if let Some(more @ 1..) = self.differences.len().checked_sub(SHOWN_DIFFERENCES) {
             writeln!(f, "    and {} more", fields(more))?;
@@ -168,6 +170,18 @@ impl Divergence {
             (_, Some(actual)) => writeln!(f, "  outcome: {}", words(actual)),
             (_, None) => Ok(()),
         }
+    }
+}
+
+/// What is long is told as far as a reader goes through it.
+fn brief(words: &str) -> String {
+    const LONGEST: usize = 160;
+    match words.char_indices().nth(LONGEST) {
+        // It is cut between words.
+        Some((end, _)) => {
+            format!("{} ...", words[..end].rsplit_once(' ').map_or(&words[..end], |(kept, _)| kept))
+        }
+        None => words.to_string(),
     }
 }
 

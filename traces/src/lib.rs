@@ -85,4 +85,4 @@ pub use shrink::shrink;
 pub use subject::{Healed, Settler, Subject};
 pub use touched::Touched;
 pub use view::{RangeEntry, Store, StoreStatus, View};
-pub use words::{Chinese, Language};
+pub use words::{Chinese, DifferenceWords, Language, difference_in};

@@ -2,6 +2,7 @@
 //! serde forms. These words are never parsed.
 
 mod chinese;
+mod fields;
 mod language;
 mod pd;
 mod reasons;
@@ -10,6 +11,7 @@ mod recovery;
 use std::fmt;
 
 pub use chinese::Chinese;
+pub use fields::{DifferenceWords, difference_in};
 pub use language::Language;
 
 use crate::action::Action;

@@ -2,10 +2,11 @@
 //! step at which the two differ.
 
 use rollcall_impl::Lacking;
-use rollcall_traces::{Action, Language, Outcome, Subject as _, View, differences};
+use rollcall_traces::{
+    Action, DifferenceWords, Language, Outcome, Subject as _, View, difference_in, differences,
+};
 use serde::Serialize;
 
-use super::fields::{self, ShownDifference};
 use super::shown::{Link, ServerState};
 use super::{Steps, still};
 use crate::world::World;
@@ -17,7 +18,7 @@ pub(super) struct Parted {
     words: String,
     here: String,
     there: String,
-    differences: Vec<ShownDifference>,
+    differences: Vec<DifferenceWords>,
 }
 
 /// The second column.
@@ -107,7 +108,7 @@ fn first_difference(
     first: View,
     mut take: impl FnMut(usize) -> (Outcome, View),
 ) -> Option<Parted> {
-    let rendered = |found: &[_]| found.iter().map(|one| fields::shown(language, one)).collect();
+    let rendered = |found: &[_]| found.iter().map(|one| difference_in(language, one)).collect();
     let begin = differences(&steps.view_behind(0), &first);
     if !begin.is_empty() {
         let words = match language {

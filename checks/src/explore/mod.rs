@@ -4,7 +4,6 @@ mod assets;
 mod beside;
 mod chinese;
 mod doors;
-mod fields;
 mod listing;
 mod names;
 mod nearest;

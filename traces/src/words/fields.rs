@@ -1,22 +1,28 @@
 //! The differences of two views, in words: whose field it is, which one, and the value on each
 //! side.
 
-use rollcall_traces::{Difference, Key, Language};
 use serde::Serialize;
 use serde_json::Value;
 
-/// A difference as the page shows it.
+use super::Language;
+use crate::diff::Difference;
+use crate::region::Key;
+
+/// A difference in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct ShownDifference {
+pub struct DifferenceWords {
     /// Its peer, as `store/region`; empty if it belongs to no peer.
-    peer: String,
-    words: String,
-    here: String,
-    there: String,
+    pub peer: String,
+    /// Whose field it is, and which one.
+    pub words: String,
+    /// What was expected there.
+    pub here: String,
+    /// What is there.
+    pub there: String,
 }
 
 /// The difference in this language.
-pub(super) fn shown(language: Language, one: &Difference) -> ShownDifference {
+pub fn difference_in(language: Language, one: &Difference) -> DifferenceWords {
     let parts: Vec<&str> = one.path.split('/').collect();
     let (place, peer, rest) = match parts.as_slice() {
         ["stores", store, "regions", region, rest @ ..] => {
@@ -28,7 +34,13 @@ pub(super) fn shown(language: Language, one: &Difference) -> ShownDifference {
         ["pd", "operators", region, rest @ ..] => {
             (format!("PD, region {region}, {}", field(language, "operator")), String::new(), rest)
         }
+        ["pd", "stores", store, rest @ ..] => (format!("PD, store {store}"), String::new(), rest),
         ["pd", rest @ ..] => ("PD".to_string(), String::new(), rest),
+        // Of an expectation.
+        ["regions", region, rest @ ..] => (format!("region {region}"), String::new(), rest),
+        ["peers", region, store, rest @ ..] => {
+            (format!("store {store}, region {region}"), format!("{store}/{region}"), rest)
+        }
         rest => (String::new(), String::new(), rest),
     };
     let is_key = |name: &str| ["start", "end", "key", "value"].contains(&name);
@@ -42,7 +54,7 @@ pub(super) fn shown(language: Language, one: &Difference) -> ShownDifference {
         it => value(language, it, keyed),
     };
     let words: Vec<String> = rest.iter().map(|part| name_or_key(language, part, rest)).collect();
-    ShownDifference {
+    DifferenceWords {
         peer,
         words: [place, words.join(" ")]
             .into_iter()
@@ -83,7 +95,7 @@ fn value(language: Language, it: Option<&Value>, keyed: bool) -> String {
         Some(Value::Object(fields)) if fields.is_empty() => said("none", "无"),
         Some(Value::Object(fields)) => {
             let in_words = |(name, it): (&String, &Value)| {
-                let keyed = keyed || ["start", "end", "key", "value"].contains(&name.as_str());
+                let keyed = keyed || ["start", "end", "key", "value", "data"].contains(&name.as_str());
                 let name = if keyed && name.len() % 2 == 0 && name.bytes().all(|is| is.is_ascii_hexdigit()) {
                     key(name)
                 } else {
@@ -101,6 +113,8 @@ fn value(language: Language, it: Option<&Value>, keyed: bool) -> String {
 fn field(language: Language, name: &str) -> String {
     match (language, FIELDS.iter().find(|(known, _)| *known == name)) {
         (Language::Chinese, Some((_, chinese))) => (*chinese).to_string(),
+        // What has no translation is a term of the field.
+        (Language::English, Some((term, chinese))) if term == chinese => name.to_string(),
         _ => name.replace('_', " "),
     }
 }
@@ -251,10 +265,10 @@ mod tests {
     use std::collections::BTreeSet;
     use std::path::Path;
 
-    use rollcall_traces::Trace;
     use serde_json::json;
 
     use super::*;
+    use crate::file::Trace;
 
     fn names(value: &Value, found: &mut BTreeSet<String>) {
         match value {
@@ -274,7 +288,7 @@ mod tests {
     /// Every field in the museum's traces has a name in Chinese.
     #[test]
     fn every_field_is_named_in_chinese() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces/museum");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("museum");
         let mut found = BTreeSet::new();
         for entry in std::fs::read_dir(folder).expect("the museum") {
             let trace = Trace::read(&entry.expect("an entry").path()).expect("a trace");
@@ -296,22 +310,22 @@ mod tests {
             actual,
         };
         let commit = one("stores/1/regions/2/commit", json!(7), Some(json!(6)));
-        let field = shown(Language::English, &commit);
+        let field = difference_in(Language::English, &commit);
         assert_eq!((field.peer.as_str(), field.words.as_str()), ("1/2", "store 1, region 2: commit"));
         assert_eq!((field.here.as_str(), field.there.as_str()), ("7", "6"));
         let data = one("stores/1/regions/1/data", json!({"6b": "61", "00": "61"}), None);
-        let field = shown(Language::Chinese, &data);
+        let field = difference_in(Language::Chinese, &data);
         assert_eq!(field.words, "store 1, region 1: 数据");
         assert_eq!((field.here.as_str(), field.there.as_str()), ("0x00 a, k a", "没有"));
         let entry =
             one("stores/1/regions/1/log/7", json!({"term": 6, "command": {"put": {"key": "6b"}}}), None);
-        let field = shown(Language::English, &entry);
+        let field = difference_in(Language::English, &entry);
         assert_eq!(field.words, "store 1, region 1: log 7");
         assert_eq!(field.here, "command (put (key k)), term 6");
         let vote = one("stores/1/regions/1/vote", json!(2), Some(json!(0)));
-        assert_eq!(shown(Language::English, &vote).there, "nobody");
+        assert_eq!(difference_in(Language::English, &vote).there, "nobody");
         let end = one("pd/regions/1/end", json!("6d"), Some(json!("")));
-        assert_eq!(shown(Language::English, &end).there, "\"\"");
-        assert_eq!(shown(Language::English, &end).words, "PD, region 1: end");
+        assert_eq!(difference_in(Language::English, &end).there, "\"\"");
+        assert_eq!(difference_in(Language::English, &end).words, "PD, region 1: end");
     }
 }
