@@ -12,6 +12,7 @@ use rollcall_traces::{HistoryParts, Outcome, Scope, ScopeError, View};
 use crate::bounds::reach::Reach;
 use crate::cluster::ClusterInScope;
 use crate::engine::checkpoint::{PartCounts, PartsError};
+use crate::engine::fingerprint::Fingerprints;
 use crate::engine::memo::STORES;
 use crate::engine::property_cache::PropertyCache;
 use crate::engine::state::{InternTables, State};
@@ -31,6 +32,7 @@ pub struct Rollcall {
     properties: Vec<Property>,
     reachable: Vec<Reach>,
     parts: Arc<InternTables>,
+    fingerprints: Arc<Fingerprints>,
     /// The memoised results; `None` if everything is computed each time.
     caches: Option<Arc<Caches>>,
     first: State,
@@ -67,6 +69,7 @@ impl Rollcall {
             properties: properties.to_vec(),
             reachable: reachable.to_vec(),
             parts: Arc::new(parts),
+            fingerprints: Arc::new(Fingerprints::new()),
             caches: None,
             first,
         };
@@ -155,6 +158,17 @@ impl Rollcall {
     /// Whether every number of a row refers to a known part.
     pub fn knows(&self, row: &[u32]) -> bool {
         self.parts.knows(row)
+    }
+
+    /// The fingerprint of a state's row: the same in every process of one build.
+    /// Other states may have it as well.
+    pub fn fingerprint(&self, row: &[u32]) -> u64 {
+        self.fingerprints.of(&self.parts, row)
+    }
+
+    /// The fingerprint of the row `after`, where that of `before` is known.
+    pub fn fingerprint_after(&self, known: u64, before: &[u32], after: &[u32]) -> u64 {
+        self.fingerprints.after(&self.parts, known, before, after)
     }
 
     #[cfg(test)]
