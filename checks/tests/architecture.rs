@@ -54,6 +54,24 @@ fn the_dictionary_needs_no_more_than_serialisation_its_schema_and_near_names() {
     assert_eq!(on, BTreeSet::from(["schemars", "serde", "serde_json", "strsim", "thiserror"]));
 }
 
+/// timely carries the search in shards: neither the rules nor the ordered explorer know it.
+#[test]
+fn one_folder_names_timely() {
+    let metadata = MetadataCommand::new().no_deps().exec().expect("cargo metadata");
+    let with = metadata.packages.iter().filter(|package| {
+        package.dependencies.iter().any(|dependency| dependency.name.starts_with("timely"))
+    });
+    assert_eq!(with.map(|package| package.name.as_str()).collect::<Vec<_>>(), ["rollcall-checks"]);
+    let named = |code: &str| code.lines().any(|line| line.trim_start().starts_with("use timely::"));
+    let (inside, outside): (Vec<_>, Vec<_>) = sources("checks/src")
+        .into_iter()
+        .filter(|(_, code)| named(code) || code.contains(" timely::"))
+        .map(|(file, _)| file)
+        .partition(|file| file.starts_with("explorer/sharded/"));
+    assert_eq!(outside, Vec::<String>::new());
+    assert!(!inside.is_empty(), "it is looked for rightly");
+}
+
 #[test]
 fn the_top_folder_has_no_other_files() {
     let root = MetadataCommand::new().no_deps().exec().expect("cargo metadata").workspace_root;

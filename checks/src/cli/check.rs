@@ -39,6 +39,8 @@ pub(super) struct Wanted<'a> {
     pub(super) json: bool,
     /// Whether to heal; `None` decides by size.
     pub(super) heal: Option<bool>,
+    /// Searches in shards, by so many workers.
+    pub(super) workers: Option<usize>,
     pub(super) lasting: &'a Lasting,
 }
 
@@ -194,6 +196,13 @@ impl<'a> Check<'a> {
             threads: super::lasting::default_threads(),
             ..Options::default()
         };
+        if let Some(threads) = self.wanted.workers {
+            return Ok(explorer::explore_in_shards(
+                &self.model,
+                &Options { threads, ..options },
+                Rollcall::kind_of,
+            )?);
+        }
         let kind = |state: &State, action: &_| self.model.kind_of(state, action);
         Ok(explorer::resume(&self.model, &options, kind, kept)?)
     }

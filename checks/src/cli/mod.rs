@@ -29,6 +29,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{ColorChoice, Parser, Subcommand};
 
 use arguments::{FamilyArgument, SizeArgument, refuse_by_properties, refuse_with_subject};
@@ -37,6 +38,8 @@ use end::{INTERRUPTED, USAGE, in_a_line};
 use lasting::{Lasting, default_threads};
 use out::errln;
 use subject::{AdapterOptions, SubjectArguments, Walking};
+
+use crate::explorer::MOST_WORKERS;
 
 #[derive(Parser)]
 #[command(
@@ -124,6 +127,10 @@ enum Ask {
         /// Prints one JSON object instead of text
         #[arg(long)]
         json: bool,
+        /// Searches in shards: so many workers, each with the states that are its own
+        #[arg(long, value_name = "N", conflicts_with = "resume",
+            value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_WORKERS as u64))]
+        workers: Option<usize>,
         #[command(flatten)]
         lasting: Lasting,
     },
@@ -406,7 +413,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
                 results,
             })
         }
-        Ask::Check { scope, without, property, out, heal, no_heal, json, lasting } => {
+        Ask::Check { scope, without, property, out, heal, no_heal, json, workers, lasting } => {
             let heal = if no_heal { Some(false) } else { heal.then_some(true) };
             check::run(&check::Wanted {
                 scope: &scope,
@@ -415,6 +422,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
                 out: out.as_deref(),
                 json,
                 heal,
+                workers,
                 lasting: &lasting,
             })
         }

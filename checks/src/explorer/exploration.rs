@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use stateright::{Expectation, Model};
+use stateright::{Expectation, Model, Property};
 
 use super::graph::{Graph, NO_PARENT};
 use super::rows::{Row, States};
@@ -45,6 +45,24 @@ pub struct Verdict {
     pub first: Option<u32>,
     /// Whether the property holds; `None` if the exploration ended too early to decide.
     pub holds: Option<bool>,
+}
+
+/// The verdicts of properties of which these are the first states found.
+pub(super) fn verdicts<M: Model>(
+    properties: &[Property<M>],
+    found: Vec<Option<u32>>,
+    ended: &Ended,
+) -> Vec<Verdict> {
+    let is_exhausted = *ended == Ended::Exhausted;
+    let verdicts = properties.iter().zip(found).map(|(property, first)| {
+        let when_found = property.expectation == Expectation::Sometimes;
+        let holds = match first {
+            Some(_) => Some(when_found),
+            None => is_exhausted.then_some(!when_found),
+        };
+        Verdict { property: property.name, expectation: property.expectation.clone(), first, holds }
+    });
+    verdicts.collect()
 }
 
 /// Why an exploration ended.

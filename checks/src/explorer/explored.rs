@@ -1,5 +1,6 @@
 //! What the explorer needs from a model. The defaults come from stateright's `Model`.
 
+use ahash::RandomState;
 use rollcall_model::{Rollcall, State};
 use rollcall_traces::Action;
 use stateright::Model;
@@ -31,6 +32,17 @@ pub trait Explored: Model {
     fn broken(&self, _: &Self::State) -> Option<u64> {
         None
     }
+
+    /// A number for the state with this row that every process of one build works out alike.
+    /// As it stands that is right where a row is the state itself.
+    fn fingerprint(&self, row: &[u32]) -> u64 {
+        RandomState::with_seeds(0x4528_21e6, 0x38d0_1377, 0xbe54_66cf, 0x34e9_0c6c).hash_one(row)
+    }
+
+    /// The fingerprint of `after`, where that of `before` is known.
+    fn fingerprint_after(&self, _known: u64, _before: &[u32], after: &[u32]) -> u64 {
+        self.fingerprint(after)
+    }
 }
 
 impl Explored for Rollcall {
@@ -46,5 +58,13 @@ impl Explored for Rollcall {
 
     fn broken(&self, state: &State) -> Option<u64> {
         Some(Rollcall::broken(self, state))
+    }
+
+    fn fingerprint(&self, row: &[u32]) -> u64 {
+        Rollcall::fingerprint(self, row)
+    }
+
+    fn fingerprint_after(&self, known: u64, before: &[u32], after: &[u32]) -> u64 {
+        Rollcall::fingerprint_after(self, known, before, after)
     }
 }

@@ -3,10 +3,10 @@
 //! Four passes over a chunk make cache misses overlap: read the first slot of each successor's
 //! search, search for a candidate, compare it, then settle the remaining successors in order.
 
-use stateright::{Expectation, Model, Property};
+use stateright::{Model, Property};
 
 use super::chunk::{Chunk, hasher, short_hash};
-use super::exploration::{Bound, Ended, Exploration, Verdict};
+use super::exploration::{Bound, Ended, Exploration, verdicts};
 use super::graph::{Graph, NO_PARENT, make_room};
 use super::kept::{Kept, Totals, checkpoint};
 use super::rows::{self, Beyond, Row, Rows, States};
@@ -310,18 +310,9 @@ impl Merger {
         properties: Vec<Property<M>>,
         ended: Ended,
     ) -> Exploration<M::State> {
-        let is_exhausted = ended == Ended::Exhausted;
-        let verdicts = properties.into_iter().zip(self.found).map(|(property, first)| {
-            let when_found = property.expectation == Expectation::Sometimes;
-            let holds = match first {
-                Some(_) => Some(when_found),
-                None => is_exhausted.then_some(!when_found),
-            };
-            Verdict { property: property.name, expectation: property.expectation, first, holds }
-        });
         Exploration {
             states: States::new(states),
-            verdicts: verdicts.collect(),
+            verdicts: verdicts(&properties, self.found, &ended),
             graph: self.graph,
             transitions: self.transitions,
             expanded: self.expanded,

@@ -12,6 +12,8 @@
 //! For the same reason an exploration that ended can continue from its checkpoints ([`resume`])
 //! with the same result.
 //!
+//! [`explore_in_shards`] is the same search for more cores, without one order.
+//!
 //! Left out: `eventually` (it misses cycles; healing is checked on the edges instead), symmetry,
 //! and heap memory behind a state. The bytes counted are those of the explorer's own tables.
 
@@ -28,6 +30,7 @@ mod reaching;
 #[cfg(test)]
 mod resuming;
 mod rows;
+mod sharded;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -48,6 +51,7 @@ pub use kept::{Keep, Kept, Misfit};
 pub use progress::Progress;
 pub use reaching::reaching;
 pub use rows::{Row, States};
+pub use sharded::{Kind, MOST_WORKERS, explore_in_shards};
 
 use chunk::Level;
 use merge::Merger;
@@ -132,6 +136,12 @@ pub enum ExploreError {
     /// The options name no thread.
     #[error("0 threads were asked for; ask for at least 1")]
     NoThreads,
+    /// The search in shards does without something.
+    #[error("a search in shards has no {what}")]
+    NotInShards {
+        /// What it does without.
+        what: &'static str,
+    },
     /// The checkpoints belong to another exploration.
     #[error("the checkpoints are of another exploration: {what}")]
     NotItsOwn {

@@ -23,8 +23,12 @@ pub struct Progress {
 impl Progress {
     pub(super) fn of(merger: &Merger) -> Self {
         let (states, frontier) = (merger.distinct(), merger.distinct() - merger.expanded());
-        let levels = merger.level_sizes();
-        let expected = expected(&levels).map(|expected| expected.max(states));
+        Self::at(states, frontier, &merger.level_sizes())
+    }
+
+    /// With the sizes of the levels that are whole.
+    pub(super) fn at(states: u64, frontier: u64, levels: &[u64]) -> Self {
+        let expected = expected(levels).map(|expected| expected.max(states));
         Progress { states, frontier, depth: levels.len() as u32 - 1, expected }
     }
 }

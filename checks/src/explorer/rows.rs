@@ -78,6 +78,12 @@ impl Rows {
         beyond
     }
 
+    /// Frees the pages that lie wholly before this index; their rows are not to be asked for again.
+    pub(super) fn release(&mut self, before: usize) {
+        let pages = self.pages.iter_mut().take(before / PAGE).rev();
+        pages.take_while(|page| page.capacity() > 0).for_each(|page| *page = Vec::new());
+    }
+
     /// The bytes of all pages, including unused space.
     pub(super) fn bytes(&self) -> u64 {
         (self.pages.len() * PAGE * self.width * 4) as u64

@@ -85,6 +85,37 @@ fn must_reach_and_may_end_are_checked() {
 }
 
 #[test]
+fn workers_find_what_threads_find_and_their_counterexample_replays() {
+    let folder = Folder::new();
+    let figures = |more: &[&str]| {
+        let check = ["check", "two_voters_to_one_smoke", "--json"];
+        json(&folder.ends(&[&check[..], more].concat(), 0).stdout)
+    };
+    let ordered = figures(&[]);
+    assert!(ordered["healed_states"].as_u64().is_some_and(|healed| healed > 0), "{ordered}");
+    for workers in ["1", "3"] {
+        assert_eq!(figures(&["--workers", workers]), ordered, "{workers} workers");
+    }
+    let broken = |more: &[&str]| {
+        let check = ["check", "old_term_entries_smoke", "--without", "one_vote_a_term", "--json"];
+        json(&folder.ends(&[&check[..], more].concat(), 1).stdout)
+    };
+    let (ordered, sharded) = (broken(&[]), broken(&["--workers", "2"]));
+    for field in ["verdict", "violation", "trace_steps", "trace"] {
+        assert_eq!(sharded[field], ordered[field], "{field}");
+    }
+    let trace = sharded["trace"].as_str().expect("it was written");
+    let replayed = folder.ends(&["replay", trace, "--without", "one_vote_a_term"], 1).stdout;
+    assert!(replayed.contains("election_safety is violated at step"), "{replayed}");
+    for (workers, says) in [("0", "0 is not in 1..=1024"), ("1025", "1025 is not in 1..=1024")] {
+        let ran = folder.ends(&["check", "old_term_entries_smoke", "--workers", workers], 2);
+        assert!(ran.stderr.contains(says), "{}", ran.stderr);
+    }
+    let both = ["check", "old_term_entries_smoke", "--workers", "2", "--resume", "x.journal"];
+    assert!(folder.ends(&both, 2).stderr.contains("cannot be used with"));
+}
+
+#[test]
 fn a_violation_after_the_steps_has_them_in_its_trace() {
     let folder = mine("", "");
     let ran = folder.ends(&["check", "mine.jsonl", "--without", "snapshot_updates_ranges"], 1);

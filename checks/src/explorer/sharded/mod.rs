@@ -1,0 +1,170 @@
+//! The same search, in shards: each worker owns the states whose fingerprint says so.
+//!
+//! The ordered explorer has one table, and one thread at a time takes states in. Here every
+//! worker has a table of its own, and successors are sent to whoever owns them. That is what
+//! more than some ten cores need. What is found is the same: distinct states, transitions,
+//! depth, verdicts, and the length of a counterexample. Only the order within a level is
+//! another, and a violation ends the search behind its level, not in the middle of it.
+//!
+//! timely dataflow carries it (`port.rs`): a level is a timestamp, and the frontier says when
+//! every successor has arrived. A fingerprint says whose a state is and nothing else: states
+//! are compared by their rows, and so exactly. Of several parents in the level before the one
+//! with the least fingerprint stays, so the counterexample is the same for any number of workers.
+//!
+//! Scattering siblings over workers costs the order in which parts lie in caches. Each worker
+//! sorts its share of a level by row before it expands it, and has that back.
+
+mod assemble;
+mod owner;
+mod port;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod watched;
+mod worker;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use stateright::Model;
+use timely::communication::{Config, initialize};
+
+use super::exploration::Exploration;
+use super::progress::Progress;
+use super::rows::Row;
+use super::{ExploreError, Explored, Options, checked_properties, is_interrupted};
+use port::Port;
+use watched::Watched;
+use worker::{Bounds, Search, Share, Worker};
+
+/// More workers than this are refused: each has a mailbox for each.
+pub const MOST_WORKERS: usize = 1 << 10;
+
+/// Sorts an action, by itself and the state that it is taken in, into kinds from 0.
+pub type Kind<M> = fn(&M, &<M as Model>::State, &<M as Model>::Action) -> usize;
+
+/// Explores `model` by as many workers as the options name threads. What it yields is what
+/// [`explore`](super::explore) does, but for the order of states within a level; there are no edges.
+///
+/// # Errors
+/// As [`explore`](super::explore), and where edges or checkpoints are asked for.
+///
+/// # Panics
+/// Where the model panics.
+pub fn explore_in_shards<M>(
+    model: &M,
+    options: &Options<'_>,
+    kind: Kind<M>,
+) -> Result<Exploration<M::State>, ExploreError>
+where
+    M: Explored + Clone + Send + Sync + 'static,
+    M::State: Row + Send + Sync,
+{
+    within(port::UNDER_WAY, model, options, kind)
+}
+
+/// The same, where so many words may be under way from each worker.
+fn within<M>(
+    under_way: usize,
+    model: &M,
+    options: &Options<'_>,
+    kind: Kind<M>,
+) -> Result<Exploration<M::State>, ExploreError>
+where
+    M: Explored + Clone + Send + Sync + 'static,
+    M::State: Row + Send + Sync,
+{
+    let properties = checked_properties(model)?;
+    let what = match () {
+        () if options.threads == 0 => return Err(ExploreError::NoThreads),
+        () if options.threads > MOST_WORKERS => Some("more than 1,024 workers"),
+        () if options.keep_edges => Some("edges"),
+        () if options.keep.is_some() => Some("checkpoints"),
+        () => None,
+    };
+    if let Some(what) = what {
+        return Err(ExploreError::NotInShards { what });
+    }
+    let initial = model.init_states().into_iter().filter(|state| model.within_boundary(state));
+    let initial: Vec<M::State> = initial.collect();
+    let width = initial.first().ok_or(ExploreError::NoInitialState)?.width();
+    let initial = initial.iter().map(|state| {
+        let mut row = vec![0; width];
+        state.write(&mut row);
+        row
+    });
+    let search = Arc::new(Search {
+        model: model.clone(),
+        properties,
+        bounds: Bounds::of(options),
+        kind,
+        initial: initial.collect(),
+        width,
+        under_way,
+        watched: Arc::new(Watched::of(options.threads)),
+    });
+    let shares = run(&search, options);
+    Ok(assemble::exploration(shares, &search.properties, width, &search.watched))
+}
+
+/// What a worker tells the thread that waits for all.
+enum News {
+    Progress(Progress),
+    Ended,
+}
+
+/// How often that thread looks whether somebody has interrupted it.
+const LOOK_UP: Duration = Duration::from_millis(20);
+
+/// Runs every worker on a thread of its own. Those of timely outlive no borrow, so what the
+/// options lend stays here: progress is told from this thread, and an interruption passed on.
+fn run<M>(search: &Arc<Search<M>>, options: &Options<'_>) -> Vec<Share>
+where
+    M: Explored + Send + Sync + 'static,
+    M::State: Row + Send + Sync,
+{
+    let config = match options.threads {
+        1 => Config::Thread,
+        workers => Config::Process(workers),
+    };
+    let pass_on = || {
+        if is_interrupted(options) {
+            search.watched.is_interrupted.store(true, Ordering::Relaxed);
+        }
+    };
+    pass_on();
+    let (sender, news) = mpsc::channel();
+    let searched = Arc::clone(search);
+    let work = move |allocator| {
+        let (search, sender) = (&*searched, sender.clone());
+        let port = Port::new(allocator, search.under_way, Arc::clone(&search.watched));
+        let tell = |progress| drop(sender.send(News::Progress(progress)));
+        let share = catch_unwind(AssertUnwindSafe(|| Worker::new(search, port, &tell).run()));
+        if share.is_err() {
+            search.watched.is_broken.store(true, Ordering::Relaxed);
+        }
+        drop(sender.send(News::Ended));
+        share
+    };
+    let workers = initialize(config, work).expect("threads of one process need no network");
+    let mut running = options.threads;
+    while running > 0 {
+        match (news.recv_timeout(LOOK_UP), options.progress) {
+            (Ok(News::Progress(made)), Some(progress)) => progress(made),
+            (Ok(News::Ended), _) => running -= 1,
+            (Err(RecvTimeoutError::Disconnected), _) => break,
+            (Ok(News::Progress(_)) | Err(RecvTimeoutError::Timeout), _) => {}
+        }
+        pass_on();
+    }
+    let ended = workers.join().into_iter().map(|share| share.expect("its panics are caught"));
+    // The panic itself, not what others made of it.
+    let mut shares: Vec<Option<Share>> = Vec::new();
+    for share in ended {
+        shares.push(share.unwrap_or_else(|what| resume_unwind(what)));
+    }
+    shares.into_iter().map(|share| share.expect("whoever stops early does so because one panicked")).collect()
+}

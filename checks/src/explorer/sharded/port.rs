@@ -1,0 +1,236 @@
+//! Where a worker meets the others: one dataflow of timely, from everybody to everybody.
+//!
+//! What a worker sends while it expands level d has the timestamp d. A worker that is done with
+//! the level closes its epoch, and once the frontier has passed d everything has arrived. Another
+//! may see that sooner and go on; what it sends then is kept apart until this one sees it, too.
+//!
+//! timely knows no back-pressure. So a worker counts the rows that are under way to each other,
+//! and does not go on expanding while one of them is too far behind. Whoever takes rows in says so
+//! now and then. All take in whatever comes, also while they wait, so nobody waits for ever.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use timely::WorkerConfig;
+use timely::communication::Allocator;
+use timely::communication::Push;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::channels::Message;
+use timely::dataflow::channels::pact::DistributorPact;
+use timely::dataflow::channels::pushers::exchange::Distributor;
+use timely::dataflow::operators::{Operator, Probe};
+use timely::dataflow::{InputHandle, ProbeHandle};
+use timely::progress::Stamp;
+use timely::worker::Worker;
+
+use super::summary::{Halt, Summary};
+use super::watched::Watched;
+
+/// Words that may be under way from one worker to all others together: 16 MiB.
+pub(super) const UNDER_WAY: usize = 1 << 22;
+/// Whoever waits looks up so often, though nothing came.
+const LOOK_UP: Duration = Duration::from_millis(50);
+
+/// What one worker sends another.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Parcel {
+    to: u32,
+    pub(super) from: u32,
+    epoch: u64,
+    pub(super) content: Content,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) enum Content {
+    /// States, as `owner.rs` reads them.
+    States(Vec<u32>),
+    /// So many words were taken in.
+    Taken(u32),
+    /// All shall end, and soon.
+    Halt(Halt),
+    /// The sender is done with the level.
+    Done(Box<Summary>),
+}
+
+/// Sends parcels on as they come. timely's own exchange holds them back until there are many or
+/// the epoch ends, and whoever waits for one of them would wait for ever.
+struct AtOnce {
+    sorted: Vec<Vec<Parcel>>,
+}
+
+impl Distributor<Vec<Parcel>> for AtOnce {
+    fn partition<T: Clone, P: Push<Message<T, Vec<Parcel>>>>(
+        &mut self,
+        parcels: &mut Vec<Parcel>,
+        stamp: &Stamp<T>,
+        pushers: &mut [P],
+    ) {
+        for parcel in parcels.drain(..) {
+            self.sorted[parcel.to as usize].push(parcel);
+        }
+        for (parcels, pusher) in self.sorted.iter_mut().zip(pushers) {
+            if !parcels.is_empty() {
+                Message::push_at(parcels, stamp.clone(), pusher);
+            }
+        }
+    }
+
+    fn flush<T: Clone, P: Push<Message<T, Vec<Parcel>>>>(&mut self, _: &Stamp<T>, _: &mut [P]) {}
+}
+
+/// What has arrived.
+#[derive(Default)]
+struct Inbox {
+    epoch: u64,
+    now: VecDeque<Parcel>,
+    /// From who is one epoch ahead.
+    later: VecDeque<Parcel>,
+}
+
+impl Inbox {
+    /// Who waits to go on must learn at once that it may, whatever epoch the other has.
+    fn put(&mut self, parcel: Parcel) {
+        let is_at_once = matches!(parcel.content, Content::Taken(_) | Content::Halt(_));
+        let queue = if is_at_once || parcel.epoch <= self.epoch { &mut self.now } else { &mut self.later };
+        queue.push_back(parcel);
+    }
+}
+
+pub(super) struct Port {
+    worker: Worker,
+    input: InputHandle<u64, CapacityContainerBuilder<Vec<Parcel>>>,
+    whole: ProbeHandle<u64>,
+    inbox: Rc<RefCell<Inbox>>,
+    watched: Arc<Watched>,
+    /// Words under way to each worker.
+    under_way: Vec<usize>,
+    /// Words from each that were taken in, and that it does not know of.
+    taken: Vec<usize>,
+    window: usize,
+}
+
+impl Port {
+    pub(super) fn new(allocator: Allocator, under_way: usize, watched: Arc<Watched>) -> Self {
+        let mut worker = Worker::new(WorkerConfig::default(), allocator, None);
+        let mut input = InputHandle::new();
+        let (inbox, whole) = (Rc::<RefCell<Inbox>>::default(), ProbeHandle::new());
+        let arrived = Rc::clone(&inbox);
+        worker.dataflow::<u64, _, _>(|scope| {
+            let at_once = DistributorPact(|workers| AtOnce { sorted: vec![Vec::new(); workers] });
+            let taken_in = input.to_stream(scope).unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(
+                at_once,
+                "TakeIn",
+                move |_, _| {
+                    move |input, _| {
+                        input.for_each(|_, parcels: &mut Vec<Parcel>| {
+                            let mut inbox = arrived.borrow_mut();
+                            for parcel in parcels.drain(..) {
+                                inbox.put(parcel);
+                            }
+                        });
+                    }
+                },
+            );
+            taken_in.probe_with(&whole);
+        });
+        let peers = worker.peers();
+        let window = under_way / peers;
+        let (under_way, taken) = (vec![0; peers], vec![0; peers]);
+        Self { worker, input, whole, inbox, watched, under_way, taken, window }
+    }
+
+    pub(super) fn me(&self) -> usize {
+        self.worker.index()
+    }
+
+    pub(super) fn peers(&self) -> usize {
+        self.worker.peers()
+    }
+
+    pub(super) fn send(&mut self, to: usize, content: Content) {
+        if let Content::States(words) = &content {
+            self.under_way[to] += words.len();
+        }
+        let (from, epoch) = (self.me() as u32, *self.input.time());
+        self.input.send(Parcel { to: to as u32, from, epoch, content });
+    }
+
+    /// To everybody, oneself included.
+    pub(super) fn send_all(&mut self, content: &Content) {
+        for to in 0..self.peers() {
+            self.send(to, content.clone());
+        }
+    }
+
+    /// Whether somebody has yet to take in so much that nothing more should be sent.
+    pub(super) fn is_too_far_ahead(&self) -> bool {
+        self.under_way.iter().any(|&words| words > self.window)
+    }
+
+    /// Lets what was sent leave, and what came arrive.
+    pub(super) fn step(&mut self) {
+        self.input.flush();
+        self.worker.step();
+    }
+
+    /// The same, but waits until something comes. False if nothing will.
+    pub(super) fn wait(&mut self) -> bool {
+        self.input.flush();
+        self.worker.step_or_park(Some(LOOK_UP));
+        !self.watched.is_broken.load(Ordering::Relaxed)
+    }
+
+    /// What came while the level is expanded.
+    pub(super) fn next(&mut self) -> Option<Parcel> {
+        loop {
+            let parcel = self.inbox.borrow_mut().now.pop_front()?;
+            match &parcel.content {
+                Content::Taken(words) => self.under_way[parcel.from as usize] -= *words as usize,
+                Content::States(words) => {
+                    let from = parcel.from as usize;
+                    self.taken[from] += words.len();
+                    if self.taken[from] >= self.window / 4 {
+                        let words = std::mem::take(&mut self.taken[from]);
+                        self.send(from, Content::Taken(words as u32));
+                    }
+                    return Some(parcel);
+                }
+                Content::Halt(_) | Content::Done(_) => return Some(parcel),
+            }
+        }
+    }
+
+    /// Sends nothing more with this level's timestamp.
+    pub(super) fn close(&mut self) {
+        let next = self.input.time() + 1;
+        self.input.advance_to(next);
+    }
+
+    /// Whether all have closed the level and everything has arrived.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.whole.less_than(self.input.time())
+    }
+
+    /// Takes up what came for the next level already.
+    pub(super) fn begin_next(&mut self) {
+        let mut inbox = self.inbox.borrow_mut();
+        inbox.epoch = *self.input.time();
+        let later = std::mem::take(&mut inbox.later);
+        inbox.now.extend(later);
+    }
+
+    /// Lets timely end: whoever leaves sooner leaves others waiting.
+    pub(super) fn end(mut self) {
+        self.input.flush();
+        let Self { mut worker, input, watched, .. } = self;
+        drop(input);
+        while worker.has_dataflows() && !watched.is_broken.load(Ordering::Relaxed) {
+            worker.step_or_park(Some(LOOK_UP));
+        }
+    }
+}

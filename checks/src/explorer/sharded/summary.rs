@@ -1,0 +1,79 @@
+//! What workers tell each other at the end of a level, so that all decide alike.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::exploration::Bound;
+
+/// A state: whose it is, and its index there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Place {
+    pub(super) owner: u32,
+    pub(super) index: u32,
+}
+
+/// Why a worker wants all to end in the middle of a level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Halt {
+    Interrupted,
+    States(u32),
+    Bytes(u64),
+    Memory(u64),
+}
+
+impl From<Halt> for Bound {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Interrupted => Self::Interrupted,
+            Halt::States(max) => Self::States(max),
+            Halt::Bytes(max) => Self::Bytes(max),
+            Halt::Memory(max) => Self::Memory(max),
+        }
+    }
+}
+
+/// A state that has, or violates, a property.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Found {
+    pub(super) fingerprint: u64,
+    pub(super) place: Place,
+}
+
+impl Found {
+    /// The one with the less fingerprint: whoever looks first, it is the same.
+    pub(super) fn least(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        [one, other].into_iter().flatten().min_by_key(|found| found.fingerprint)
+    }
+}
+
+/// What one worker did in a level, or all together.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Summary {
+    /// The states of the level.
+    pub(super) states: u64,
+    pub(super) transitions: u64,
+    pub(super) outside: u64,
+    pub(super) kinds: Vec<u64>,
+    /// Of each property.
+    pub(super) found: Vec<Option<Found>>,
+    pub(super) halt: Option<Halt>,
+}
+
+impl Summary {
+    /// Adds what another did in the same level, or all did in the next.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.states += other.states;
+        self.transitions += other.transitions;
+        self.outside += other.outside;
+        if self.kinds.len() < other.kinds.len() {
+            self.kinds.resize(other.kinds.len(), 0);
+        }
+        for (sum, fired) in self.kinds.iter_mut().zip(&other.kinds) {
+            *sum += fired;
+        }
+        self.found.resize(self.found.len().max(other.found.len()), None);
+        for (found, theirs) in self.found.iter_mut().zip(&other.found) {
+            *found = Found::least(*found, *theirs);
+        }
+        self.halt = self.halt.or(other.halt);
+    }
+}

@@ -1,0 +1,387 @@
+//! One worker: it expands what it owns, level by level, and takes in what others find for it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use stateright::{Expectation, Model, Property};
+
+use super::super::exploration::{Bound, Ended};
+use super::super::graph::NO_PARENT;
+use super::super::progress::Progress;
+use super::super::rows::{Row, Rows};
+use super::super::{Explored, Memory, Options};
+use super::Kind;
+use super::owner::{BESIDE, Owner};
+use super::port::{Content, Port};
+use super::summary::{Found, Halt, Place, Summary};
+use super::watched::Watched;
+
+/// States that are expanded before one looks what came.
+const SLICE: usize = 2_048;
+/// States that are sent together.
+const BATCH: usize = 512;
+/// Of so many slices one looks how much memory the process holds.
+const SLICES_PER_LOOK: u64 = 4;
+
+/// What all workers read.
+pub(super) struct Search<M: Model> {
+    pub(super) model: M,
+    pub(super) properties: Vec<Property<M>>,
+    pub(super) bounds: Bounds,
+    pub(super) kind: Kind<M>,
+    /// A row each.
+    pub(super) initial: Vec<Vec<u32>>,
+    pub(super) width: usize,
+    /// Words that may be under way from one worker to all others together.
+    pub(super) under_way: usize,
+    pub(super) watched: Arc<Watched>,
+}
+
+/// What of the options ends a search.
+pub(super) struct Bounds {
+    max_states: u32,
+    max_depth: Option<u32>,
+    max_bytes: Option<u64>,
+    memory: Option<Memory>,
+    stop_at_first_violation: bool,
+}
+
+impl Bounds {
+    pub(super) fn of(options: &Options<'_>) -> Self {
+        let Options { max_states, max_depth, max_bytes, memory, stop_at_first_violation, .. } = *options;
+        Self { max_states, max_depth, max_bytes, memory, stop_at_first_violation }
+    }
+}
+
+/// What a worker owns in the end, and what all together came to.
+pub(super) struct Share {
+    pub(super) rows: Rows,
+    /// The first state of each level; the last level may have been broken off.
+    pub(super) levels: Vec<u32>,
+    /// Of each state its parent's index, and whose that is.
+    pub(super) parents: Vec<u32>,
+    pub(super) parents_owners: Vec<u16>,
+    pub(super) all: Summary,
+    /// States of all workers whose successors were all taken in, and that were judged.
+    pub(super) expanded: u64,
+    pub(super) checked: u64,
+    pub(super) ended: Ended,
+}
+
+pub(super) struct Worker<'a, M: Model> {
+    search: &'a Search<M>,
+    port: Port,
+    tell: &'a dyn Fn(Progress),
+    owner: Owner,
+    me: usize,
+    workers: usize,
+    /// What this one did in this level.
+    level: Summary,
+    /// What those did who are done with it, and how many they are.
+    done: Summary,
+    done_by: usize,
+    /// All levels before.
+    all: Summary,
+    halt: Option<Halt>,
+    /// Of each worker what is to be sent to it.
+    outgoing: Vec<Vec<u32>>,
+    /// Workers of which that is enough to send it.
+    full: Vec<usize>,
+    spare: Vec<Vec<u32>>,
+    actions: Vec<M::Action>,
+    /// Scratch: the row of a successor.
+    after: Vec<u32>,
+    /// States that the others know of.
+    published: u32,
+    slices: u64,
+}
+
+impl<'a, M> Worker<'a, M>
+where
+    M: Explored,
+    M::State: Row,
+{
+    pub(super) fn new(search: &'a Search<M>, port: Port, tell: &'a dyn Fn(Progress)) -> Self {
+        let (me, workers) = (port.me(), port.peers());
+        Self {
+            search,
+            port,
+            tell,
+            owner: Owner::new(search.width),
+            me,
+            workers,
+            level: Summary::default(),
+            done: Summary::default(),
+            done_by: 0,
+            all: Summary::default(),
+            halt: None,
+            outgoing: vec![Vec::new(); workers],
+            full: Vec::new(),
+            spare: Vec::new(),
+            actions: Vec::new(),
+            after: Vec::new(),
+            published: 0,
+            slices: 0,
+        }
+    }
+
+    /// To the end; `None` if another panicked.
+    pub(super) fn run(mut self) -> Option<Share> {
+        self.begin();
+        let mut sizes = Vec::new();
+        let ended = loop {
+            let depth = sizes.len() as u32;
+            let expand = self.search.bounds.max_depth.is_none_or(|max| depth < max);
+            let order = self.owner.next_level();
+            self.expand_level(&order, expand)?;
+            self.port.send_all(&Content::Done(Box::new(self.level.clone())));
+            self.port.close();
+            self.wait_for_all()?;
+            let level = std::mem::take(&mut self.done);
+            if level.states == 0 {
+                break Ended::Exhausted;
+            }
+            sizes.push(level.states);
+            self.all.add(&level);
+            if let Some(bound) = self.bound_of(&level, (!expand).then_some(depth)) {
+                break Ended::Stopped(bound);
+            }
+            self.port.begin_next();
+            self.report(&sizes);
+        };
+        let last = sizes.last().copied().unwrap_or(0);
+        let (expanded, checked) = match ended {
+            Ended::Exhausted | Ended::Stopped(Bound::Violation) => (all_of(&sizes), all_of(&sizes)),
+            Ended::Stopped(Bound::Depth(_)) => (all_of(&sizes) - last, all_of(&sizes)),
+            // Who was where in the last level nobody says.
+            Ended::Stopped(_) => (all_of(&sizes) - last, all_of(&sizes) - last),
+        };
+        let Self { port, owner, all, .. } = self;
+        port.end();
+        let Owner { rows, levels, parents, parents_owners, .. } = owner;
+        Some(Share { rows, levels, parents, parents_owners, all, expanded, checked, ended })
+    }
+
+    fn begin(&mut self) {
+        for row in &self.search.initial {
+            let fingerprint = self.search.model.fingerprint(row);
+            if owner_of(fingerprint, self.workers) == self.me {
+                let mut words = row.clone();
+                words.extend([fingerprint as u32, NO_PARENT, 0]);
+                self.owner.take_in(self.me, &words);
+            }
+        }
+        self.publish();
+    }
+
+    /// What ends the search behind this level; all workers say the same.
+    fn bound_of(&self, level: &Summary, greatest_depth: Option<u32>) -> Option<Bound> {
+        let violated = self.search.properties.iter().zip(&self.all.found);
+        let mut violated = violated.filter(|(property, _)| property.expectation == Expectation::Always);
+        if self.search.bounds.stop_at_first_violation && violated.any(|(_, found)| found.is_some()) {
+            return Some(Bound::Violation);
+        }
+        level.halt.map(Bound::from).or(greatest_depth.map(Bound::Depth))
+    }
+
+    fn expand_level(&mut self, order: &[u32], expand: bool) -> Option<()> {
+        self.level = Summary {
+            states: order.len() as u64,
+            found: vec![None; self.search.properties.len()],
+            ..Summary::default()
+        };
+        for slice in order.chunks(SLICE) {
+            self.port.step();
+            self.take_in_what_came();
+            while self.port.is_too_far_ahead() && self.halt.is_none() {
+                if !self.port.wait() {
+                    return None;
+                }
+                self.take_in_what_came();
+            }
+            self.look_at_bounds();
+            if self.halt.is_some() {
+                break;
+            }
+            slice.iter().for_each(|&index| self.visit(index, expand));
+        }
+        (0..self.workers).for_each(|to| self.deliver(to));
+        self.level.halt = self.halt;
+        Some(())
+    }
+
+    /// Judges a state and sends its successors to their owners.
+    fn visit(&mut self, index: u32, expand: bool) {
+        let row = self.owner.rows.row(index as usize);
+        let (state, fingerprint) = (M::State::read(row), self.search.model.fingerprint(row));
+        self.judge(index, &state, fingerprint);
+        if expand {
+            self.expand(index, &state, fingerprint);
+            while let Some(to) = self.full.pop() {
+                self.deliver(to);
+            }
+        }
+    }
+
+    fn judge(&mut self, index: u32, state: &M::State, fingerprint: u64) {
+        let model = &self.search.model;
+        let broken = model.broken(state);
+        for (at, property) in self.search.properties.iter().enumerate() {
+            // What is reached is reached. Of violations the least of the first level counts.
+            let is_always = property.expectation == Expectation::Always;
+            let is_settled = self.all.found.get(at).is_some_and(|found| found.is_some());
+            if is_settled || (!is_always && self.level.found[at].is_some()) {
+                continue;
+            }
+            let is_so = match broken {
+                Some(broken) if is_always => broken >> at & 1 == 0,
+                _ => (property.condition)(model, state),
+            };
+            if is_so != is_always {
+                let place = Place { owner: self.me as u32, index };
+                let found = Some(Found { fingerprint, place });
+                self.level.found[at] = Found::least(self.level.found[at], found);
+            }
+        }
+    }
+
+    fn expand(&mut self, index: u32, state: &M::State, fingerprint: u64) {
+        let Self { search, owner, level, outgoing, full, actions, after, workers, .. } = self;
+        let (model, width) = (&search.model, search.width);
+        let kind = |state: &M::State, action: &M::Action| (search.kind)(model, state, action);
+        let row = owner.rows.row(index as usize);
+        let enough = BATCH * (width + BESIDE);
+        model.expand(state, actions, kind, |_, kind, successor| {
+            if !model.within_boundary(&successor) {
+                level.outside += 1;
+                return;
+            }
+            if level.kinds.len() <= kind {
+                level.kinds.resize(kind + 1, 0);
+            }
+            level.kinds[kind] += 1;
+            level.transitions += 1;
+            after.resize(width, 0);
+            successor.write(after);
+            let theirs = model.fingerprint_after(fingerprint, row, after);
+            let to = owner_of(theirs, *workers);
+            let words = &mut outgoing[to];
+            words.extend_from_slice(after);
+            words.extend([theirs as u32, index, fingerprint as u32]);
+            if words.len() == enough {
+                full.push(to);
+            }
+        });
+    }
+
+    /// Hands on what was found for somebody.
+    fn deliver(&mut self, to: usize) {
+        if self.outgoing[to].is_empty() {
+            return;
+        }
+        if to == self.me {
+            self.owner.take_in(self.me, &self.outgoing[to]);
+            self.outgoing[to].clear();
+            return;
+        }
+        let next = self.spare.pop().unwrap_or_default();
+        let words = std::mem::replace(&mut self.outgoing[to], next);
+        self.port.send(to, Content::States(words));
+    }
+
+    fn take_in_what_came(&mut self) {
+        while let Some(parcel) = self.port.next() {
+            match parcel.content {
+                Content::States(mut words) => {
+                    self.owner.take_in(parcel.from as usize, &words);
+                    words.clear();
+                    if self.spare.len() < 4 * self.workers {
+                        self.spare.push(words);
+                    }
+                }
+                Content::Halt(halt) => self.halt = self.halt.or(Some(halt)),
+                Content::Done(level) => {
+                    self.done.add(&level);
+                    self.done_by += 1;
+                }
+                Content::Taken(_) => {}
+            }
+        }
+    }
+
+    /// The frontier passes the level: whatever belongs to the next one has come.
+    fn wait_for_all(&mut self) -> Option<()> {
+        loop {
+            let is_whole = self.port.is_whole();
+            self.take_in_what_came();
+            if is_whole {
+                break;
+            }
+            if !self.port.wait() {
+                return None;
+            }
+        }
+        assert_eq!(std::mem::take(&mut self.done_by), self.workers, "all said what they did");
+        self.publish();
+        Some(())
+    }
+
+    fn look_at_bounds(&mut self) {
+        self.publish();
+        self.slices += 1;
+        if self.halt.is_none() {
+            self.halt = self.bound_that_is_hit();
+            if let Some(halt) = self.halt {
+                self.port.send_all(&Content::Halt(halt));
+            }
+        }
+    }
+
+    fn bound_that_is_hit(&self) -> Option<Halt> {
+        let Search { bounds, watched, .. } = self.search;
+        if watched.is_interrupted.load(Ordering::Relaxed) {
+            return Some(Halt::Interrupted);
+        }
+        if watched.states.load(Ordering::Relaxed) > u64::from(bounds.max_states) {
+            return Some(Halt::States(bounds.max_states));
+        }
+        if let Some(memory) = bounds.memory
+            && self.slices.is_multiple_of(SLICES_PER_LOOK)
+            && let Some(resident) = (memory.resident)()
+        {
+            watched.peak_resident.fetch_max(resident, Ordering::Relaxed);
+            if resident > memory.limit {
+                return Some(Halt::Memory(memory.limit));
+            }
+        }
+        let bytes = || watched.bytes.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum::<u64>();
+        bounds.max_bytes.filter(|&max| bytes() > max).map(Halt::Bytes)
+    }
+
+    /// Lets the others of this process know how much there is.
+    fn publish(&mut self) {
+        let watched = &self.search.watched;
+        let fresh = self.owner.states() - std::mem::replace(&mut self.published, self.owner.states());
+        watched.states.fetch_add(u64::from(fresh), Ordering::Relaxed);
+        watched.bytes[self.me].store(self.owner.bytes(), Ordering::Relaxed);
+        let all: u64 = watched.bytes.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum();
+        watched.peak_bytes.fetch_max(all, Ordering::Relaxed);
+    }
+
+    fn report(&self, sizes: &[u64]) {
+        if self.me == 0 {
+            let expanded = all_of(sizes);
+            let states = self.search.watched.states.load(Ordering::Relaxed).max(expanded);
+            (self.tell)(Progress::at(states, states - expanded, sizes));
+        }
+    }
+}
+
+fn all_of(sizes: &[u64]) -> u64 {
+    sizes.iter().sum()
+}
+
+/// Who owns the state with this fingerprint. Its lower half is its hash there.
+fn owner_of(fingerprint: u64, workers: usize) -> usize {
+    (((fingerprint >> 32) * workers as u64) >> 32) as usize
+}
