@@ -21,7 +21,7 @@ use rollcall_traces::{Divergence, Scope};
 use super::end::End;
 use super::out;
 use super::out::outln;
-use crate::subject::selftest::{SITUATIONS, Verdict, look};
+use crate::subject::selftest::{OF_A_CLUSTER, OfACluster, SITUATIONS, Verdict, look, look_at_cluster};
 use crate::subject::{Link, Recipe, decided, dialect};
 
 pub(super) use museum::run as museum;
@@ -116,6 +116,9 @@ impl ConnectedSubject {
     /// Equality judges only who is of raft-rs's design.
     fn is_of_this_design(&self) -> Result<()> {
         let shaken = self.link.handshake();
+        if self.link.is_of_a_world() {
+            bail!("{} is of level `world`: judge it with `--by properties`", shaken.name);
+        }
         if shaken.by_design.is_empty() {
             return Ok(());
         }
@@ -171,8 +174,15 @@ pub(super) fn run(command: &str, how: &AdapterOptions) -> Result<End> {
     let asked = ConnectedSubject::of(command, how)?;
     let mut text = asked.introduction();
     let (mut wrong, mut skipped) = (0, 0);
-    for situation in SITUATIONS {
-        let came = match look(&asked.link, situation) {
+    let looked: Vec<(&str, &str, Verdict)> = if asked.link.is_of_a_world() {
+        let look = |of: &OfACluster| (of.name, of.about, look_at_cluster(&asked.link, of));
+        OF_A_CLUSTER.iter().map(look).collect()
+    } else {
+        SITUATIONS.iter().map(|of| (of.name, of.about, look(&asked.link, of))).collect()
+    };
+    let all = looked.len();
+    for (name, about, verdict) in looked {
+        let came = match verdict {
             Verdict::Fine => "fine".to_string(),
             Verdict::Skipped(lacks) => {
                 skipped += 1;
@@ -187,18 +197,18 @@ pub(super) fn run(command: &str, how: &AdapterOptions) -> Result<End> {
                 format!("WRONG: {words}")
             }
         };
-        text += &format!("{:<10} {:<52} {came}\n", situation.name, situation.about);
+        text += &format!("{name:<10} {about:<52} {came}\n");
     }
+    let how = if asked.is_of_this_design().is_ok() { "" } else { ", `--by properties`" };
     text += &match wrong {
         0 => format!(
-            "the adapter passes {} of {} situations; check its Raft library with `museum` and `verify`\n",
-            SITUATIONS.len() - skipped,
-            SITUATIONS.len()
+            "the adapter passes {} of {all} situations; check its Raft library with `museum` and `verify`{how}\n",
+            all - skipped
         ),
-        _ => format!("{wrong} of {} situations are wrong: correct the adapter first\n", SITUATIONS.len()),
+        _ => format!("{wrong} of {all} situations are wrong: correct the adapter first\n"),
     };
     out::say(&text)?;
-    Ok(match (wrong, skipped == SITUATIONS.len()) {
+    Ok(match (wrong, skipped == all) {
         (0, true) => End::NotConclusive,
         (0, false) => End::Holds,
         _ => End::Violated,

@@ -78,7 +78,7 @@ enum LinkError {
     NotOne { asked: u64, count: usize },
     #[error("speaks protocol {0}, and this is protocol {PROTOCOL}")]
     Protocol(u64),
-    #[error("is of level `{0}`; only `node` is driven")]
+    #[error("is of level `{0}`; only `node` and `world` are driven")]
     Level(String),
     #[error("names the capability `{0}`, which does not exist; {known}", known = known(CAPABILITIES))]
     Capability(String),
@@ -164,8 +164,13 @@ impl Link {
         self.0.borrow().adapter.as_ref().map(Adapter::id)
     }
 
-    /// A handle for a new replica; starts the adapter if it does not run.
-    pub(super) fn handle(&self) -> Handle {
+    /// Whether it answers for a whole cluster, not for single replicas.
+    pub fn is_of_a_world(&self) -> bool {
+        self.0.borrow().handshake.level == "world"
+    }
+
+    /// Starts the adapter if it does not run; the number of its start.
+    pub(super) fn running(&self) -> u64 {
         let mut wire = self.0.borrow_mut();
         if wire.adapter.is_none()
             && let Err(error) = wire.start()
@@ -173,12 +178,24 @@ impl Link {
             let fault = wire.fault(&error);
             unwind(fault);
         }
+        wire.started
+    }
+
+    /// A handle for a new replica; starts the adapter if it does not run.
+    pub(super) fn handle(&self) -> Handle {
+        let of = self.running();
+        let mut wire = self.0.borrow_mut();
         wire.handles += 1;
-        Handle { node: wire.handles, of: wire.started }
+        Handle { node: wire.handles, of }
     }
 
     /// Sends a request and waits for the answer. A fault unwinds.
     pub(super) fn ask(&self, verb: Verb, of: u64) -> Said {
+        self.ask_for(verb, of)
+    }
+
+    /// The same for another type of answer.
+    pub(super) fn ask_for<T: DeserializeOwned>(&self, verb: Verb, of: u64) -> Said<T> {
         let mut wire = self.0.borrow_mut();
         if wire.adapter.is_none() || wire.started != of {
             let words = "the replica is gone: its adapter was ended by an earlier fault".into();
@@ -244,7 +261,7 @@ impl Wire {
         if handshake.protocol != PROTOCOL {
             return Err(LinkError::Protocol(handshake.protocol));
         }
-        if handshake.level != "node" {
+        if !["node", "world"].contains(&handshake.level.as_str()) {
             return Err(LinkError::Level(handshake.level));
         }
         let unknown = |has: &&String| CAPABILITIES.iter().all(|(name, _)| name != has);

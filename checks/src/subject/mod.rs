@@ -4,7 +4,8 @@
 //! of one run. Stores, placement driver and the rounds between them stay Rollcall's. So in every
 //! scenario, exhibit and tour, the library itself makes each message between two replicas.
 //! `adapters/README.md` tells how to write an adapter. [`wire`] has the protocol, [`Link`] sends
-//! requests and reports wrong answers, and [`Foreign`] is the replica that a store uses.
+//! requests and reports wrong answers, and [`Foreign`] is the replica that a store uses. An adapter
+//! of level `world` is a whole [cluster](ForeignCluster).
 //!
 //! ```no_run
 //! use rollcall_checks::subject::selftest::{SITUATIONS, Verdict, look};
@@ -16,9 +17,11 @@
 //! ```
 
 pub mod child;
+mod cluster;
 mod convert;
 mod decided;
 pub mod dialect;
+mod driven;
 pub mod exhibits;
 mod foreign;
 mod link;
@@ -28,7 +31,9 @@ pub mod selftest;
 mod tour;
 pub mod wire;
 
+pub use cluster::ForeignCluster;
 pub use decided::decided;
+pub use driven::Driven;
 pub use foreign::Foreign;
 pub(crate) use link::unwind;
 pub use link::{Fault, Link, Recipe};

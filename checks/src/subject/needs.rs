@@ -101,7 +101,12 @@ fn of_action(action: &Action, needs: &mut BTreeSet<&'static str>) {
 
 /// The first need that the subject lacks, in words.
 pub fn lacking(link: &Link, needs: &BTreeSet<&'static str>) -> Option<String> {
-    lacking_of(&link.handshake().has, needs)
+    let mut needs = needs.clone();
+    if link.is_of_a_world() {
+        // Its rounds are its own.
+        needs.retain(|need| !["probe", "apply_when_told"].contains(need));
+    }
+    lacking_of(&link.handshake().has, &needs)
 }
 
 /// The same for a library with the capabilities `has`.

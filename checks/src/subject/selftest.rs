@@ -6,12 +6,14 @@
 //! in the words of the adapter's protocol and say where to look.
 
 mod bench;
+mod cluster;
 
 use std::collections::BTreeMap;
 
 use super::wire::{Bytes, Change, Kind, MessageType, Open, Role, Shape, Single, Status, Verb};
 use super::{Fault, Link, caught};
 use bench::{BEGIN, Bench, Replica, is};
+pub use cluster::{OF_A_CLUSTER, OfACluster, look_at_cluster};
 
 /// What is wrong, in words for the author of an adapter.
 type Checked = Result<(), String>;

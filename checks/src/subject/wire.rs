@@ -8,9 +8,10 @@ mod answer;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rollcall_traces::{Action, Scope};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use answer::{Answer, CAPABILITIES, Done, Handshake, Reading, Role, Status};
+pub use answer::{Answer, CAPABILITIES, Done, Handshake, Reading, Role, Shown, Status};
 
 /// The version of this protocol.
 pub const PROTOCOL: u64 = 1;
@@ -25,7 +26,8 @@ pub struct Request {
     pub verb: Verb,
 }
 
-/// The requests to an adapter of level `node`. `node` is a handle that Rollcall chooses: one for
+/// The requests to an adapter: [`Reset`](Verb::Reset) and [`Apply`](Verb::Apply) for level `world`, the
+/// others for level `node`. `node` is a handle that Rollcall chooses: one for
 /// each open replica. A replica that is opened again gets a new handle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -152,6 +154,16 @@ pub enum Verb {
         #[serde(rename = "as")]
         copy: u64,
     },
+    /// The cluster begins anew.
+    Reset {
+        /// As what; its setup is taken step by step.
+        scope: Box<Scope>,
+    },
+    /// The cluster takes an action.
+    Apply {
+        /// The action.
+        action: Box<Action>,
+    },
 }
 
 impl Verb {
@@ -176,6 +188,8 @@ impl Verb {
             Verb::Read { .. } => "read",
             Verb::Follow { .. } => "follow",
             Verb::Fork { .. } => "fork",
+            Verb::Reset { .. } => "reset",
+            Verb::Apply { .. } => "apply",
         }
     }
 }

@@ -464,7 +464,9 @@ fn drive(node: &mut Node, verb: Verb) -> raft::Result<()> {
         Verb::Read { context, .. } => raw.read_index(context.0),
         Verb::Follow { term, .. } => raw.raft.become_follower(term, 0),
         Verb::Fork { .. } => return Err(raft::Error::ProposalDropped),
-        Verb::Hello { .. } | Verb::Open(_) | Verb::Close { .. } => unreachable!("was taken before"),
+        Verb::Hello { .. } | Verb::Open(_) | Verb::Close { .. } | Verb::Reset { .. } | Verb::Apply { .. } => {
+            unreachable!("was taken before")
+        }
     }
     Ok(())
 }
@@ -482,7 +484,7 @@ fn probe(raw: &mut RawNode<Disk>, to: u64, next: u64) {
 
 fn node_of(verb: &Verb) -> u64 {
     match verb {
-        Verb::Hello { .. } => 0,
+        Verb::Hello { .. } | Verb::Reset { .. } | Verb::Apply { .. } => 0,
         Verb::Open(open) => open.node,
         Verb::Close { node }
         | Verb::Campaign { node }

@@ -5,6 +5,7 @@
 //! outlive its run.
 
 mod adapter;
+mod cluster;
 mod commands;
 mod faults;
 #[path = "../harness/mod.rs"]
@@ -15,20 +16,22 @@ mod right;
 use std::process::ExitCode;
 
 use adapter::{Adapter, Wrong};
-use libtest_mimic::Trial;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     if let [_, adapter, wrong] = &arguments[..]
         && adapter == "adapter"
     {
+        if let Some(wrong) = cluster::Wrong::named(wrong) {
+            cluster::serve(wrong);
+            return ExitCode::SUCCESS;
+        }
         let found = Wrong::ALL.iter().find(|(name, _)| name == wrong);
         let wrong = found.unwrap_or_else(|| panic!("`{wrong}` is no way of being wrong")).1;
         std::panic::set_hook(Box::new(|_| {}));
         Adapter::new(wrong).serve();
         return ExitCode::SUCCESS;
     }
-    let trials: Vec<Trial> =
-        faults::trials().into_iter().chain(right::trials()).chain(commands::trials()).collect();
-    harness::run(trials)
+    let trials = [faults::trials(), right::trials(), commands::trials(), cluster::trials()];
+    harness::run(trials.into_iter().flatten().collect())
 }

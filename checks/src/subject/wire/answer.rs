@@ -1,6 +1,7 @@
 //! An adapter's answers: a handshake, a replica's status, or an error.
 
 use super::{Bytes, Entry, Message, Snapshot, is_zero};
+use rollcall_traces::{Outcome, View};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -48,6 +49,21 @@ pub struct Done {
     pub reads: Vec<Bytes>,
 }
 
+/// What came of a verb of a whole cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Shown {
+    /// What an action returned; nothing if nobody says.
+    #[serde(default = "done")]
+    pub outcome: Outcome,
+    /// What there is to see now.
+    #[serde(default = "nothing", skip_serializing_if = "Option::is_none")]
+    pub view: Option<View>,
+}
+
+fn done() -> Outcome {
+    Outcome::DONE
+}
+
 /// The adapter and its capabilities.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -55,7 +71,7 @@ pub struct Handshake {
     /// [`PROTOCOL`](super::PROTOCOL).
     #[serde(skip_serializing_if = "is_zero")]
     pub protocol: u64,
-    /// The level; always `node`.
+    /// The level: `node`, or `world`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub level: String,
     /// The implementation's name.
