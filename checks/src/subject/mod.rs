@@ -5,7 +5,7 @@
 //! scenario, exhibit and tour, the library itself makes each message between two replicas.
 //! `adapters/README.md` tells how to write an adapter. [`wire`] has the protocol, [`Link`] sends
 //! requests and reports wrong answers, and [`Foreign`] is the replica that a store uses. An adapter
-//! of level `world` is a whole [cluster](ForeignCluster).
+//! of level `world` is a whole cluster, [`ForeignCluster`].
 //!
 //! ```no_run
 //! use rollcall_checks::subject::selftest::{SITUATIONS, Verdict, look};
