@@ -15,10 +15,10 @@ pub(crate) fn late_kind(message: &Message) -> &'static str {
         Message::Heartbeat { .. } => "late heartbeat",
         Message::TimeoutNow => "late timeout now",
         Message::PreTransferLeader | Message::AckTransferLeader { .. } => {
-            unreachable!("who may hold a message has no part in a transfer's question")
+            unreachable!("no message of a transfer is delayed by itself")
         }
         Message::GcPeer { .. } => "late gc peer",
-        Message::CheckStalePeer => unreachable!("a question is never held without its answer"),
+        Message::CheckStalePeer => unreachable!("only the reply of a stale check is delayed"),
         Message::CheckStalePeerResponse { .. } => "late check stale peer response",
         Message::Merged { .. } => "late merged",
         Message::AskSplitResponse { .. } => "late ids for a split",

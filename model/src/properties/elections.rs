@@ -62,7 +62,7 @@ pub fn leader_completeness<C: Cluster>(cluster: &C, history: &History) -> Result
         }
         for (index, committed) in history.region(region).committed.range(discarded..) {
             if committed.known_in <= leader.term && leader.log.term(*index) != Some(committed.term) {
-                return lacks(*index, committed.term, "somebody knew");
+                return lacks(*index, committed.term, "some peer knew");
             }
         }
         Ok(())
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn a_leader_that_lacks_what_only_a_destroyed_store_knew() {
         let violation = leader_after_loss(7).unwrap_err();
-        assert!(violation.what.contains("somebody knew"), "{violation}");
+        assert!(violation.what.contains("some peer knew"), "{violation}");
     }
 
     #[test]

@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_part_with_another_epoch() {
-        let due = "{conf_ver 4, version 9} was due";
+        let due = "instead of {conf_ver 4, version 9}";
         let forgeries: [Forgery; 4] = [
             |view, part| meta(view, part).epoch.conf_ver = 1,
             |view, part| meta(view, part).epoch.conf_ver = 5,
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_part_with_other_members() {
-        let words = "stores and roles were those of {1@1 2@2L 3@3I 4@4D}";
+        let words = "stores and roles differ from those of {1@1 2@2L 3@3I 4@4D}";
         let forgeries: [Forgery; 6] = [
             |view, part| meta(view, part).peers[1].role = MemberRole::Voter,
             |view, part| meta(view, part).peers[2].role = MemberRole::Voter,
@@ -173,14 +173,16 @@ mod tests {
     /// Roles and stores are right, but the ids are assigned to the wrong members.
     #[test]
     fn a_part_with_other_peer_ids() {
-        caught_in(&[10, 20], "were due", |view, part| {
+        caught_in(&[10, 20], "peer ids", |view, part| {
             let peers = &mut meta(view, part).peers;
             (peers[0].id, peers[3].id) = (peers[3].id, peers[0].id);
         });
-        caught_in(&[10], "peer ids {21 22 23 24}, where {11 12 13 14} were due", |view, part| {
+        caught_in(&[10], "peer ids {21 22 23 24} instead of {11 12 13 14}", |view, part| {
             meta(view, part).peers.iter_mut().for_each(|member| member.id += 10);
         });
-        caught_in(&[1], "peer ids {1 2 9 4}, where {1 2 3 4}", |view, part| meta(view, part).peers[2].id = 9);
+        caught_in(&[1], "peer ids {1 2 9 4} instead of {1 2 3 4}", |view, part| {
+            meta(view, part).peers[2].id = 9
+        });
     }
 
     /// TiKV's zip leaves the last member with the parent's id.
@@ -196,12 +198,12 @@ mod tests {
             meta(view, 20).peers[3].id = 4;
         });
         let violation = judged(&with(&waiting(Derive::Left), few), &after).unwrap_err();
-        assert!(violation.what.contains("{21 22 23 4}, where {21 22 23} were due"), "{violation}");
+        assert!(violation.what.contains("{21 22 23 4} instead of {21 22 23}"), "{violation}");
     }
 
     #[test]
     fn a_child_that_is_the_peer_of_another_store() {
-        caught_in(&[10, 20], "where its member there is", |view, part| peer_of(view, 2, part).id += 1);
+        caught_in(&[10, 20], "although its member there is", |view, part| peer_of(view, 2, part).id += 1);
     }
 
     #[test]
@@ -228,12 +230,12 @@ mod tests {
             |view, part| meta(view, part).end = Key::empty(),
         ];
         forgeries.into_iter().for_each(|forge| caught_in(EVERY_PART, "the range [", forge));
-        caught_in(&[10], "was due", |view, _| {
+        caught_in(&[10], "instead of", |view, _| {
             let (first, second) = (meta(view, 10).range(), meta(view, 20).range());
             (meta(view, 10).start, meta(view, 10).end) = (second.start, second.end);
             (meta(view, 20).start, meta(view, 20).end) = (first.start, first.end);
         });
-        caught_in(&[1], "the range [b, w), where [", |view, part| {
+        caught_in(&[1], "the range [b, w) instead of [", |view, part| {
             (meta(view, part).start, meta(view, part).end) = (Key::from("b"), Key::from("w"));
         });
     }
@@ -270,7 +272,7 @@ mod tests {
                 peer(view, 2).data.clear();
             });
             let violation = judged(&before, &after).unwrap_err();
-            assert!(violation.what.contains("in which there is no key"), "{violation}");
+            assert!(violation.what.contains("which is empty"), "{violation}");
         }
     }
 
@@ -284,8 +286,8 @@ mod tests {
             let key = Key::from(format!("{}0", meta(view, part).start).as_str());
             peer_of(view, 2, part).data.insert(key, Key::from("1"));
         };
-        caught_in(EVERY_PART, "where nothing was due", own);
-        caught_in(EVERY_PART, "where nothing was due", |view, part| {
+        caught_in(EVERY_PART, "instead of nothing", own);
+        caught_in(EVERY_PART, "instead of nothing", |view, part| {
             peer_of(view, 2, part).data = peer(&mut waiting(Derive::Left), 2).data.clone();
         });
     }

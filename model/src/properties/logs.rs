@@ -61,7 +61,7 @@ fn held_by_both<'a>(a: &'a Log, b: &'a Log) -> Option<(u64, impl Iterator<Item =
 fn shown(log: &Log, index: u64) -> String {
     match (log.entry(index), log.term(index)) {
         (Some(entry), _) => format!("{entry:?}"),
-        (None, Some(term)) => format!("a discarded entry of term {term}"),
+        (None, Some(term)) => format!("a truncated entry of term {term}"),
         (None, None) => "nothing".into(),
     }
 }

@@ -41,7 +41,7 @@ pub fn tombstone_store_empty<C: Cluster>(cluster: &C, history: &History) -> Resu
         let without = cluster.believed().filter(|meta| meta.member_on(store).is_none());
         let promised = without.map(|meta| (meta.id, meta.epoch.conf_ver)).chain(history.buried(store));
         for (region, up_to) in promised {
-            let believed = || believed_on(cluster, store, region, up_to).map(|meta| ("PD believes in", meta));
+            let believed = || believed_on(cluster, store, region, up_to).map(|meta| ("PD now has", meta));
             let applied = || {
                 let meta = applied_on(cluster, history, store, region, up_to)?;
                 Some(("applied is", meta))
@@ -158,14 +158,14 @@ pub fn pd_view<C: ClusterSummary>(cluster: &C, history: &History) -> Result<(), 
         let hidden = history.region(region).destroyed.values().map(|destroyed| destroyed.epoch);
         let is_known = shown.chain(hidden).any(|shown| !shown.is_stale_against(&epoch));
         if !is_known && !a_peer_is_lost(cluster, history, region) {
-            return wrong(format!("PD believes in epoch {epoch}, and nobody has applied as much"));
+            return wrong(format!("PD has epoch {epoch}, which no peer has applied"));
         }
         let beside = |other: &Epoch| epoch.is_stale_against(other) && other.is_stale_against(&epoch);
         let replicas = cluster.summaries(region).filter(|peer| peer.is_initialized());
         if let Some(other) = replicas.map(|peer| peer.extent.epoch).find(beside) {
             let who = cluster.replicas(region).find(|(_, peer)| peer.region.epoch == other);
             let store = who.map_or(0, |(store, _)| store);
-            return wrong(format!("PD believes in epoch {epoch}, store {store} has {other}, neither ahead"));
+            return wrong(format!("PD has epoch {epoch}, store {store} has {other}, neither ahead"));
         }
     }
     Ok(())

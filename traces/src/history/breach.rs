@@ -211,7 +211,7 @@ pub enum Breach {
         key: Key,
     },
     /// PD's epoch of a region decreased.
-    #[error("the placement driver knew epoch {from}, and now believes {to}")]
+    #[error("PD's epoch of it decreased from {from} to {to}")]
     PdWentBack {
         /// The region.
         region: RegionId,
@@ -221,7 +221,7 @@ pub enum Breach {
         to: Epoch,
     },
     /// PD's term of a region's leader decreased.
-    #[error("the placement driver knew a leader of term {from}, and now believes one of term {to}")]
+    #[error("the term of its leader in PD decreased from {from} to {to}")]
     PdTermWentBack {
         /// The region.
         region: RegionId,
@@ -274,19 +274,19 @@ pub enum Breach {
         peer: PeerId,
     },
     /// An operator of no higher priority, or none, replaced an unfinished one.
-    #[error("its unfinished operator was replaced, and not by one of a higher priority")]
+    #[error("its unfinished operator was replaced, but not by one of a higher priority")]
     OperatorDisplaced {
         /// The region.
         region: RegionId,
     },
     /// There is an operator for a region that PD does not know.
-    #[error("it has an operator, and the placement driver does not know the region")]
+    #[error("it has an operator, but PD does not know the region")]
     OperatorWithoutRegion {
         /// The region.
         region: RegionId,
     },
     /// A waiting operator started although its region had changed.
-    #[error("a waiting operator started, although the region has changed since it was made")]
+    #[error("a waiting operator started, although the region has changed since it was created")]
     OperatorOutrun {
         /// The region.
         region: RegionId,
@@ -333,7 +333,7 @@ pub enum PartFault {
     #[error("an id that the split does not name")]
     Unnamed,
     /// The epoch must have the parent's `conf_ver`, and its version plus one for each child.
-    #[error("epoch {is}, where {due} was due")]
+    #[error("epoch {is} instead of {due}")]
     Epoch {
         /// The part's epoch.
         is: Epoch,
@@ -342,7 +342,7 @@ pub enum PartFault {
     },
     /// The members differ from the parent's in stores, roles or order.
     #[error(
-        "members {{{}}}, where stores and roles were those of {{{}}}",
+        "members {{{}}}, whose stores and roles differ from those of {{{}}}",
         joined(is, " "),
         joined(were, " ")
     )]
@@ -353,7 +353,7 @@ pub enum PartFault {
         were: Vec<Member>,
     },
     /// The peer ids are not those that the split gives, or the parent's own.
-    #[error("peer ids {{{}}}, where {{{}}} were due", joined(is, " "), joined(due, " "))]
+    #[error("peer ids {{{}}} instead of {{{}}}", joined(is, " "), joined(due, " "))]
     Ids {
         /// The part's peer ids.
         is: Vec<PeerId>,
@@ -361,7 +361,7 @@ pub enum PartFault {
         due: Vec<PeerId>,
     },
     /// A child's peer is not the member on its store.
-    #[error("peer {is}, where its member there is {due}")]
+    #[error("peer {is}, although its member there is {due}")]
     Peer {
         /// The peer.
         is: PeerId,
@@ -369,7 +369,7 @@ pub enum PartFault {
         due: PeerId,
     },
     /// The range leaves a gap to the next part, overlaps it, or belongs to another part.
-    #[error("the range [{}, {}), where [{}, {}) was due", is.start, is.end, due.start, due.end)]
+    #[error("the range [{}, {}) instead of [{}, {})", is.start, is.end, due.start, due.end)]
     Range {
         /// The part's range.
         is: KeyRange,
@@ -377,13 +377,13 @@ pub enum PartFault {
         due: KeyRange,
     },
     /// The split keys are not in order within the region.
-    #[error("the range [{}, {}), in which there is no key", is.start, is.end)]
+    #[error("the range [{}, {}), which is empty", is.start, is.end)]
     NoKeys {
         /// The part's range.
         is: KeyRange,
     },
     /// The part's data differ from those of its range before.
-    #[error("{} for key {key}, where {} was due", shown(is), shown(due))]
+    #[error("{} for key {key} instead of {}", shown(is), shown(due))]
     Data {
         /// The key.
         key: Key,

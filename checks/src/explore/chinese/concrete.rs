@@ -65,11 +65,8 @@ const VIOLATIONS: &[Template] = &[
         "store {} answered a read of {} with a value or a region that differs from what it holds",
         "store {1} 回答对 {2} 的读时，给出的值或 region 与它所有的不同",
     ),
-    ("the placement driver knew epoch {}, and now believes {}", "PD 知道过 epoch {1}，现在却相信 {2}"),
-    (
-        "the placement driver knew a leader of term {}, and now believes one of term {}",
-        "PD 知道过 term {1} 的 leader，现在却相信 term {2} 的",
-    ),
+    ("PD's epoch of it decreased from {} to {}", "PD 里它的 epoch 从 {1} 退回 {2}"),
+    ("the term of its leader in PD decreased from {} to {}", "PD 里它的 leader 的 term 从 {1} 退回 {2}"),
     ("store {} was Tombstone, and no longer is", "store {1} 曾是 Tombstone，现在不是了"),
     ("store {} was physically destroyed, and no longer is", "store {1} 的机器已毁，现在却又不是了"),
     (
@@ -85,15 +82,12 @@ const VIOLATIONS: &[Template] = &[
         "它的 leader 从 store {2} 移除活着的 voter {1}，活着的就不成多数派了",
     ),
     (
-        "its unfinished operator was replaced, and not by one of a higher priority",
+        "its unfinished operator was replaced, but not by one of a higher priority",
         "它未完成的 operator 被替换，而替换它的优先级并不更高",
     ),
+    ("it has an operator, but PD does not know the region", "它有 operator，而 PD 不知道这个 region"),
     (
-        "it has an operator, and the placement driver does not know the region",
-        "它有 operator，而 PD 不知道这个 region",
-    ),
-    (
-        "a waiting operator started, although the region has changed since it was made",
+        "a waiting operator started, although the region has changed since it was created",
         "等待的 operator 开始了，而 region 在它建立之后已经变过",
     ),
     (
@@ -113,7 +107,7 @@ const VIOLATIONS: &[Template] = &[
         "store {2} 上 term {1} 的 leader 在 index {4} 处{3}，而 store {5} 知道那里已提交 term {6} 的日志",
     ),
     (
-        "the leader of term {} on store {} has {} at index {}, where somebody knew the entry of term {} to be committed",
+        "the leader of term {} on store {} has {} at index {}, where some peer knew the entry of term {} to be committed",
         "store {2} 上 term {1} 的 leader 在 index {4} 处{3}，而那里已提交 term {5} 的日志，有人知道过",
     ),
     (
@@ -149,8 +143,8 @@ const VIOLATIONS: &[Template] = &[
         "store {1} 和 {2} 都 apply 到 index {3}，却有不同的{4}",
     ),
     (
-        "store {} is Tombstone and has no member up to conf_ver {}, by what PD knew; PD believes in {}",
-        "store {1} 是 Tombstone，按 PD 所知到 conf_ver {2} 为止没有成员；PD 却相信 {3}",
+        "store {} is Tombstone and has no member up to conf_ver {}, by what PD knew; PD now has {}",
+        "store {1} 是 Tombstone，按 PD 所知到 conf_ver {2} 为止没有成员；PD 现在却有 {3}",
     ),
     (
         "store {} is Tombstone and has no member up to conf_ver {}, by what PD knew; applied is {}",
@@ -160,11 +154,8 @@ const VIOLATIONS: &[Template] = &[
         "store {} is Tombstone and has no member up to conf_ver {}, by what PD knew; {} {}",
         "store {1} 是 Tombstone，按 PD 所知到 conf_ver {2} 为止没有成员；{3} {4}",
     ),
-    ("PD believes in epoch {}, and nobody has applied as much", "PD 相信 epoch {1}，而没有人 apply 到那里"),
-    (
-        "PD believes in epoch {}, store {} has {}, neither ahead",
-        "PD 相信 epoch {1}，store {2} 有 {3}，互不领先",
-    ),
+    ("PD has epoch {}, which no peer has applied", "PD 有 epoch {1}，而没有 peer apply 到那里"),
+    ("PD has epoch {}, store {} has {}, neither ahead", "PD 有 epoch {1}，store {2} 有 {3}，互不领先"),
     ("on store {} {} and {} share a key", "在 store {1} 上 {2} 和 {3} 共有一个 key"),
     ("it is now {} and shares a key with {}", "它现在是 {1}，与 {2} 共有一个 key"),
     ("no region has the keys from the first on", "从头开始的 key 没有 region"),
@@ -298,23 +289,26 @@ const STUCK: &[Template] = &[
 /// Parts that occur within other texts.
 const PARTS: &[Template] = &[
     ("an id that the split does not name", "分裂里没有的 id"),
-    ("epoch {}, where {} was due", "epoch {1}，本应是 {2}"),
-    ("members {}, where stores and roles were those of {}", "成员 {1}，本应与 {2} 的 store 和角色相同"),
-    ("peer ids {}, where {} were due", "peer id {1}，本应是 {2}"),
-    ("peer {}, where its member there is {}", "peer {1}，而它在那里的成员是 {2}"),
-    ("the range [{}, {}), where [{}, {}) was due", "范围 [{1}, {2})，本应是 [{3}, {4})"),
-    ("the range [{}, {}), in which there is no key", "范围 [{1}, {2})，其中没有 key"),
-    ("{} for key {}, where {} was due", "key {2} 的值是 {1}，本应是 {3}"),
+    ("epoch {} instead of {}", "epoch {1}，本应是 {2}"),
+    (
+        "members {}, whose stores and roles differ from those of {}",
+        "成员 {1}，本应与 {2} 的 store 和角色相同",
+    ),
+    ("peer ids {} instead of {}", "peer id {1}，本应是 {2}"),
+    ("peer {}, although its member there is {}", "peer {1}，而它在那里的成员是 {2}"),
+    ("the range [{}, {}) instead of [{}, {})", "范围 [{1}, {2})，本应是 [{3}, {4})"),
+    ("the range [{}, {}), which is empty", "范围 [{1}, {2})，其中没有 key"),
+    ("{} for key {} instead of {}", "key {2} 的值是 {1}，本应是 {3}"),
     ("nothing", "没有"),
     ("no initialised peer", "没有已初始化的 peer"),
     ("the one of term {}", "是 term {1} 的日志"),
-    ("a discarded entry of term {}", "term {1} 的一条已截断的日志"),
+    ("a truncated entry of term {}", "term {1} 的一条已截断的日志"),
     ("store {} knows", "store {1} 知道"),
-    ("somebody knew", "有人知道过"),
+    ("some peer knew", "有人知道过"),
     ("regions: {} and {}", " region：{1} 和 {2}"),
     ("merges: {} and {}", "合并：{1} 和 {2}"),
     ("data: {} and {}", "数据：{1} 和 {2}"),
-    ("PD believes in", "PD 相信"),
+    ("PD now has", "PD 现在有"),
     ("applied is", "已 apply 的是"),
     ("which is {}", "而它{1}"),
     ("which has peer {} of it", "而那里已有它的 peer {1}"),

@@ -48,7 +48,7 @@ fn a_store_that_is_buried_with_a_member() {
         violation.what.contains("store 3 is Tombstone and has no member up to conf_ver 1"),
         "{violation}"
     );
-    assert!(violation.what.contains("PD believes in"), "{violation}");
+    assert!(violation.what.contains("PD now has"), "{violation}");
     assert_eq!(buried(&replaced(), |_| {}), Ok(()));
 }
 
@@ -271,7 +271,7 @@ fn a_belief_in_what_nobody_has_applied() {
     let at = |conf_ver, version| Region { epoch: Epoch { conf_ver, version }, ..three_voters() };
     for ahead in [at(2, 1), at(1, 2)] {
         let view = with(&governed(3), |view| believe(view, ahead));
-        assert!(judged(&view).unwrap_err().what.contains("nobody has applied"));
+        assert!(judged(&view).unwrap_err().what.contains("no peer has applied"));
         let lost = with(&view, |view| lose_disk(view, 3));
         assert_eq!(judged(&lost), Ok(()), "store 3 may have had it");
     }
@@ -301,7 +301,7 @@ fn a_belief_ahead_while_a_disk_is_lost() {
         ahead(view);
         lose_disk(view, 4);
     });
-    assert!(judged(&elsewhere).unwrap_err().what.contains("nobody has applied"));
+    assert!(judged(&elsewhere).unwrap_err().what.contains("no peer has applied"));
 
     let with_four = Region { epoch: Epoch { conf_ver: 2, version: 1 }, ..without_three() };
     let by_pd = with(&elsewhere, |view| believe(view, with_four.clone()));
@@ -339,7 +339,7 @@ fn a_belief_that_a_hidden_tombstone_shows() {
     let belief = |history: &History| pd_view(&again, history);
     assert_eq!(belief(&after), Ok(()));
     let nobody = History::begin(HistoryParts::ALL, &again);
-    assert!(belief(&nobody).unwrap_err().what.contains("nobody has applied"));
+    assert!(belief(&nobody).unwrap_err().what.contains("no peer has applied"));
 }
 
 #[test]
