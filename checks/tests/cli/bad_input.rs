@@ -75,7 +75,7 @@ fn a_recorded_trace_without_its_verdict() {
     let whole = std::fs::read_to_string(folder.path().join("whole.jsonl")).expect("it was written");
     let lines = whole.lines().count();
     let without: String = whole.lines().take(lines - 1).map(|line| format!("{line}\n")).collect();
-    refused_file(&without, &format!(":{lines}:1: cut short"), "no verdict follows");
+    refused_file(&without, &format!(":{lines}:1: cut short"), "none follows step");
 }
 
 #[test]

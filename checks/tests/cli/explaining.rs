@@ -99,7 +99,7 @@ fn actions_are_listed_with_fields_and_an_example() {
     let folder = Folder::new();
     let all = folder.ends(&["actions"], 0).stdout;
     assert!(all.contains("\n    candidate (number): The store of the candidate.\n"), "{all}");
-    assert!(all.contains("\n    entries (one | all): How far the log is brought.\n"), "{all}");
+    assert!(all.contains("\n    entries (one | all): How many entries the round carries.\n"), "{all}");
     let crash = folder.ends(&["actions", "crash"], 0).stdout;
     assert!(crash.contains("crash: ") && crash.contains("    {\"crash\":{\"store\":3}}\n"), "{crash}");
     assert!(!crash.contains("campaign: "), "{crash}");
