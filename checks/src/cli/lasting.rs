@@ -31,7 +31,7 @@ pub(super) struct Lasting {
     /// ends with exit code 3 (by default three quarters of the machine)
     #[arg(long, value_name = "SIZE")]
     memory: Option<ByteSize>,
-    /// A checkpoint at least every so many states
+    /// Writes a checkpoint at least every this many states
     #[arg(long, hide = true)]
     checkpoint_every: Option<u64>,
 }

@@ -88,7 +88,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         Ok(())
     }
 
-    /// Gives up stores by force, whatever is on them (`PD unsafe_recovery_controller.go
+    /// Declares stores failed, whatever is on them (`PD unsafe_recovery_controller.go
     /// RemoveFailedStores`, `BuryStore`).
     pub(crate) fn abandon(&mut self, step: &mut PdStep, stores: &BTreeSet<StoreId>) -> Decision {
         let mut buried = Vec::with_capacity(stores.len());
@@ -170,7 +170,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         }
         let record = self.stores.record(report.leader.store)?;
         // PD ignores heartbeats from any Tombstone (`grpc_service.go RegionHeartbeat`). Here it
-        // ignores only those from a store given up by force: a store buried too early may be the
+        // ignores only those from a failed store: a store buried too early may be the
         // only reporter of a child.
         if record.state == StoreState::Tombstone && record.physically_destroyed {
             return Err(PdRefusal::StoreRemoved);

@@ -115,7 +115,7 @@ impl StoreRecord {
             .then_some(StoreRecord { state: StoreState::Tombstone, ..self })
     }
 
-    /// Given up by force: declared lost, whatever was on it. Burying a Tombstone store succeeds and
+    /// Declared failed: its disk counts as lost, whatever was on it. Burying a Tombstone store succeeds and
     /// does nothing (PD `BuryStore`).
     pub(crate) fn abandoned(self, connected: bool) -> Result<StoreRecord, PdRefusal> {
         match self.state {

@@ -57,7 +57,7 @@ pub(crate) struct Peer<R: Replica = RaftRs> {
     pub(crate) read: Option<ReadRequest>,
     pub(crate) reads_begun: u64,
     pub(crate) size: Size,
-    /// The sender of the message in hand. A reply goes back there, whether or not the region lists
+    /// The sender of the current message. A reply goes back there, whether or not the region lists
     /// it.
     pub(crate) asker: Option<Member>,
     /// For a forced leader or candidate: the failed stores.

@@ -82,7 +82,7 @@ impl<E: PdEngine, G: Guards> PlacementDriver<E, G> {
         self.recovery = Some(recovery);
     }
 
-    /// Aborts: forced leaders step down. If they were told already, they do so by themselves.
+    /// Aborts: forced leaders step down. If they have their orders already, they do so by themselves.
     pub(super) fn abort(&mut self, step: &mut PdStep, recovery: Recovery) {
         if recovery.stage == RecoveryStage::ExitForceLeader {
             return self.end_recovery(step, &recovery, RecoveryStage::Failed);

@@ -22,14 +22,14 @@ pub enum RecoveryStage {
     ExitForceLeader,
     /// It has come to its end.
     Finished,
-    /// It was given up.
+    /// It failed or was aborted.
     Failed,
 }
 
 /// A running recovery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovery {
-    /// The stores that are given up.
+    /// The failed stores.
     pub failed_stores: BTreeSet<StoreId>,
     /// Its stage.
     pub stage: RecoveryStage,
