@@ -64,7 +64,7 @@ impl Acceptor {
             return Err("it allots nothing".into());
         };
         let Happening::AskSplit { region, store, keys, derive: asked } = &event.event else {
-            return Err("nobody asked for ids".into());
+            return Err("no leader has asked for ids".into());
         };
         let seen = self.model.cluster(state);
         let leader = seen.peer(*store, *region).filter(|peer| peer.leading.is_some());

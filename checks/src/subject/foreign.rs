@@ -67,7 +67,8 @@ impl Foreign {
         }
         let snapshot = done.snapshot.map(|at| Position { index: at.index, term: at.term });
         if snapshot.is_some() && !done.appended.is_empty() {
-            self.link.broken(format!("answers `{verb}` with a `snapshot` that waits and `appended` entries"));
+            self.link
+                .broken(format!("answers `{verb}` with both a pending `snapshot` and `appended` entries"));
         }
         let entries: Vec<_> = done.appended.into_iter().map(convert::to_entry).collect();
         self.append(verb, &entries);
@@ -75,14 +76,13 @@ impl Foreign {
         let says = Position { index: status.last.0, term: status.last.1 };
         if snapshot.is_none() && says != end {
             self.link.broken(format!(
-                "answers `{verb}` and says that its log ends at {}/{}, where what it had `appended` ends at \
-                 {}/{}: is everything that is ready handled, and said?",
+                "answers `{verb}` and says that its log ends at {}/{}, but its `appended` entries end at {}/{}: is every Ready handled and reported?",
                 says.index, says.term, end.index, end.term
             ));
         }
         if snapshot.is_none() && status.commit.0 > end.index {
             self.link.broken(format!(
-                "answers `{verb}` and knows {} to be committed, behind the end of its log at {}",
+                "answers `{verb}` with commit index {}, beyond the end of its log at {}",
                 status.commit.0, end.index
             ));
         }
@@ -136,8 +136,7 @@ impl Foreign {
         let index = message.get_snapshot().get_metadata().index;
         if index != self.storage.applied() {
             self.link.broken(format!(
-                "answers `{verb}` with a snapshot of index {index}, where {} is applied: it is to be of what \
-                 took effect",
+                "answers `{verb}` with a snapshot of index {index}, but {} is applied: a snapshot must be of the applied state",
                 self.storage.applied()
             ));
         }

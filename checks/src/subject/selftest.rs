@@ -121,7 +121,7 @@ fn election(bench: &mut Bench) -> Checked {
     let matched: Vec<(u64, u64)> = bench.status(1).matched.iter().map(|(id, index)| (*id, *index)).collect();
     if matched != [(1, 6), (2, 6), (3, 6)] {
         return Err(format!(
-            "everybody has entry 6, and replica 1 says `matched` is {matched:?}, itself included"
+            "every replica has entry 6, but `matched` of replica 1 is {matched:?}; it must have all three, replica 1 included"
         ));
     }
     for id in [2, 3] {
@@ -138,7 +138,7 @@ fn election(bench: &mut Bench) -> Checked {
         is(&format!("replica {id} follows:"), bench.status(id), &follows)?;
         if bench.log(id) != [(6, 6)] {
             return Err(format!(
-                "replica {id} `appended` {:?}, and got the entry 6 of term 6",
+                "replica {id} `appended` {:?}, but it received entry 6 of term 6",
                 bench.log(id)
             ));
         }
@@ -157,23 +157,24 @@ fn append(bench: &mut Bench) -> Checked {
         let last = bench.replicas[&id].entries.last().cloned().unwrap_or_default();
         if (last.index, last.term) != (7, 6) {
             return Err(format!(
-                "after `propose` and every `step` replica {id}'s last entry `appended` is {}/{}; it is 7/6: is Ready \
-                 handled until there is none?",
+                "after `propose` and every `step` replica {id}'s last entry `appended` is {}/{}, but must be 7/6: is Ready handled until there is none?",
                 last.index, last.term
             ));
         }
         if last.data != data {
-            return Err(format!("replica {id} got other `data` in entry 7 than was proposed: is it base64?"));
+            return Err(format!(
+                "the `data` of entry 7 on replica {id} differs from the proposal: is it base64?"
+            ));
         }
         if bench.status(id).commit != (7, 6) {
             return Err(format!(
-                "everybody has entry 7, and replica {id} says `commit` is {:?}",
+                "every replica has entry 7, but `commit` of replica {id} is {:?}",
                 bench.status(id).commit
             ));
         }
         if bench.status(id).applied != (6, 6) {
             return Err(format!(
-                "entry 7 was not applied by `applied`, and replica {id} says `applied` is {:?}",
+                "there was no `applied` for entry 7, but `applied` of replica {id} is {:?}",
                 bench.status(id).applied
             ));
         }
@@ -200,14 +201,13 @@ fn conflict(bench: &mut Bench) -> Checked {
     bench.deliver(&[])?;
     if bench.log(1) != [(6, 6), (7, 7)] {
         return Err(format!(
-            "replica 1 had two entries of term 6 that nobody else has, and got entry 7 of term 7: its log is then \
-             [(6, 6), (7, 7)], and what it `appended` makes {:?}",
+            "replica 1 had two entries of term 6 that no other replica has, and received entry 7 of term 7: its log must be [(6, 6), (7, 7)], but by its `appended` it is {:?}",
             bench.log(1)
         ));
     }
     if (bench.status(1).role, bench.status(1).leader, bench.status(1).term) != (Role::Follower, 2, 7) {
         return Err(format!(
-            "replica 1 was deposed by 2 in term 7, and its `status` is {:?}",
+            "replica 2 deposed replica 1 in term 7, but the `status` of replica 1 is {:?}",
             bench.status(1)
         ));
     }
@@ -227,7 +227,7 @@ fn change(bench: &mut Bench) -> Checked {
         let last = bench.replicas[&id].entries.last().cloned().unwrap_or_default();
         if last.change.is_none() {
             return Err(format!(
-                "entry {} that replica {id} `appended` has no `change`, and is one",
+                "entry {} that replica {id} `appended` is a membership change, but has no `change`",
                 last.index
             ));
         }
@@ -239,13 +239,13 @@ fn change(bench: &mut Bench) -> Checked {
     }
     if bench.status(1).pending_change != 7 {
         return Err(format!(
-            "a change was proposed at 7 and not applied, and the leader's `pending_change` is {}",
+            "a change at index 7 is not applied, but the leader's `pending_change` is {}",
             bench.status(1).pending_change
         ));
     }
     if bench.status(1).matched.contains_key(&4) {
         return Err(
-            "4 is in the leader's `matched` before `apply_change`: a change takes effect with `apply_change`"
+            "the leader's `matched` has 4 before `apply_change`; a change must take effect with `apply_change`"
                 .into(),
         );
     }
@@ -256,7 +256,7 @@ fn change(bench: &mut Bench) -> Checked {
     }
     if bench.status(1).matched.get(&4) != Some(&0) {
         return Err(format!(
-            "after `apply_change` 4 is a learner, and the leader's `matched` is {:?}",
+            "after `apply_change` 4 is a learner, but the leader's `matched` is {:?}",
             bench.status(1).matched
         ));
     }
@@ -290,7 +290,7 @@ fn restart(bench: &mut Bench) -> Checked {
         promotable: true,
         ..Status::default()
     };
-    is("opened again on what it had appended, replica 2 is a follower of nobody yet:", &again, &expected)
+    is("opened again on its entries, replica 2 must be a follower without a leader:", &again, &expected)
 }
 
 fn snapshot(bench: &mut Bench) -> Checked {
@@ -303,17 +303,17 @@ fn snapshot(bench: &mut Bench) -> Checked {
     let sent = done.sent.iter().find(|message| message.kind == MessageType::Snapshot && message.to == 3);
     let Some(sent) = sent.cloned() else {
         return Err(format!(
-            "the leader's log begins behind 6, and after `probe` from 6 it `sent` {:?} to 3, and no `snapshot`",
+            "the leader's log begins after 6, so after `probe` from 6 it must send 3 a `snapshot`, but it `sent` {:?}",
             done.sent.iter().map(|message| message.kind).collect::<Vec<_>>()
         ));
     };
     let of = sent.snapshot.clone().unwrap_or_default();
     if (of.index, of.term) != (6, 6) {
-        return Err(format!("the snapshot says it is of {}/{}, and 6/6 is applied", of.index, of.term));
+        return Err(format!("the snapshot is of {}/{}, but 6/6 is applied", of.index, of.term));
     }
     if of.conf.voters != [1, 2, 3] {
         return Err(format!(
-            "the snapshot's `conf` has the voters {:?}, and there are 1, 2 and 3",
+            "the voters in the snapshot's `conf` are {:?}, but must be 1, 2 and 3",
             of.conf.voters
         ));
     }
@@ -322,22 +322,24 @@ fn snapshot(bench: &mut Bench) -> Checked {
     let waits = done.snapshot.clone().unwrap_or_default();
     if (waits.index, waits.term) != (6, 6) {
         return Err(format!(
-            "after `step` of a snapshot its answer's `snapshot` is {:?}: it waits until `take_snapshot`",
+            "after `step` of a snapshot the answer's `snapshot` is {:?}, but it must wait for `take_snapshot`",
             done.snapshot
         ));
     }
     if !done.sent.is_empty() {
-        return Err("a snapshot that waits is answered for when it is stored, not before".into());
+        return Err("the response to a snapshot must be sent after `take_snapshot`, not before".into());
     }
     let replica = bench.replicas.get_mut(&3).expect("it was opened");
     (replica.truncated, replica.entries) = ((6, 6), Vec::new());
     let done = bench.tell(3, |node| Verb::TakeSnapshot { node })?;
     let status = bench.status(3);
     if (status.applied, status.commit, status.last) != ((6, 6), (6, 6), (6, 6)) {
-        return Err(format!("after `take_snapshot` everything is at 6/6, and the `status` is {status:?}"));
+        return Err(format!(
+            "after `take_snapshot` the `status` must have 6/6 everywhere, but is {status:?}"
+        ));
     }
     if !done.sent.iter().any(|message| message.kind == MessageType::AppendAnswer && message.to == 1) {
-        return Err("after `take_snapshot` the leader is answered, and nothing was `sent`".into());
+        return Err("after `take_snapshot` a response to the leader must be `sent`, but none was".into());
     }
     Ok(())
 }

@@ -72,9 +72,9 @@ impl Bench {
             Said::Failed(words) => return Err(format!("`{name}` of replica {id} failed: {words}")),
         };
         let status = done.status.clone();
-        replica.status = status.ok_or(format!("`{name}` of replica {id} is answered without a `status`"))?;
+        replica.status = status.ok_or(format!("`{name}` of replica {id} was answered without a `status`"))?;
         if replica.status.id != id {
-            return Err(format!("`{name}` of replica {id} is answered with `id` {}", replica.status.id));
+            return Err(format!("`{name}` of replica {id} was answered with `id` {}", replica.status.id));
         }
         for entry in &done.appended {
             let at = entry.index.checked_sub(replica.truncated.0 + 1).map(|at| at as usize);
@@ -89,14 +89,13 @@ impl Bench {
         let end = replica.entries.last().map_or(replica.truncated, |entry| (entry.index, entry.term));
         if done.snapshot.is_none() && end != replica.status.last {
             return Err(format!(
-                "after `{name}` of replica {id} what was `appended` ends at {end:?}, and its `status` says `last` is \
-                 {:?}: is Ready handled until there is none, and every entry of it said?",
+                "after `{name}` of replica {id} its `appended` entries end at {end:?}, but its `status` has `last` {:?}: is Ready handled until there is none, and every entry of it reported?",
                 replica.status.last
             ));
         }
         if let Some(stranger) = done.sent.iter().find(|message| message.from != id) {
             return Err(format!(
-                "after `{name}` replica {id} `sent` a message from {}: it sends in its own name",
+                "after `{name}` replica {id} `sent` a message from {}; it must only send its own",
                 stranger.from
             ));
         }
@@ -116,7 +115,7 @@ impl Bench {
                 self.tell(to, |node| Verb::Step { node, message })?;
             }
         }
-        Err("1,000 messages were delivered, and more are under way: does it answer its own answers?".into())
+        Err("1,000 messages were delivered and more are in flight: does it respond to responses?".into())
     }
 
     /// Every replica applies what is committed.
@@ -129,7 +128,7 @@ impl Bench {
                 let now = self.status(id).applied.0;
                 if now != commit {
                     return Err(format!(
-                        "after `applied` up to {commit} the `status` of replica {id} says {now} is applied"
+                        "after `applied` up to {commit} `applied` in the `status` of replica {id} is {now}"
                     ));
                 }
             }
@@ -151,7 +150,7 @@ impl Bench {
         let done = self.tell(id, |node| Verb::Campaign { node })?;
         if self.status(id).term != term + 1 || self.status(id).role != Role::Candidate {
             return Err(format!(
-                "after `campaign` replica {id} is a {:?} of term {}; it asks for votes in term {}",
+                "after `campaign` replica {id} is a {:?} of term {}; it must be a candidate of term {}",
                 self.status(id).role,
                 self.status(id).term,
                 term + 1
@@ -168,15 +167,13 @@ impl Bench {
         sorted.sort_unstable();
         if sorted != others {
             return Err(format!(
-                "after `campaign` of replica {id} `vote` messages to {sorted:?} were `sent`, where {others:?} vote: \
-                 is Ready handled until there is none, and are its messages said?"
+                "after `campaign` of replica {id} `vote` messages were `sent` to {sorted:?}, but {others:?} are the voters: is Ready handled until there is none, and are its messages reported?"
             ));
         }
         self.deliver(away)?;
         if self.status(id).role != Role::Leader {
             return Err(format!(
-                "everybody was asked, and replica {id} is a {:?} with the votes {:?}: does `step` take the \
-                 message's `body`, and is every message of a Ready `sent`, those that wait for the disk, too?",
+                "every voter was asked, but replica {id} is a {:?} with the votes {:?}: does `step` take the message's `body`, and is every message of a Ready `sent`, including those that wait for the disk?",
                 self.status(id).role,
                 self.status(id).votes
             ));
