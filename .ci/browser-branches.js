@@ -40,6 +40,16 @@ module.exports = (page, is, { open, becomes, text }) => {
       is("its step in Chinese", await text("#lesson .on"), "第 1 步 ▶");
       await press("z");
       await page.waitForFunction(() => document.documentElement.lang === "en" && document.body.dataset.drawn === String(mark), null, { timeout: 20000 });
+      // What is chosen there is taken back, and the branch is there again.
+      await press("l");
+      await on("#lesson=5&branch=1c", "1/1");
+      await page.click("#may .act");
+      await page.waitForFunction(() => /^#lesson=5&without=&do=/.test(location.hash) && document.body.dataset.ready === "2/2", null, { timeout: 20000 });
+      const own = await page.evaluate(() => location.hash);
+      await press("u");
+      await on("#lesson=5&branch=1c", "1/1");
+      await press("U");
+      await on(own, "2/2");
       await open("#lesson=5&branch=2a&at=6");
       await on("#lesson=5&branch=2a&at=6", "6/7");
       is("the link of a branch shows it again", await text("#lesson .guessed"), /a\) Store 1 recovers/);

@@ -154,12 +154,14 @@ function undo() {
   const keep = shown?.stopped ? shown.steps.length : link.do.length - 1;
   undone.push(...link.do.slice(keep).reverse());
   Object.assign(link, { do: link.do.slice(0, keep), at: null });
-  if (lesson && follows(link.do.length)) backToLesson(link.do.length);
-  else go();
+  if (lesson && follows(link.do.length)) return backToLesson(link.do.length);
+  const branch = lesson && branchHere();
+  if (branch) openGuess(branch);
+  go();
 }
 function redo() {
   if (!undone.length) return onLesson() || link.branch ? step(behind() + 1) : undefined;
-  Object.assign(link, { do: [...link.do.slice(0, onLesson() ? behind() : link.do.length), undone.pop()], at: null });
+  Object.assign(link, { do: [...link.do.slice(0, onLesson() ? behind() : link.do.length), undone.pop()], at: null, branch: "" });
   go();
 }
 

@@ -15,6 +15,13 @@ function branchOf(name) {
   return branch ? { asked, guess, branch } : null;
 }
 
+// The branch whose steps the link's are, if any.
+function branchHere() {
+  const names = lesson.questions.flatMap((question, asked) => question.branches.map((branch, guess) => branch && `${asked + 1}${"abcd"[guess]}`));
+  const is = (branch) => branch.without === link.without && branch.do.join(";") === link.do.join(";");
+  return names.find((name) => name && is(branchOf(name).branch));
+}
+
 // `whole`: who comes back has been there before. `own`: the steps that the reader chose.
 async function openLesson(number, at = 0, { whole = false, branch = "", own = null, side = "", other = "", also = "" } = {}) {
   try {
