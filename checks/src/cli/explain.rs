@@ -112,7 +112,11 @@ fn by_row(words: &str) -> Vec<Answer> {
     };
     let guards: Vec<&str> =
         all_guards().into_iter().filter(|(_, incident)| names(incident)).map(|(name, _)| name).collect();
-    let row = if is_row { of_row(number, &guards) } else { None };
+    let row = match guards[..] {
+        _ if is_row => of_row(number, &guards),
+        [] => of_issue(words),
+        _ => None,
+    };
     row.into_iter().chain(guards.iter().map(|name| of_guard(name))).collect()
 }
 
@@ -133,6 +137,21 @@ fn of_row(number: &str, guards: &[&str]) -> Option<Answer> {
             format!("checked by: {checked}"),
         ],
         next: guards.iter().map(|guard| format!("rollcall explain {guard}")).collect(),
+    })
+}
+
+/// The line of an issue in the catalogue's second table, which has no row numbers.
+fn of_issue(issue: &str) -> Option<Answer> {
+    let lists = |row: &&str| {
+        row.split(" | ").next().is_some_and(|issues| issues.split(", ").any(|listed| listed == issue))
+    };
+    let row = CATALOGUE.lines().filter_map(|line| line.strip_prefix("| ")).find(lists)?;
+    let cells: Vec<&str> = row.trim_end_matches(" |").split(" | ").collect();
+    let [_, what, checked] = cells[..] else { return None };
+    Some(Answer {
+        title: format!("{issue}, by docs/incidents.md"),
+        lines: vec![what.into(), format!("checked by: {checked}")],
+        next: vec!["rollcall replay traces/scenarios".into()],
     })
 }
 

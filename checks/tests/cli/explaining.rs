@@ -49,6 +49,10 @@ fn a_row_an_issue_and_a_few_words_find_their_guards() {
     assert_eq!(explained(&["15"]), explained(&["row 15"]));
     assert!(explained(&["row", "26"]).contains("guard tombstone_refuses_stale\n"));
     assert!(explained(&["pd#3407"]).starts_with("guard tombstone_by_patrol_alone\n"));
+    let without_a_guard = explained(&["tikv#6460"]);
+    assert!(without_a_guard.starts_with("tikv#6460, by docs/incidents.md\n"), "{without_a_guard}");
+    assert!(without_a_guard.contains("tikv-taken-back-once-and-merged-the-second-time"), "{without_a_guard}");
+    assert!(explained(&["cockroach#163566"]).starts_with("cockroach#163566, by docs/incidents.md\n"));
     assert!(explained(&["range", "index"]).contains("guard snapshot_updates_ranges\n"));
 }
 
