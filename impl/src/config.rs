@@ -48,6 +48,9 @@ pub struct Config {
     /// [`Store::persisted`](crate::Store::persisted). With replicas that cannot do that, all
     /// messages wait.
     pub early_appends: bool,
+    /// Simulator only: a [`SyncedStore`](crate::SyncedStore) writes and does not sync, until it is
+    /// told to ([`SyncedStore::sync`](crate::SyncedStore::sync)).
+    pub late_persistence: bool,
     /// The most bytes of a message that the transport takes; [`Config::NEVER`] sets no limit (TiKV
     /// `raft-max-size-per-msg`, below `max-grpc-send-msg-len`).
     pub max_message_size: u64,
@@ -102,6 +105,7 @@ impl Config {
         merge_max_log_gap: 10,
         unsynced_commits: false,
         early_appends: false,
+        late_persistence: false,
         max_message_size: Config::NEVER,
     };
 

@@ -189,6 +189,12 @@ guards! {
     SplitSparesTheKnown "split_spares_the_known" Store,
     /// The commit index is treated as volatile and restarts at the applied index. A peer that forgot a change campaigns by the old configuration (Raft paper, Figure 2).
     CommitIndexDurable "commit_index_durable" Store,
+    /// A vote leaves before it is durable. A crash takes it back, and the peer votes twice in the term (Raft dissertation, 10.2.1).
+    VoteDurableFirst "vote_durable_first" Store,
+    /// A follower acknowledges entries that are not durable. A crash takes back an entry that counts as committed (Raft dissertation, 10.2.1).
+    AppendDurableFirst "append_durable_first" Store,
+    /// A leader counts its own copy of an entry at once. A crash takes back an entry that counts as committed (Raft dissertation, 10.2.1, raft-rs `on_persist_ready`).
+    OwnCopyDurableFirst "own_copy_durable_first" Store,
     /// A child forgets the vote of the uninitialised peer that it replaces, and votes twice in the term (our own rule).
     SplitKeepsVote "split_keeps_vote" Store,
     /// The hard state of an uninitialised peer is not written, and a restart forgets its term and its vote (TiKV `peer_storage.rs`, "skip persistent hard state"; read from the code).

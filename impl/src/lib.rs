@@ -75,4 +75,4 @@ pub use store::effects::{Due, Effects, Ticket};
 pub use store::input::{End, Input, Output};
 pub use store::lifecycle::Tombstone;
 pub use store::ranges::RangeEntry;
-pub use store::synced_store::SyncedStore;
+pub use store::synced_store::{SyncedStore, Unsynced};

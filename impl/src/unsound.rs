@@ -61,6 +61,22 @@ impl<R: Replica> Peer<R> {
         }
     }
 
+    /// Whether a reply of this kind waits for the batch of its step.
+    pub(crate) fn waits_for_batch(&self, message: &Message, guards: impl Guards) -> bool {
+        match message.get_msg_type() {
+            MessageType::MsgRequestVoteResponse => guards.holds(Guard::VoteDurableFirst),
+            MessageType::MsgAppendResponse => guards.holds(Guard::AppendDurableFirst),
+            _ => true,
+        }
+    }
+
+    /// A leader takes what it hands over for persisted.
+    pub(crate) fn count_own_copy_at_once(&mut self, guards: impl Guards) {
+        if !guards.holds(Guard::OwnCopyDurableFirst) {
+            self.node.persisted(self.node.handed_over());
+        }
+    }
+
     /// A voter that gets a vote request in its own term forgets its vote.
     pub(crate) fn forget_vote(&mut self, message: &Message, guards: impl Guards) {
         let is_asked =

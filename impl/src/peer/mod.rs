@@ -349,9 +349,10 @@ impl<R: Replica> Peer<R> {
                 if message.get_msg_type() == MessageType::MsgSnapshot {
                     self.note_sent_snapshot(message.get_snapshot().get_metadata().index);
                 }
-                self.send(message, step);
+                self.send_when_durable(message, step);
             }
             self.apply_ordinary(step);
+            self.count_own_copy_at_once(step.guards);
         }
         self.forget_lost_read();
         self.give_up_proposals(step);

@@ -27,6 +27,23 @@ impl<R: Replica> Peer<R> {
         }
     }
 
+    /// Sends a message that must wait for the step's batch.
+    pub(crate) fn send_when_durable<G: Guards>(
+        &self,
+        message: eraftpb::Message,
+        step: &mut StepContext<'_, G>,
+    ) {
+        let waits = self.waits_for_batch(&message, step.guards);
+        let sent = step.out.len();
+        self.send(message, step);
+        if !waits
+            && step.out.len() > sent
+            && let Some(Output::Message(message)) = step.out.pop()
+        {
+            step.early.push(message);
+        }
+    }
+
     pub(crate) fn send<G: Guards>(&self, mut message: eraftpb::Message, step: &mut StepContext<'_, G>) {
         self.unsound_send(&mut message, step.guards);
         let region = self.storage().region();

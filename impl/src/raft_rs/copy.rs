@@ -2,7 +2,8 @@
 //!
 //! raft-rs cannot copy a `RawNode`. So a new node is opened on a copy of the storage and is given
 //! everything that the original shows. What a `RawNode` hides is how far its Readies were handled.
-//! Here no Ready is left, so a copy has at most one Ready more, without entries or messages. The
+//! Here no Ready is left, so a copy has at most one Ready more, without entries or messages. The copy is
+//! told which entries are handed over and not persisted. The
 //! Ready of a staged snapshot is made again. raft shows the ticks since the last heartbeat, but
 //! they cannot be set. They must be 0, as they are if each tick brings a heartbeat
 //! ([`Config::SIMULATOR`]). Debug builds compare everything that is shown.
@@ -23,7 +24,11 @@ impl Clone for RaftRs {
             node.raft.msgs = ready.persisted_messages().to_vec();
             node.ready()
         });
-        let copy = Self { node, staged, handed_over: self.handed_over, config: self.config };
+        let mut under_way = self.under_way.clone();
+        under_way.iter_mut().for_each(|under_way| under_way.is_copied = true);
+        // The staged snapshot's Ready has a number already; nobody waits for that.
+        let first = self.handed_over;
+        let copy = Self { node, staged, handed_over: first, under_way, first, config: self.config };
         debug_assert_eq!(copy.innards_in_words(), self.innards_in_words());
         copy
     }

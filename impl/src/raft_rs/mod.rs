@@ -15,7 +15,9 @@ pub(crate) mod log;
 pub(crate) mod raft_storage;
 pub(crate) mod replica;
 
-use raft::eraftpb::Message;
+use std::collections::VecDeque;
+
+use raft::eraftpb::{Entry, Message};
 use raft::{NO_LIMIT, ProgressState, RawNode, SnapshotStatus, StateRole};
 
 use crate::config::{Config, LOGGER};
@@ -33,7 +35,21 @@ pub struct RaftRs {
     staged: Option<raft::Ready>,
     /// The number of the last Ready that was advanced asynchronously.
     handed_over: u64,
+    /// The Readies with entries that were and are not persisted.
+    under_way: VecDeque<UnderWay>,
+    /// The number before the node's first Ready: a copy's node begins to count anew.
+    first: u64,
     config: Config,
+}
+
+/// The entries of a Ready that are not persisted.
+#[derive(Clone, Copy, Debug)]
+struct UnderWay {
+    number: u64,
+    /// Its last entry.
+    last: Position,
+    /// The node has no record of it: it was another's, of which this one is a copy.
+    is_copied: bool,
 }
 
 impl Replica for RaftRs {
@@ -44,7 +60,7 @@ impl Replica for RaftRs {
     fn open((): &(), config: &Config, id: PeerId, storage: PeerStorage) -> Result<Self, ReplicaError> {
         let mut node = RawNode::new(&config.raft(id, storage.applied), storage, &LOGGER)?;
         node.raft.set_randomized_election_timeout(config.drawn_election_tick);
-        Ok(Self { node, staged: None, handed_over: 0, config: *config })
+        Ok(Self { node, staged: None, handed_over: 0, under_way: VecDeque::new(), first: 0, config: *config })
     }
 
     fn storage(&self) -> &PeerStorage {
@@ -180,6 +196,7 @@ impl Replica for RaftRs {
     fn take_snapshot(&mut self) -> Vec<Message> {
         let Some(mut ready) = self.staged.take() else { return Vec::new() };
         let messages = ready.take_persisted_messages();
+        self.under_way.clear();
         let light = self.node.advance_append(ready);
         debug_assert!(light.messages().is_empty(), "a follower sends nothing before it is persisted");
         self.node.advance_apply_to(self.storage().applied);
@@ -257,12 +274,17 @@ impl Replica for RaftRs {
         let reads = ready.take_read_states().into_iter().map(|state| state.request_ctx).collect();
         if self.config.early_appends && self.node.raft.state == StateRole::Leader {
             let (early, messages) = (ready.take_messages(), ready.take_persisted_messages());
-            self.handed_over = ready.number();
+            self.handed_over = self.first + ready.number();
+            if let Some(Entry { index, term, .. }) = entries.last() {
+                let last = Position { index: *index, term: *term };
+                self.under_way.push_back(UnderWay { number: self.handed_over, last, is_copied: false });
+            }
             self.node.advance_append_async(ready);
             return Some(Ready { snapshot: None, entries, reads, early, messages });
         }
         let mut messages = ready.take_messages();
         messages.append(&mut ready.take_persisted_messages());
+        self.persist_copied(u64::MAX);
         let mut light = self.node.advance_append(ready);
         messages.append(&mut light.take_messages());
         Some(Ready { snapshot: None, entries, reads, early: Vec::new(), messages })
@@ -273,7 +295,8 @@ impl Replica for RaftRs {
     }
 
     fn persisted(&mut self, number: u64) {
-        self.node.on_persist_ready(number);
+        self.persist_copied(number);
+        self.node.on_persist_ready(number.saturating_sub(self.first));
     }
 
     fn persisted_index(&self) -> u64 {
@@ -282,5 +305,18 @@ impl Replica for RaftRs {
 
     fn innards(&mut self) -> Option<&mut dyn Innards> {
         Some(self)
+    }
+}
+
+impl RaftRs {
+    /// What is under way up to that number is persisted. The node knows that by itself of its own.
+    fn persist_copied(&mut self, number: u64) {
+        let mut last = None;
+        while let Some(under_way) = self.under_way.pop_front_if(|under_way| under_way.number <= number) {
+            last = Some(under_way.last).filter(|_| under_way.is_copied).or(last);
+        }
+        if let Some(Position { index, term }) = last {
+            self.node.raft.on_persist_entries(index, term);
+        }
     }
 }

@@ -245,6 +245,11 @@ impl MemoryEngine {
         self.synced.get(&region)
     }
 
+    /// Whether something was written that is not synced.
+    pub fn has_unsynced(&self) -> bool {
+        !self.unsynced.is_empty()
+    }
+
     /// Loses what was not synced, as a power failure does.
     pub fn lose_unsynced(&mut self) {
         self.unsynced.clear();

@@ -286,6 +286,26 @@ impl<G: Guards, R: Replica> Store<G, R> {
         !self.handed_over.is_empty()
     }
 
+    /// The last batch's ticket.
+    pub(crate) fn last_ticket(&self) -> Ticket {
+        Ticket(self.tickets)
+    }
+
+    /// Whether everything up to the ticket is durable.
+    pub(crate) fn is_durable(&self, ticket: Ticket) -> bool {
+        ticket.0 <= self.durable
+    }
+
+    /// Whether the leader of `region` may send: the batch with which it became leader is durable.
+    pub fn leads_durably(&self, region: RegionId) -> bool {
+        match self.entries.get(&region) {
+            Some(PeerEntry { resident: Resident::Live(peer), .. }) => {
+                peer.is_leader() && peer.led.1 <= self.durable
+            }
+            _ => false,
+        }
+    }
+
     /// Ends every pending request with [`End::LeaderChanged`](crate::End::LeaderChanged): this store will not learn its
     /// result, and it may still be applied. For surroundings that stop.
     pub fn abandon_requests(&mut self) -> Vec<Output> {

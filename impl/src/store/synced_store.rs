@@ -6,12 +6,13 @@ use std::ops::Deref;
 use crate::config::{Config, ConfigError};
 use crate::error::Error;
 use crate::guard::{Guards, Sound};
+use crate::proto::message::Message;
 use crate::proto::region::{Region, RegionId, StoreId};
 use crate::raft_rs::RaftRs;
 use crate::raft_rs::replica::Replica;
-use crate::storage::engine::{Engine, MemoryEngine};
+use crate::storage::engine::{Engine, MemoryEngine, Persisted, Write};
 use crate::store::Store;
-use crate::store::effects::Effects;
+use crate::store::effects::{Effects, Ticket};
 use crate::store::input::{Input, Output};
 
 /// A [`Store`] on an engine: every step is durable when it returns, except for a commit index
@@ -88,7 +89,17 @@ impl<G: Guards, E: Engine, R: Replica> SyncedStore<G, E, R> {
         }
     }
 
-    fn write(&mut self, batch: Vec<crate::storage::engine::Write>, sync: bool) -> Result<(), Error> {
+    /// Writes a step's changes, and leaves their durability to [`sync`](SyncedStore::sync).
+    pub(crate) fn write_late(&mut self, effects: Effects) -> Result<Unsynced, Error> {
+        let Effects { batch, parted, messages, after_persist, ticket, .. } = effects;
+        let is_record = |write: &Write| matches!(write, Write::Record(_) | Write::Clear(_));
+        let changes_record = batch.iter().chain(&parted).any(is_record);
+        self.write(batch, false)?;
+        self.write(parted, false)?;
+        Ok(Unsynced { messages, after_persist, ticket, changes_record })
+    }
+
+    fn write(&mut self, batch: Vec<Write>, sync: bool) -> Result<(), Error> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -113,6 +124,60 @@ impl<G: Guards, E: Engine, R: Replica> SyncedStore<G, E, R> {
     /// Ends the store and returns its engine, as a crash does: volatile state is lost.
     pub fn into_engine(self) -> E {
         self.engine
+    }
+}
+
+/// What a step hands out whose writes are not durable ([`Config::late_persistence`]).
+#[derive(Debug)]
+pub struct Unsynced {
+    /// May leave at once.
+    pub messages: Vec<Message>,
+    /// May leave once everything up to the ticket is durable.
+    pub after_persist: Vec<Output>,
+    /// The last batch that must be durable for that.
+    pub ticket: Ticket,
+    /// Whether the step wrote what a peer is: its region, its state, its whole content.
+    pub changes_record: bool,
+}
+
+/// Late persistence: the owner says when the disk is done.
+impl<G: Guards, R: Replica> SyncedStore<G, MemoryEngine, R> {
+    /// Takes one input. What it changed is written and not durable.
+    ///
+    /// # Errors
+    /// As [`SyncedStore::step`].
+    pub fn step_late(&mut self, input: Input) -> Result<Unsynced, Error> {
+        let effects = self.store.step(input)?;
+        self.write_late(effects)
+    }
+
+    /// Makes everything durable that was written. What is written because of that is not.
+    ///
+    /// # Errors
+    /// Where raft or the engine fails: the store must be dropped and opened again.
+    pub fn sync(&mut self) -> Result<Unsynced, Error> {
+        self.engine.sync().map_err(|source| Error::Engine { store: self.store.id(), source })?;
+        let effects = self.store.persisted(self.store.last_ticket())?;
+        self.write_late(effects)
+    }
+
+    /// Whether everything up to the ticket is durable.
+    pub fn is_durable(&self, ticket: Ticket) -> bool {
+        self.store.is_durable(ticket)
+    }
+
+    /// What a failure of the machine would leave of `region`, if that is not all that its peer
+    /// wrote.
+    pub fn durable(&self, region: RegionId) -> Option<&Persisted> {
+        let (durable, peer) = (self.engine.synced(region)?, self.peer(region)?);
+        let Persisted { hard_state, apply_state, entries, data, .. } = durable;
+        let is_all = (hard_state.term, hard_state.vote, hard_state.commit)
+            == (peer.term(), peer.vote(), peer.commit())
+            && (apply_state.applied, apply_state.truncated) == (peer.applied(), peer.truncated())
+            && entries.len() == peer.entries().len()
+            && entries.iter().zip(peer.entries()).all(|(durable, (entry, _))| durable == entry)
+            && data == peer.data();
+        (!is_all).then_some(durable)
     }
 }
 
