@@ -61,7 +61,12 @@ impl<R: Replica> Peer<R> {
         if index > self.may_apply_to() {
             return Err(Refusal::NothingToApply.into());
         }
-        // Ordinary entries are applied at once, so this is an admin entry.
+        if storage.log.payload(index).is_some_and(|payload| !payload.is_admin()) {
+            // A crash came between the commit index and the entry's effect.
+            self.apply_ordinary(step);
+            return Ok(Applied::Stays);
+        }
+        // Elsewhere ordinary entries are applied at once, so this is an admin entry.
         let request = storage.log.payload(index).and_then(|payload| payload.request()).cloned();
         let mut applied = Applied::Stays;
         match request {

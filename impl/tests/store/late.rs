@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
     ChangeKind, Command, Config, Effects, End, Engine, Input, MemoryEngine, Message, Output, PeerStatus,
-    Refusal, Sound, StateRole, Store, StoreId,
+    Refusal, Sound, StateRole, Store, StoreId, SyncedStore,
 };
 
 use crate::cluster::{REGION, bytes, change, put, region};
@@ -289,6 +289,55 @@ fn a_new_leader_waits_for_its_disk() {
     cluster.quiet();
     cluster.step(1, request(3, put("b"))).unwrap();
     assert!(!cluster.sent.is_empty(), "from now on it does not wait");
+}
+
+/// The machine fails between the commit index of an entry and its effect. What is due when the
+/// store is back is this effect.
+#[test]
+fn an_entry_that_a_crash_parts_from_its_effect_takes_it_later() {
+    let mut cluster = Cluster::new(EARLY, |_| false, 3, &[1, 2, 3]);
+    cluster.elect(1);
+    cluster.step(1, request(1, put("a"))).unwrap();
+    for message in std::mem::take(&mut cluster.sent) {
+        cluster.deliver(message, true);
+    }
+    cluster.persist(2);
+    cluster.persist(3);
+    cluster.deliver_to(1);
+    assert_eq!((cluster.peer(1).commit(), cluster.peer(1).applied()), (7, 6), "the others have it");
+    let late = cluster.stores.get_mut(&1).unwrap();
+    for effects in late.under_way.drain(..) {
+        late.disk.write(effects.batch).unwrap();
+    }
+    late.disk.sync().unwrap();
+    cluster.crash(1);
+    assert_eq!((cluster.peer(1).commit(), cluster.peer(1).applied()), (7, 6));
+    assert!(cluster.stores[&1].store.due(REGION).apply);
+    cluster.step(1, Input::Apply { region: REGION }).unwrap();
+    assert_eq!(cluster.peer(1).applied(), 7);
+    assert!(cluster.peer(1).data().contains_key(&bytes("a")), "the write took effect");
+}
+
+/// A copy of a leader has the same entries under way to its disk.
+#[test]
+fn a_copy_counts_what_was_under_way_once_it_is_durable() {
+    let config = Config { late_persistence: true, ..EARLY };
+    let mut store = SyncedStore::open(1, config, Sound, MemoryEngine::new()).unwrap();
+    store.bootstrap(region(&[1])).unwrap();
+    drop(store.step_late(Input::Campaign { region: REGION }).unwrap());
+    drop(store.clone().step_late(request(1, put("a"))).unwrap());
+    let mut copy = store.clone().clone();
+    drop(copy.step_late(request(1, put("a"))).unwrap());
+    assert_eq!(copy.peer(REGION).unwrap().commit(), 5, "nothing of it is durable");
+    drop(copy.sync().unwrap());
+    let peer = copy.peer(REGION).unwrap();
+    assert_eq!((peer.commit(), peer.last_index()), (7, 7));
+    let mut engine = copy.into_engine();
+    engine.lose_unsynced();
+    let left = SyncedStore::open(1, config, Sound, engine).unwrap();
+    let peer = left.peer(REGION).unwrap();
+    assert_eq!((peer.commit(), peer.last_index()), (5, 7), "the commit index was not synced");
+    assert_eq!(store.peer(REGION).unwrap().last_index(), 6, "the first one has nothing of that");
 }
 
 /// The others acknowledge a change before it is on the leader's own disk. It becomes due when it is
