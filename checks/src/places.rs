@@ -112,6 +112,9 @@ pub(crate) fn of_action(action: &Action) -> [CodePlace; 2] {
             both("model/src/rules/transfer.rs", "impl/src/peer/transfer.rs", "")
         }
         Action::Crash { .. } | Action::Restart { .. } => both(life, "impl/src/store/mod.rs", "open"),
+        Action::Persist { .. } => {
+            both("model/src/rules/persist.rs", "impl/src/store/synced_store.rs", "sync")
+        }
         Action::LoseDisk { .. } => both(life, "impl/src/store/synced_store.rs", "into_engine"),
         Action::Hold { message: Outgoing::StoreReport, .. } => {
             both("model/src/rules/recovery/store.rs", "impl/src/store/unsafe_recovery.rs", "report_plan")

@@ -82,6 +82,7 @@ fn scope() -> Scope {
         apply_stalled: Vec::new(),
         believed: Vec::new(),
         unsynced_commits: false,
+        late_persistence: false,
         heartbeats: false,
         store_reports: false,
         budgets: Budgets {

@@ -103,6 +103,7 @@ scopes! {
         reads_across_leaders
         voter_restarts_before_its_snapshot
         power_fails_between_changes
+        power_fails_before_persistence
         demoted_while_it_needs_a_snapshot
         timeout_now_comes_late
         compacted_behind_an_election

@@ -96,6 +96,12 @@ guards! {
     SplitSparesTheKnown = "split_spares_the_known",
     /// A commit index survives a crash with the vote or the entries that it was written with. Otherwise a peer that forgot a change campaigns by the old configuration (Raft paper, Figure 2).
     CommitIndexDurable = "commit_index_durable",
+    /// A vote leaves only once it is durable. Otherwise a crash takes it back, and the peer votes twice in the term (Raft dissertation, 10.2.1).
+    VoteDurableFirst = "vote_durable_first",
+    /// A follower acknowledges entries only once they are durable. Otherwise a crash takes back an entry that counts as committed (Raft dissertation, 10.2.1).
+    AppendDurableFirst = "append_durable_first",
+    /// A leader counts its own copy of an entry only once it is durable. Otherwise a crash takes back an entry that counts as committed (Raft dissertation, 10.2.1, raft-rs `on_persist_ready`).
+    OwnCopyDurableFirst = "own_copy_durable_first",
     /// A child keeps the vote of the uninitialised peer that it replaces. Otherwise the peer votes twice in a term (found by this model).
     SplitKeepsVote = "split_keeps_vote",
     /// The term and the vote of an uninitialised peer survive a crash. Otherwise it votes twice in a term, or follows a leader that it voted against (TiKV `peer_storage.rs`, read from the code).
@@ -234,11 +240,13 @@ impl fmt::Display for Guard {
 pub struct GuardSet {
     dropped: u128,
     dialects: u8,
+    /// The rules are those of a scope in which persistence is late.
+    late: bool,
 }
 
 impl GuardSet {
     /// Every guard holds.
-    pub const ALL: GuardSet = GuardSet { dropped: 0, dialects: 0 };
+    pub const ALL: GuardSet = GuardSet { dropped: 0, dialects: 0, late: false };
 
     /// Every guard but one.
     pub fn without(guard: Guard) -> GuardSet {
@@ -265,6 +273,16 @@ impl GuardSet {
     /// Whether `dialect` is on.
     pub fn speaks(self, dialect: Dialect) -> bool {
         self.dialects & (1 << dialect as u8) != 0
+    }
+
+    /// The same, where persistence is late if the scope says so.
+    pub(crate) fn with_persistence(self, late: bool) -> GuardSet {
+        GuardSet { late, ..self }
+    }
+
+    /// Whether what a step writes is durable later.
+    pub(crate) fn persists_late(self) -> bool {
+        self.late
     }
 
     /// The guards that do not hold.

@@ -12,7 +12,7 @@ use rollcall_traces::{
 
 use crate::cluster::{self, ClusterInScope, ClusterMut};
 use crate::guard::GuardSet;
-use crate::rules::{self, raft};
+use crate::rules::{self, persist, raft};
 use crate::semantics::Semantics;
 
 /// The reference semantics within a scope.
@@ -126,8 +126,17 @@ impl PlainCluster<'_, View> {
 
     /// Fills in what follows from the peers, and clears what the scope does not show.
     fn finish(&mut self, before: &View) {
+        let guards = self.guards();
         for (id, store) in &mut self.view.stores {
             store.pending_ranges = store.peers.values().filter_map(RangeEntry::pending).collect();
+            if self.scope.late_persistence {
+                for (region, peer) in &mut store.peers {
+                    let was = before.peer(*id, *region);
+                    if was != Some(&*peer) {
+                        persist::settle(was, peer, guards);
+                    }
+                }
+            }
             if self.scope.unsynced_commits {
                 for (region, peer) in &mut store.peers {
                     let was = before.peer(*id, *region);
@@ -184,7 +193,7 @@ impl<V: Borrow<View>, B> Cluster for PlainCluster<'_, V, B> {
 
 impl ClusterMut for PlainCluster<'_, View> {
     fn guards(&self) -> GuardSet {
-        self.guards
+        self.guards.with_persistence(self.scope.late_persistence)
     }
 
     fn replicas_wanted(&self) -> u64 {

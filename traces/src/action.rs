@@ -158,6 +158,12 @@ pub enum Action {
         /// The store.
         store: StoreId,
     },
+    /// What the store wrote so far becomes durable ([`crate::Scope::late_persistence`]; raft-rs
+    /// `on_persist_ready`).
+    Persist {
+        /// The store.
+        store: StoreId,
+    },
     /// The store's disk is lost for good.
     #[serde(alias = "destroy")]
     LoseDisk {
@@ -331,6 +337,7 @@ impl Action {
             | Action::ForceLeaderTimeout { store, .. }
             | Action::Crash { store }
             | Action::Restart { store }
+            | Action::Persist { store }
             | Action::LoseDisk { store } => vec![*store],
             Action::TimeoutNow { leader, .. } => vec![*leader],
             Action::RemoveFailedStores { stores } => stores.clone(),

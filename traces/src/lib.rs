@@ -64,7 +64,8 @@ pub use pd::{
     Purpose, Seat, StoreState, WaitingOperator,
 };
 pub use peer::{
-    Campaign, Creator, Leading, MergeState, Peer, PeerState, Read, Role, Snapshot, StaleCheck, Transfer,
+    Campaign, Creator, Durable, Leading, MergeState, Peer, PeerState, Read, Role, Snapshot, StaleCheck,
+    Transfer,
 };
 pub use record::{RecordError, Recorder, record, record_again, record_to_file};
 pub use recovery::{

@@ -162,6 +162,8 @@ pub enum Reason {
     // Of the receiving store, on a message.
     /// The message's term is behind the receiver's.
     StaleTerm,
+    /// What the message says is not durable on its sender, so it may not leave.
+    NotPersisted,
     /// The message's epoch is behind the tombstone's, and the tombstone's region still lists the
     /// sender.
     StaleEpoch,
@@ -372,6 +374,7 @@ impl Reason {
         Reason::NoSnapshot,
         Reason::NothingToApply,
         Reason::StaleTerm,
+        Reason::NotPersisted,
         Reason::StaleEpoch,
         Reason::SenderRemoved,
         Reason::Tombstone,

@@ -37,6 +37,10 @@ pub struct Peer {
     /// ([`crate::Scope::unsynced_commits`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub synced_commit: Option<u64>,
+    /// What a crash takes the peer back to, where not all of it is durable
+    /// ([`crate::Scope::late_persistence`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub durable: Option<Box<Durable>>,
     /// The last index that was applied.
     pub applied: u64,
     /// The region as of `applied`. A tombstone keeps the region as of its removal.
@@ -98,6 +102,7 @@ impl Peer {
             log: Log::default(),
             commit: 0,
             synced_commit: None,
+            durable: None,
             applied: 0,
             region,
             merge: None,
@@ -128,6 +133,46 @@ impl Peer {
     /// Whether it is the tombstone of a peer that a merge ended.
     pub fn is_merged_away(&self) -> bool {
         self.state == PeerState::Tombstone && self.merged_into.is_some()
+    }
+}
+
+/// The durable part of what raft and ordinary entries write of a peer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Durable {
+    /// Its term.
+    pub term: u64,
+    /// Whom it voted for in that term; 0 for nobody.
+    pub vote: PeerId,
+    /// Its log.
+    pub log: Log,
+    /// The last index known to be committed.
+    pub commit: u64,
+    /// The last index that took effect.
+    pub applied: u64,
+    /// The keys and values as of `applied`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<Key, Value>,
+}
+
+impl Durable {
+    /// All of a peer, as if it were durable.
+    pub fn all_of(peer: &Peer) -> Self {
+        let Peer { term, vote, log, commit, applied, data, .. } = peer;
+        Self {
+            term: *term,
+            vote: *vote,
+            log: log.clone(),
+            commit: *commit,
+            applied: *applied,
+            data: data.clone(),
+        }
+    }
+
+    /// Whether that is all of the peer.
+    pub fn is_all_of(&self, peer: &Peer) -> bool {
+        (self.term, self.vote, self.commit, self.applied) == (peer.term, peer.vote, peer.commit, peer.applied)
+            && self.log == peer.log
+            && self.data == peer.data
     }
 }
 

@@ -101,6 +101,12 @@ pub struct Scope {
     /// splits, because all regions of a store share a disk.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsynced_commits: bool,
+    /// Whether what a step writes becomes durable only by [`Action::Persist`], or because a message
+    /// leaves that must wait for it (Raft dissertation, 10.2.1; raft-rs `advance_append_async`). A
+    /// crash takes back the rest. Of one region that does not divide, without transfers, reads and
+    /// late messages.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late_persistence: bool,
     /// Whether leaders also send heartbeats to existing followers.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub heartbeats: bool,
@@ -235,8 +241,23 @@ impl Scope {
                 "`unsynced_commits` is for one region, and there are several, or ids for others",
             ));
         }
+        if self.late_persistence && !self.may_persist_late() {
+            return Err(malformed(
+                "`late_persistence` is for one region, without ids for others, unsynced commit indexes, \
+                 transfers, reads, late messages, stale checks and compactions",
+            ));
+        }
         let of_pd = self.validate_pd().and_then(|()| self.validate_beliefs());
         self.validate_splits().and(of_pd).map_err(|what| malformed(&what))
+    }
+
+    /// Whether the scope has only what the rules of late persistence cover.
+    fn may_persist_late(&self) -> bool {
+        let Budgets { transfers, reads, late, stale_checks, compactions, .. } = self.budgets;
+        self.regions.len() == 1
+            && self.next_id == 0
+            && !self.unsynced_commits
+            && [transfers, reads, late, stale_checks, compactions].iter().all(|count| *count == 0)
     }
 
     /// Whether views show the commit indexes that a leader knows of other peers. Only a leader that

@@ -58,6 +58,7 @@ impl Scope {
             crashers: Vec::new(),
             apply_stalled: Vec::new(),
             unsynced_commits: false,
+            late_persistence: false,
             heartbeats: false,
             store_reports: false,
             budgets: Budgets::default(),

@@ -112,9 +112,10 @@ impl Action {
             | Action::AnswerRead { region, store }
             | Action::ForceLeaderTimeout { region, store }
             | Action::TransferTimeout { region, store } => Touched::one(region, store),
-            Action::Crash { store } | Action::Restart { store } | Action::LoseDisk { store } => {
-                Touched::store(store)
-            }
+            Action::Crash { store }
+            | Action::Restart { store }
+            | Action::Persist { store }
+            | Action::LoseDisk { store } => Touched::store(store),
             Action::StoreHeartbeat { store, .. } if before.pd().recovery_step > 0 => Touched::store(store),
             Action::StoreHeartbeat { .. }
             | Action::RecoveryTimeout

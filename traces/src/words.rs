@@ -65,6 +65,7 @@ impl fmt::Display for Action {
             }
             Action::Crash { store } => write!(f, "Crash store {store}"),
             Action::Restart { store } => write!(f, "Restart store {store}"),
+            Action::Persist { store } => write!(f, "Persist store {store}"),
             Action::LoseDisk { store } => write!(f, "LoseDisk store {store}"),
             Action::RegionHeartbeat { region, store, reply } => {
                 write!(f, "RegionHeartbeat region {region}: store {store}{}", fate(*reply))

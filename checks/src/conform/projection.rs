@@ -235,6 +235,7 @@ impl Projection {
             log,
             commit,
             synced_commit,
+            durable,
             applied,
             region,
             merge,
@@ -250,6 +251,8 @@ impl Projection {
             read,
             data,
         } = peer;
+        // Who drives a subject says when it is durable: no part shows it.
+        *durable = None;
         let keeps = |part| self.has(part);
         if !keeps(Part::Role) {
             *role = Role::Follower;

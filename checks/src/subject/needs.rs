@@ -8,10 +8,12 @@ use rollcall_traces::{Action, ChangeKind, Command, MemberRole, Region, Scope};
 use super::Link;
 use super::wire::CAPABILITIES;
 
-/// What no library offers: an entry placed in its log, a vote that was never granted.
+/// What no library offers: an entry placed in its log, a vote that was never granted, a sync that
+/// comes later.
 const INNARDS: &[(&str, &str)] = &[
     ("merges", "a merge appends entries outside of the protocol"),
     ("unsafe recovery", "a forced leader counts votes that were not granted"),
+    ("late persistence", "no request of the protocol says that a sync is complete"),
 ];
 
 /// What a library needs to begin a scope and, if PD plans, to continue. The needs of single actions
@@ -20,6 +22,9 @@ pub fn needs_to_begin(scope: &Scope) -> BTreeSet<&'static str> {
     let mut needs = BTreeSet::from(["probe", "apply_when_told"]);
     scope.regions.iter().chain(&scope.believed).for_each(|region| of_region(region, &mut needs));
     scope.setup.iter().for_each(|action| of_action(action, &mut needs));
+    if scope.late_persistence {
+        needs.insert("late persistence");
+    }
     if scope.max_replicas > 0 {
         // Any plan of PD adds learners, promotes and demotes by joint changes, and transfers
         // leadership.
@@ -131,6 +136,7 @@ mod tests {
     fn scopes_need_what_they_do() {
         assert!(of("forced_while_merging_smoke").contains("merges"));
         assert!(of("forced_behind_a_split_smoke").contains("unsafe recovery"));
+        assert!(of("power_fails_before_persistence_smoke").contains("late persistence"));
         assert!(of("reads_across_leaders_smoke").contains("reads"));
         assert!(of("demoted_while_it_needs_a_snapshot_smoke").contains("joint"));
         let plain = of("old_term_entries_smoke");

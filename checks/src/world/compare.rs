@@ -70,6 +70,7 @@ impl<G: Guards, R: Replica> World<G, R> {
                 (Some(status), _) => {
                     same_optional(store.merged_elsewhere_into(region), peer.merged_into.as_ref())
                         && self.synced_commit(store, region) == peer.synced_commit
+                        && self.same_durable(store, region, peer)
                         && self.same_commits(status, peer.leading.as_ref())
                         && same_peer(status, peer, self.timeout_now(region, node.id).is_some())
                 }
@@ -127,7 +128,7 @@ fn same_tombstone(tombstone: imp::Tombstone<'_>, peer: &tr::Peer) -> bool {
         && same_region(tombstone.region, &peer.region)
         && same_optional(tombstone.merged_into, peer.merged_into.as_ref())
         && tombstone.log_since.map(convert::epoch) == peer.log_since
-        && (&peer.merge, peer.synced_commit) == (&None, None)
+        && (&peer.merge, peer.synced_commit, &peer.durable) == (&None, None, &None)
         && (peer.created_by, &peer.stale_check) == (None, &None)
         && peer.role == tr::Role::Follower
         && (peer.term, peer.vote, peer.leader, peer.commit) == (0, 0, 0, 0)

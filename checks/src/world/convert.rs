@@ -257,6 +257,12 @@ fn entry(entry: &eraftpb::Entry, payload: &imp::Payload) -> tr::Entry {
     tr::Entry { term: entry.term, command: said, epoch: proposed }
 }
 
+/// A log as an engine has it.
+pub(crate) fn log(truncated: imp::Position, entries: &[eraftpb::Entry]) -> tr::Log {
+    let entries = entries.iter().map(|raft| entry(raft, &imp::Payload::of(raft))).collect();
+    tr::Log { truncated: position(truncated), entries }
+}
+
 /// An entry of the source's log that a merge carries into the target's.
 fn carried(carried: &imp::CarriedEntry) -> tr::Entry {
     let raft = eraftpb::Entry {
@@ -268,7 +274,7 @@ fn carried(carried: &imp::CarriedEntry) -> tr::Entry {
     entry(&raft, &imp::Payload::of(&raft))
 }
 
-fn data(data: &BTreeMap<imp::Key, imp::Value>) -> BTreeMap<tr::Key, tr::Value> {
+pub(crate) fn data(data: &BTreeMap<imp::Key, imp::Value>) -> BTreeMap<tr::Key, tr::Value> {
     data.iter().map(|(at, value)| (key(at), key(value))).collect()
 }
 
@@ -342,6 +348,7 @@ pub(crate) fn peer<R: Replica>(
         },
         commit: status.commit(),
         synced_commit: None,
+        durable: None,
         applied: status.applied(),
         region: region(status.region()),
         merge: status.merge().map(merge_state),

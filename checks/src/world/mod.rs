@@ -12,7 +12,7 @@ use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::pd::{Dispatch, RegionReport};
 use rollcall_impl::{
     Config, Guards, Input, Mark, MemoryEngine, Message, MessagePayload, Output, PeerStatus, RaftRs,
-    RecoveryPlan, Replica, Sound, StateRole, StoreReport, SyncedStore,
+    RecoveryPlan, Replica, Sound, StateRole, StoreReport, SyncedStore, Ticket,
 };
 use rollcall_model::{ReadSet, Rollcall};
 use rollcall_traces::{
@@ -26,6 +26,7 @@ mod force;
 mod heal;
 mod late;
 mod pd;
+mod persist;
 mod process;
 mod recovery;
 mod rounds;
@@ -37,6 +38,7 @@ mod tests;
 mod tracked;
 
 use pd::Pd;
+use persist::Handed;
 use tracked::Tracked;
 
 /// One store.
@@ -73,6 +75,8 @@ struct Requests {
     candidate: StoreId,
     /// The candidate's peer id, and the term that it asks for.
     campaign: (u64, u64),
+    /// The campaign's batch, for which they wait.
+    ticket: Ticket,
     messages: Vec<Message>,
 }
 
@@ -97,6 +101,8 @@ pub struct World<G: Guards = Sound, R: Replica = RaftRs> {
     before: Vec<(usize, RegionId, Mark, u64)>,
     /// Whether anything but a peer has changed.
     changed: bool,
+    /// What the last step handed out, where persistence is late.
+    handed: Handed,
 }
 
 impl<G: Guards> World<G> {
@@ -122,6 +128,7 @@ impl<G: Guards, R: Replica> World<G, R> {
             pd: Tracked::new(Pd::absent()),
             before: Vec::new(),
             changed: false,
+            handed: Handed::default(),
         }
     }
 
@@ -201,9 +208,14 @@ impl<G: Guards, R: Replica> World<G, R> {
 
     /// One step of one store. Vote requests and `TimeoutNow` stay in the world.
     fn step(&mut self, node: usize, region: RegionId, input: Input) -> Result<Vec<Output>, Reason> {
-        match self.touch(node, region).step(input) {
+        let stepped = if self.is_late() {
+            self.step_late(node, region, input)
+        } else {
+            self.touch(node, region).step(input)
+        };
+        match stepped {
             Ok(outputs) => {
-                self.absorb(&outputs);
+                self.absorb(&outputs, self.handed.ticket);
                 Ok(outputs)
             }
             Err(error) => match error.refusal() {
@@ -213,11 +225,11 @@ impl<G: Guards, R: Replica> World<G, R> {
         }
     }
 
-    fn absorb(&mut self, outputs: &[Output]) {
+    fn absorb(&mut self, outputs: &[Output], ticket: Ticket) {
         for output in outputs {
             let Output::Message(message) = output else { continue };
             match message.raft_type() {
-                Some(MessageType::MsgRequestVote) => self.keep_request(message),
+                Some(MessageType::MsgRequestVote) => self.keep_request(message, ticket),
                 Some(MessageType::MsgTimeoutNow) => {
                     let from = (message.region, message.from.store);
                     // One sent again may be all that changes (`timeout_now_again`).
@@ -230,7 +242,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         }
     }
 
-    fn keep_request(&mut self, message: &Message) {
+    fn keep_request(&mut self, message: &Message, ticket: Ticket) {
         let campaign = (message.from.id, message.raft().map_or(0, |raft| raft.term));
         let (region, candidate) = (message.region, message.from.store);
         let known =
@@ -238,11 +250,12 @@ impl<G: Guards, R: Replica> World<G, R> {
         match known {
             Some(kept) if kept.campaign == campaign => kept.messages.push(message.clone()),
             Some(kept) => {
-                kept.campaign = campaign;
+                (kept.campaign, kept.ticket) = (campaign, ticket);
                 kept.messages = vec![message.clone()];
             }
             None => {
-                self.requests.push(Requests { region, candidate, campaign, messages: vec![message.clone()] });
+                let messages = vec![message.clone()];
+                self.requests.push(Requests { region, candidate, campaign, ticket, messages });
             }
         }
     }
@@ -286,6 +299,7 @@ impl<G: Guards, R: Replica> World<G, R> {
             _ => None,
         });
         let Some(sent) = word else { return Ok(outputs) };
+        self.before_reply(node, sent, reply);
         match reply {
             Reply::Delivered => {
                 if let Ok(back) = self.up(sender) {
@@ -354,6 +368,7 @@ impl<G: Guards, R: Replica> World<G, R> {
             }
             Action::Crash { store } => self.crash(store).map(|()| Returned::Nothing),
             Action::Restart { store } => self.restart(store).map(|()| Returned::Nothing),
+            Action::Persist { store } => self.persist(store).map(|()| Returned::Nothing),
             Action::LoseDisk { store } => self.lose_disk(store).map(|()| Returned::Nothing),
             Action::Hold { region, from, to, message } => {
                 self.hold_outgoing(region, from, to, message).map(|()| Returned::Nothing)
@@ -431,7 +446,12 @@ fn is_word_of_store(message: &Message) -> bool {
 impl<G: Guards, R: Replica> Subject for World<G, R> {
     fn reset(&mut self, scope: &Scope) -> Result<(), ScopeError> {
         scope.validate()?;
-        let config = Config { unsynced_commits: scope.unsynced_commits, ..Config::SIMULATOR };
+        let config = Config {
+            unsynced_commits: scope.unsynced_commits,
+            early_appends: scope.late_persistence,
+            late_persistence: scope.late_persistence,
+            ..Config::SIMULATOR
+        };
         *self = World {
             scope: Some(Arc::new(scope.clone())),
             config,

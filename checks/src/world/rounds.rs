@@ -26,7 +26,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         let request = self.request_to(asking, region, voter)?;
         let voting = self.up(voter)?;
         let outputs = self.deliver(voting, request, reply)?;
-        self.return_answer(asking, outputs, MessageType::MsgRequestVoteResponse, reply)
+        self.return_answer(voting, asking, outputs, MessageType::MsgRequestVoteResponse, reply)
     }
 
     /// The request of this candidate to the voter on `voter`.
@@ -48,6 +48,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         let of = (region, self.nodes[asking].id, (status.id(), status.term()));
         let kept = self.requests.iter().find(|kept| (kept.region, kept.candidate, kept.campaign) == of);
         let kept = kept.ok_or(Reason::NotInConfig)?;
+        self.check_durable(asking, kept.ticket)?;
         // A candidate's configuration only changes without `campaign_applies_first`. A member that
         // joined since gets the same request as the others.
         let sent = kept.messages.iter().find(|message| message.to.id == to.id);
@@ -59,6 +60,7 @@ impl<G: Guards, R: Replica> World<G, R> {
     /// Delivers, drops or holds the one reply among `outputs`.
     fn return_answer(
         &mut self,
+        answering: usize,
         asking: usize,
         outputs: Vec<Output>,
         expected: MessageType,
@@ -69,6 +71,10 @@ impl<G: Guards, R: Replica> World<G, R> {
             _ => None,
         });
         for message in replies {
+            // Whom a leader may hand over to promises nothing.
+            if expected != MessageType::MsgTransferLeader {
+                self.before_reply(answering, &message, reply);
+            }
             match reply {
                 Reply::Delivered => {
                     self.step(asking, message.region, Input::Message(message))?;
@@ -100,7 +106,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         let (transferee, to) = (self.up(question.to.store)?, question.to.id);
         let outputs = self.deliver(transferee, question, Reply::Dropped)?;
         self.reached_raft(transferee, region, to, &outputs)?;
-        self.return_answer(node, outputs, MessageType::MsgTransferLeader, Reply::Delivered)
+        self.return_answer(transferee, node, outputs, MessageType::MsgTransferLeader, Reply::Delivered)
     }
 
     /// Tells a leader that is to change members which stores are inactive: those that are down,
@@ -138,6 +144,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         let leading = self.up(leader)?;
         let to = self.other_member(leading, region, follower)?;
         let following = self.up(follower)?;
+        self.check_leads_durably(leading, region)?;
         let Some(receiver) = self.status(following, region).filter(|peer| peer.id() == to.id) else {
             return self.create_by_heartbeat(leading, following, region, to.id, reply);
         };
@@ -151,7 +158,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         }
         let append = self.probe(leading, region, to.id, prefix + 1, entries)?;
         let outputs = self.deliver(following, append, reply)?;
-        self.return_answer(leading, outputs, MessageType::MsgAppendResponse, reply)
+        self.return_answer(following, leading, outputs, MessageType::MsgAppendResponse, reply)
     }
 
     /// The member on `store` to which this leader replicates.
@@ -193,11 +200,12 @@ impl<G: Guards, R: Replica> World<G, R> {
         let leading = self.up(leader)?;
         let to = self.other_member(leading, region, follower)?;
         let following = self.up(follower)?;
+        self.check_leads_durably(leading, region)?;
         let reads = self.leader(leading, region)?.read().is_some_and(|read| !read.ready);
         let heartbeat = self.heartbeat(leading, region, to.id, reads && reply == Reply::Delivered)?;
         let outputs = self.deliver(following, heartbeat, reply)?;
         self.reached_raft(following, region, to.id, &outputs)?;
-        self.return_answer(leading, outputs, MessageType::MsgHeartbeatResponse, reply)
+        self.return_answer(following, leading, outputs, MessageType::MsgHeartbeatResponse, reply)
     }
 
     fn send_snapshot(
@@ -238,7 +246,7 @@ impl<G: Guards, R: Replica> World<G, R> {
     ) -> Result<(), Reason> {
         let heartbeat = self.heartbeat(leading, region, to, true)?;
         let outputs = self.deliver(following, heartbeat, Reply::Delivered)?;
-        self.return_answer(leading, outputs, MessageType::MsgHeartbeatResponse, Reply::Delivered)
+        self.return_answer(following, leading, outputs, MessageType::MsgHeartbeatResponse, Reply::Delivered)
     }
 
     pub(super) fn heartbeat(

@@ -1,6 +1,6 @@
 //! A peer of the implementation in the dictionary's types.
 
-use super::{World, convert};
+use super::{World, convert, persist};
 use rollcall_impl::{Guards, MemoryEngine, Replica, StateRole, SyncedStore};
 use rollcall_traces::{Peer, RegionId, StoreId};
 
@@ -12,7 +12,8 @@ impl<G: Guards, R: Replica> World<G, R> {
             Some(status) => {
                 let merged_into = stored.merged_elsewhere_into(region);
                 let peer = convert::peer(status, self.timeout_now(region, store).is_some(), merged_into);
-                let mut peer = Peer { synced_commit: self.synced_commit(stored, region), ..peer };
+                let durable = self.durable(stored, region).map(|durable| Box::new(persist::shown(durable)));
+                let mut peer = Peer { synced_commit: self.synced_commit(stored, region), durable, ..peer };
                 if let Some(leading) = peer.leading.as_mut().filter(|_| !self.reports_commits()) {
                     leading.committed.clear();
                 }

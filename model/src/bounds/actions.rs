@@ -95,6 +95,11 @@ impl<S: ClusterInScope> Offer<'_, S> {
                         self.of_peer(store, region, peer);
                     }
                 }
+                let mut regions = cluster.regions_on(store);
+                let is_late = |region| cluster.peer(store, region).is_some_and(|peer| peer.durable.is_some());
+                if self.scope.late_persistence && regions.any(is_late) {
+                    self.actions.push(Action::Persist { store });
+                }
             }
             StoreStatus::Down => self.actions.push(Action::Restart { store }),
             StoreStatus::DiskLost => {}
@@ -205,7 +210,8 @@ impl<S: ClusterInScope> Offer<'_, S> {
         if peer.snapshot.is_some() && !hangs {
             self.actions.push(Action::ApplySnapshot { region, store });
         }
-        if peer.log.entry(peer.applied + 1).is_some_and(|entry| entry.is_admin())
+        let late = self.scope.late_persistence;
+        if peer.log.entry(peer.applied + 1).is_some_and(|entry| late || entry.is_admin())
             && peer.applied < peer.commit
             && !hangs
         {

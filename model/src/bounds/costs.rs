@@ -58,6 +58,7 @@ fn cost(action: &Action) -> Option<Budget> {
         | Action::TimeoutNow { .. }
         | Action::TransferTimeout { .. }
         | Action::Restart { .. }
+        | Action::Persist { .. }
         | Action::Late { .. } => return None,
     })
 }

@@ -105,6 +105,9 @@ fn of_store(
     }
     actions.push(Action::Crash { store });
     actions.push(Action::Restart { store });
+    if scope.late_persistence {
+        actions.push(Action::Persist { store });
+    }
     actions.push(Action::LoseDisk { store });
 }
 

@@ -103,6 +103,24 @@ reaches! {
     /// A peer has a commit index that is not on its disk.
     CommitUnsynced = "a commit index that is not on disk":
         |cluster| some(cluster, |_, peer| peer.synced_commit.is_some()),
+    /// A leader has entries of its own that its disk does not have yet.
+    EntryUnsynced = "a leader with entries that are not on its disk":
+        |cluster| some(cluster, |_, peer| peer.role == Role::Leader && situations::has_entries_unsynced(peer)),
+    /// A leader knows an entry to be committed that its own disk does not have yet.
+    CommittedByOthers = "an entry committed before the leader's disk has it":
+        |cluster| some(cluster, |_, peer| {
+            peer.role == Role::Leader
+                && peer.durable.as_ref().is_some_and(|durable| durable.log.last_index() < peer.commit)
+        }),
+    /// The store of a peer is down that proposed a change and lost it; another peer has it.
+    ChangeLostByItsLeader = "a change that its leader lost in a crash and another peer has": situations::change_lost_by_its_leader,
+    /// A follower has a vote or entries that its disk does not have yet.
+    PromiseUnsynced = "a vote or an entry of a follower that is not on its disk":
+        |cluster| some(cluster, |_, peer| {
+            peer.role == Role::Follower
+                && (situations::has_entries_unsynced(peer)
+                    || peer.durable.as_ref().is_some_and(|durable| durable.vote != peer.vote))
+        }),
     /// A follower that its leader is demoting needs a snapshot.
     DemotedBehindTheLog = "a voter that is being demoted and needs a snapshot": situations::demoted_behind_the_log,
     /// A leader's last truncated entry is of an older term.

@@ -116,6 +116,8 @@ pub(crate) struct InternTables {
     pub(crate) low_space: Vec<StoreId>,
     /// Whether a crash reverts unsynced commit indexes.
     pub(crate) unsynced_commits: bool,
+    /// Whether what a step writes is durable later.
+    pub(crate) late_persistence: bool,
     /// Whether views show the commit indexes that a leader knows of other peers.
     pub(crate) reports_commits: bool,
     /// How many operators the patrol may run at a time.
@@ -166,6 +168,7 @@ impl InternTables {
             full: scope.full.clone(),
             low_space: scope.low_space.clone(),
             unsynced_commits: scope.unsynced_commits,
+            late_persistence: scope.late_persistence,
             reports_commits: scope.reports_commits(),
             schedule_limit: rules::limit(scope.schedule_limit),
             waiting_limit: usize::try_from(scope.waiting_limit).unwrap_or(usize::MAX),

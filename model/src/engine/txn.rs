@@ -17,7 +17,7 @@ use crate::engine::memo::{ReadTracker, Side, Slot, Slots, track};
 use crate::engine::state::{InternTables, Rest, State, StoreMeta};
 use crate::guard::GuardSet;
 use crate::rules::Report;
-use crate::rules::{self, raft};
+use crate::rules::{self, persist, raft};
 
 pub(crate) struct StepTxn<'m> {
     parts: &'m InternTables,
@@ -38,7 +38,7 @@ impl<'m> StepTxn<'m> {
     pub(crate) fn new(parts: &'m InternTables, guards: GuardSet, before: State) -> Self {
         Self {
             parts,
-            guards,
+            guards: guards.with_persistence(parts.late_persistence),
             before,
             peers: Vec::new(),
             metas: Vec::new(),
@@ -60,6 +60,9 @@ impl<'m> StepTxn<'m> {
         let mut after = self.before;
         if self.parts.unsynced_commits {
             self.note_synced_commits();
+        }
+        if self.parts.late_persistence {
+            self.note_durable();
         }
         if !self.parts.reports_commits {
             self.clear_known_commits();
@@ -86,6 +89,16 @@ impl<'m> StepTxn<'m> {
         for (at, region, peer) in &mut self.peers {
             if let Some(peer) = peer {
                 peer.synced_commit = raft::synced_commit(parts.peer(before, *at, *region), peer, guards);
+            }
+        }
+    }
+
+    /// What of each written peer is durable.
+    fn note_durable(&mut self) {
+        let (parts, before, guards) = (self.parts, &self.before, self.guards);
+        for (at, region, peer) in &mut self.peers {
+            if let Some(peer) = peer {
+                persist::settle(parts.peer(before, *at, *region), peer, guards);
             }
         }
     }

@@ -28,6 +28,7 @@ pub fn is_fault_free<R: Semantics>(rules: &R, state: &R::State, action: &Action)
         | Action::TimeoutNow { .. }
         | Action::TransferTimeout { .. }
         | Action::Restart { .. }
+        | Action::Persist { .. }
         | Action::StoreHeartbeat { reply: Reply::Delivered, .. }
         | Action::OperatorTimeout { .. }
         | Action::CheckStores => true,

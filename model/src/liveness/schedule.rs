@@ -18,6 +18,12 @@ pub fn next<R: Semantics>(rules: &R, state: &R::State) -> Option<Action> {
     if let Some((store, _)) = cluster.stores().find(|(_, status)| *status == StoreStatus::Down) {
         return Some(Action::Restart { store });
     }
+    if rules.scope().late_persistence {
+        let persists = cluster.stores().map(|(store, _)| Action::Persist { store });
+        if let Some(action) = first_done(rules, state, persists) {
+            return Some(action);
+        }
+    }
     let placed = rules.scope().max_replicas > 0;
     if placed && let Some(action) = pd::store_reports(rules, state) {
         return Some(action);

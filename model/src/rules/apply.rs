@@ -8,7 +8,7 @@ use rollcall_traces::{
 
 use super::destroy::write_tombstone;
 use super::propose::takes_duplicate;
-use super::{apply_split, conf_change, epoch, merge, raft, read, recovery, split};
+use super::{apply_split, conf_change, epoch, merge, persist, raft, read, recovery, split};
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 use crate::unsound;
@@ -21,10 +21,15 @@ pub(crate) fn apply(cluster: &mut impl ClusterMut, region: RegionId, store: Stor
         return Err(Reason::ApplyingSnapshot);
     }
     let index = peer.applied + 1;
-    if index > peer.commit {
+    if index > persist::may_apply_to(peer, guards) {
         return Err(Reason::NothingToApply);
     }
     let entry = peer.log.entry(index).cloned().ok_or(Reason::NothingToApply)?;
+    if !entry.is_admin() {
+        // A crash came between the commit index and the entry's effect.
+        raft::apply_ordinary(cluster.peer_mut(store, region), guards);
+        return Ok(());
+    }
     let Some(command) = &entry.command else { return Err(Reason::NothingToApply) };
     if let Command::CommitMerge { .. } = command
         && let merge::Taken::Helped = merge::apply_commit(cluster, region, store, &entry)?

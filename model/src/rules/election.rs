@@ -10,8 +10,8 @@ use rollcall_traces::{
 };
 
 use super::envelope::{Envelope, Kind, first_vote};
-use super::raft;
 use super::receive::Received;
+use super::{persist, raft};
 use crate::cluster::ClusterMut;
 use crate::dialect::Dialect;
 use crate::guard::{Guard, GuardSet};
@@ -89,6 +89,9 @@ pub(crate) fn vote(
         return Ok(());
     }
     let (granted, commit) = decide(cluster, &envelope, last, commit_of_candidate)?;
+    if reply != Reply::Dropped && cluster.holds(Guard::VoteDurableFirst) {
+        persist::before_reply(cluster, voter, region);
+    }
     match reply {
         Reply::Delivered => {
             let guards = cluster.guards();
@@ -125,6 +128,7 @@ pub(crate) fn request(
         .filter(|member| member.role != MemberRole::Learner && member.id != asking.id)
         .copied()
         .ok_or(Reason::NotInConfig)?;
+    persist::check_asks_durably(asking)?;
     let envelope = Envelope::from_peer(asking, candidate, to);
     let own = LogPosition { index: asking.log.last_index(), term: asking.log.last_term() };
     let last = campaign.last.unwrap_or(own);

@@ -16,6 +16,7 @@ mod merge;
 mod merge_elsewhere;
 pub(crate) mod pd;
 pub(crate) mod peer;
+pub(crate) mod persist;
 mod propose;
 pub(crate) mod raft;
 mod ranges;

@@ -10,7 +10,7 @@ use rollcall_traces::{
 };
 
 use super::epoch::check_region_epoch;
-use super::{conf_change, epoch, merge, raft, recovery, split, transfer};
+use super::{conf_change, epoch, merge, persist, raft, recovery, split, transfer};
 use crate::cluster::ClusterMut;
 use crate::guard::{Guard, GuardSet};
 use crate::unsound;
@@ -42,7 +42,8 @@ pub(crate) fn propose(
     let last = peer.log.last_index();
     let id = peer.id;
     if let Some(leading) = &mut peer.leading {
-        leading.matched.insert(id, last);
+        let counted = leading.matched.get(&id).copied().unwrap_or_default();
+        leading.matched.insert(id, persist::own_copy(counted, last, guards));
         if is_change {
             leading.pending_conf_index = last;
         }

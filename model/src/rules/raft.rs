@@ -11,7 +11,7 @@ use rollcall_traces::{
     StoreId,
 };
 
-use super::epoch;
+use super::{epoch, persist};
 use crate::guard::{Guard, GuardSet};
 use crate::unsound;
 
@@ -177,7 +177,7 @@ fn become_leader(peer: &mut Peer, guards: GuardSet) {
     peer.campaign = None;
     peer.log.entries.push(Entry { term: peer.term, command: None, epoch: Epoch::default() });
     let mut matched: BTreeMap<_, _> = peer.region.peers.iter().map(|member| (member.id, 0)).collect();
-    matched.insert(peer.id, last + 1);
+    matched.insert(peer.id, persist::own_copy(last, last + 1, guards));
     let committed = others_at_0(peer);
     let pending_conf_index = if guards.holds(Guard::ChangeWaitsForOwnElection) {
         last
@@ -261,9 +261,9 @@ pub(crate) fn commit_to(peer: &mut Peer, index: u64, guards: GuardSet) {
     }
 }
 
-/// Applies what is committed up to the next admin entry.
+/// Applies what may take effect up to the next admin entry.
 pub(crate) fn apply_ordinary(peer: &mut Peer, guards: GuardSet) {
-    while peer.applied < peer.commit {
+    while peer.applied < persist::may_apply_to(peer, guards) {
         let Some(entry) = peer.log.entry(peer.applied + 1) else { return };
         let takes_effect = epoch::is_current_at_apply(&peer.region.epoch, entry, guards);
         match &entry.command {

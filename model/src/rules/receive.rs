@@ -11,7 +11,7 @@ use rollcall_traces::{
 
 use super::destroy::destroy_peer;
 use super::envelope::{Envelope, Kind};
-use super::{merge_elsewhere, stale};
+use super::{merge_elsewhere, persist, stale};
 
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
@@ -160,6 +160,7 @@ impl Envelope {
         if !cluster.holds(Guard::StalePeerTold) {
             return unsound::ignore_stale_peer();
         }
+        self.before_word(cluster, reply);
         if reply == Reply::Delayed {
             let held = self.removal(cluster, known);
             cluster.hold(held);
@@ -183,6 +184,7 @@ impl Envelope {
         epoch: Epoch,
         reply: Reply,
     ) -> Reason {
+        self.before_word(cluster, reply);
         match reply {
             Reply::Delayed => {
                 let held = self.reply_message(cluster, epoch, Message::Merged { target });
@@ -200,6 +202,7 @@ impl Envelope {
     /// Replies with the members of this tombstone's region, which the sender asks next.
     fn name_members(&self, cluster: &mut impl ClusterMut, known: Region, reply: Reply) {
         let Region { epoch, peers, id, .. } = known;
+        self.before_word(cluster, reply);
         match reply {
             Reply::Delayed => {
                 let held = self.reply_message(cluster, epoch, Message::CheckStalePeerResponse { peers });
@@ -209,6 +212,13 @@ impl Envelope {
                 stale::handle_check_stale_peer_response(cluster, self.from, id, epoch.conf_ver, peers);
             }
             Reply::Delivered | Reply::Dropped => {}
+        }
+    }
+
+    /// A word of the receiving store itself leaves.
+    fn before_word(&self, cluster: &mut impl ClusterMut, reply: Reply) {
+        if reply != Reply::Dropped {
+            persist::sync(cluster, self.to.store);
         }
     }
 

@@ -10,7 +10,7 @@ use rollcall_traces::{
 };
 
 use super::envelope::{Envelope, Kind};
-use super::{apply_snapshot, election, raft, read};
+use super::{apply_snapshot, election, persist, raft, read};
 use crate::cluster::ClusterMut;
 use crate::dialect::Dialect;
 use crate::guard::{Guard, GuardSet};
@@ -28,6 +28,7 @@ pub(crate) fn replicate(
     let leading = cluster.leader(leader, region)?;
     let to = other_member(leading, follower)?;
     cluster.up(follower)?;
+    persist::check_leads_durably(leading)?;
     let envelope = Envelope::from_peer(leading, leader, to);
     let receiver = cluster.peer(follower, region).filter(|peer| is_live(peer) && peer.id == to.id);
     let Some(receiver) = receiver else {
@@ -52,6 +53,9 @@ pub(crate) fn replicate(
             refuse_stale_term(cluster, &envelope)?;
             let index = append(cluster, &envelope, previous, &entries, commit)
                 .expect("a round begins at the common prefix");
+            if reply != Reply::Dropped && cluster.holds(Guard::AppendDurableFirst) {
+                persist::before_reply(cluster, follower, region);
+            }
             acknowledge(cluster, &envelope, index, reply);
             Ok(())
         }
@@ -113,12 +117,16 @@ pub(crate) fn heartbeat_round(
     let to = other_member(leading, follower)?;
     cluster.up(follower)?;
     let leading = cluster.leader(leader, region)?;
+    persist::check_leads_durably(leading)?;
     let envelope = Envelope::from_peer(leading, leader, to);
     let commit = heartbeat_commit(leading, to.id, cluster.guards());
     let kind = if commit == 0 { Kind::Initial } else { Kind::Ordinary };
     envelope.receive(cluster, kind, None, reply)?;
     refuse_stale_term(cluster, &envelope)?;
     heartbeat(cluster, &envelope, commit);
+    if reply != Reply::Dropped {
+        persist::before_reply(cluster, follower, region);
+    }
     match reply {
         Reply::Delivered => {
             let (guards, commit) = (cluster.guards(), commit_of_receiver(cluster, &envelope));

@@ -3,7 +3,7 @@
 use rollcall_traces::{Action, Outcome, Reason, Reply, Returned};
 
 use super::{
-    apply, apply_snapshot, ask_split, election, late, pd, propose, read, recovery, replicate, stale,
+    apply, apply_snapshot, ask_split, election, late, pd, persist, propose, read, recovery, replicate, stale,
     store_life, tikv_ctl, transfer,
 };
 use crate::cluster::ClusterMut;
@@ -24,8 +24,12 @@ pub(crate) fn step(cluster: &mut impl ClusterMut, action: &Action) -> Result<Ret
         Action::CheckStalePeer { region, store, asks, reply } => {
             stale::check_stale_peer(cluster, region, store, asks, reply)
         }
-        Action::ApplySnapshot { region, store } => apply_snapshot::apply_snapshot(cluster, region, store),
-        Action::Apply { region, store } => apply::apply(cluster, region, store),
+        Action::ApplySnapshot { region, store } => {
+            apply_snapshot::apply_snapshot(cluster, region, store).map(|()| persist::sync_all(cluster, store))
+        }
+        Action::Apply { region, store } => {
+            apply::apply(cluster, region, store).map(|()| persist::sync_all(cluster, store))
+        }
         Action::Propose { region, store, ref command, epoch } => {
             propose::propose(cluster, region, store, command, epoch)
         }
@@ -38,6 +42,7 @@ pub(crate) fn step(cluster: &mut impl ClusterMut, action: &Action) -> Result<Ret
         Action::TransferTimeout { region, store } => transfer::transfer_timeout(cluster, region, store),
         Action::Crash { store } => store_life::crash(cluster, store),
         Action::Restart { store } => store_life::restart(cluster, store),
+        Action::Persist { store } => persist::persist(cluster, store),
         Action::LoseDisk { store } => store_life::lose_disk(cluster, store),
         Action::Hold { region, from, to, message } => late::hold(cluster, region, from, to, message),
         Action::RegionHeartbeat { region, store, reply } => {

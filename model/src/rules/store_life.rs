@@ -2,7 +2,7 @@
 
 use rollcall_traces::{PeerState, Reason, StoreId, StoreStatus};
 
-use super::{raft, ranges};
+use super::{persist, raft, ranges};
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 use crate::unsound;
@@ -17,6 +17,7 @@ pub(super) fn crash(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(),
     for region in cluster.regions_on(store).collect::<Vec<_>>() {
         let guards = cluster.guards();
         let peer = cluster.peer_mut(store, region);
+        persist::lose(peer);
         raft::lose_commit(peer, guards);
         peer.snapshot = None;
         peer.read = None;
@@ -26,6 +27,7 @@ pub(super) fn crash(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(),
         }
         let term = if votes_survive { peer.term } else { unsound::term_of_the_initialised(peer) };
         raft::become_follower(peer, term, 0);
+        persist::left_by_crash(peer, guards);
     }
     ranges::rebuild(cluster, store);
     end_plan(cluster, store);

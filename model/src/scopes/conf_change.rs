@@ -37,6 +37,7 @@ pub(super) fn plans(size: Size) -> Vec<ScopePlan> {
         reads_across_leaders(standard),
         crashes::voter_restarts_before_its_snapshot(standard),
         crashes::power_fails_between_changes(standard),
+        crashes::power_fails_before_persistence(standard),
         laggards::demoted_while_it_needs_a_snapshot(standard),
         laggards::timeout_now_comes_late(standard),
         laggards::compacted_behind_an_election(standard),

@@ -52,9 +52,9 @@ pub struct PeerSummary {
     pub merged_away: bool,
     /// Whether it is a candidate.
     pub is_candidate: bool,
-    /// The term.
+    /// The term that a crash would leave.
     pub term: u64,
-    /// The commit index.
+    /// The commit index that a crash would leave.
     pub commit: u64,
     /// The region as the peer knows it.
     pub extent: Extent,
@@ -130,8 +130,8 @@ impl PeerSummary {
             state: peer.state,
             merged_away: peer.is_merged_away(),
             is_candidate: peer.role == Role::Candidate,
-            term: peer.term,
-            commit: peer.commit,
+            term: peer.durable.as_ref().map_or(peer.term, |durable| durable.term),
+            commit: peer.durable.as_ref().map_or(peer.commit, |durable| durable.commit),
             extent: Extent::of(&peer.region),
             snapshot: peer.snapshot.as_ref().map(|snapshot| Extent::of(&snapshot.region)),
         }

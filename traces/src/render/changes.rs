@@ -9,7 +9,7 @@ use super::pd::pd_changes;
 use crate::diff::differences;
 use crate::log::{Entry, Log};
 use crate::message::Held;
-use crate::peer::{Leading, Peer, PeerState, Read, Role, Transfer};
+use crate::peer::{Durable, Leading, Peer, PeerState, Read, Role, Transfer};
 use crate::recovery::PeerRecovery;
 use crate::region::{PeerId, Region, RegionId, StoreId};
 use crate::view::{RangeEntry, StoreStatus, View};
@@ -259,6 +259,7 @@ fn peer_changes(language: Language, was: &Peer, is: &Peer) -> Vec<String> {
         words.push(say!(language, "commit {synced} on disk", "commit {synced} 已落盘"));
     }
     words.extend(number("applied", was.applied, is.applied));
+    words.extend(durable_changes(language, was, is));
     words.extend(region_changes(was, is));
     words.extend(data_changes(language, was, is));
     match (&was.snapshot, &is.snapshot) {
@@ -293,6 +294,23 @@ fn recovery_words(language: Language, recovery: Option<&PeerRecovery>) -> String
         }
         None => say!(language, "has nothing left to do for the recovery plan", "恢复计划要它做的都做完了"),
     }
+}
+
+/// How much of a peer is durable, where that is not all of it or becomes so.
+fn durable_changes(language: Language, was: &Peer, is: &Peer) -> Option<String> {
+    if was.durable == is.durable {
+        return None;
+    }
+    let Some(durable) = &is.durable else {
+        return Some(say!(language, "all of it durable", "全部已落盘"));
+    };
+    let Durable { term, vote, commit, applied, .. } = **durable;
+    let last = durable.log.last_index();
+    Some(say!(
+        language,
+        "durable: term {term} vote {vote} log to {last} commit {commit} applied {applied}",
+        "已落盘：term {term} 投票 {vote} 日志到 {last} commit {commit} applied {applied}"
+    ))
 }
 
 fn number(what: &str, was: u64, is: u64) -> Option<String> {

@@ -101,6 +101,9 @@ pub fn about(header: &Header) -> Vec<String> {
             joined(&scope.apply_stalled, " ")
         ));
     }
+    if scope.late_persistence {
+        lines.push("what a step writes is durable once it is persisted; a crash takes back the rest".into());
+    }
     if scope.unsynced_commits {
         lines.push("a crash reverts a commit index that was written alone".into());
     }

@@ -26,6 +26,7 @@ pub fn factual(peer: &Peer) -> Peer {
         stale_check: None,
         log_since: None,
         synced_commit: None,
+        durable: None,
         ..peer.clone()
     }
 }
@@ -124,6 +125,7 @@ impl Book {
             log: Log { truncated, entries },
             commit: facts.commit,
             synced_commit: None,
+            durable: None,
             applied: facts.applied,
             region: facts.meta.clone(),
             merge: None,

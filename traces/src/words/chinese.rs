@@ -73,6 +73,7 @@ fn region_action(action: &Action) -> Option<String> {
         }
         Action::Crash { store } => format!("Crash：store {store} 宕机"),
         Action::Restart { store } => format!("Restart：store {store} 重启"),
+        Action::Persist { store } => format!("Persist：store {store} 落盘"),
         Action::LoseDisk { store } => format!("LoseDisk：store {store} 的磁盘丢失"),
         Action::TombstonePeer { region, store, force } => {
             let how = if *force { "强制" } else { "" };

@@ -154,6 +154,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("disk_lost", "磁盘丢失"),
     ("done", "已完成"),
     ("down", "宕机"),
+    ("durable", "已落盘的部分"),
     ("end", "终点"),
     ("enter_joint", "进入 joint"),
     ("entries", "日志"),

@@ -27,6 +27,7 @@ fn of_peers(reason: Reason) -> Option<&'static str> {
         Reason::ApplyingSnapshot => "收到的快照还没有应用。",
         Reason::NoSnapshot => "没有收到快照。",
         Reason::NothingToApply => "没有已提交而未 apply 的管理日志。",
+        Reason::NotPersisted => "消息所依据的写入在发送者上还没有落盘，不能发出。",
         Reason::StaleTerm => "消息的 term 落后于接收者。",
         Reason::StaleEpoch => "消息的 epoch 落后于墓碑，而墓碑里的 region 仍列着发送者。",
         Reason::SenderRemoved => {

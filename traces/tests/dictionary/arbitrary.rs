@@ -351,6 +351,7 @@ pub(crate) fn peer() -> impl Strategy<Value = Peer> {
             log,
             commit,
             synced_commit: commit.checked_sub(1).filter(|_| commit % 3 == 1),
+            durable: None,
             applied,
             region,
             merge,

@@ -220,6 +220,21 @@ fn commit_indexes_that_are_lost_of_several_regions() {
 }
 
 #[test]
+fn late_persistence_of_what_no_rule_covers() {
+    let fine = Scope { late_persistence: true, ..toy::scope("broken", &[1, 2]) };
+    assert_eq!(fine.validate(), Ok(()));
+    let reads = Budgets { reads: 1, ..Budgets::default() };
+    for broken in [
+        Scope { budgets: reads, ..fine.clone() },
+        Scope { next_id: 100, ..fine.clone() },
+        Scope { unsynced_commits: true, ..fine },
+    ] {
+        let error = broken.validate().expect_err("no rule says what waits");
+        assert!(error.to_string().contains("`late_persistence` is for one region"), "{error}");
+    }
+}
+
+#[test]
 fn a_peer_id_that_raft_takes_for_nobody() {
     let change = r#"{"kind":"add_voter","peer":0,"store":1}"#;
     for command in

@@ -78,6 +78,9 @@ const INCIDENTS: &[(&str, &str)] = &[
         "commit_index_durable",
         "commit index 与同时写下的票或日志一起挺过宕机。否则忘了变更的 peer 会按旧配置竞选。",
     ),
+    ("vote_durable_first", "票落盘之后才发出。否则宕机会收回它，一个 term 里会投两次。"),
+    ("append_durable_first", "follower 的日志落盘之后才确认。否则宕机会收回已经算作提交的日志。"),
+    ("own_copy_durable_first", "leader 自己的日志落盘之后才计入多数。否则宕机会收回已经算作提交的日志。"),
     ("split_keeps_vote", "子 peer 保留它所替换的未初始化 peer 的票。否则一个 term 里会投两次。"),
     (
         "uninitialised_vote_survives",

@@ -43,6 +43,7 @@ const QUESTIONS: &[(&str, &str)] = &[
         "直接加入的 voter 在快照到达之前投了票又重启：它还记得自己的票吗？",
     ),
     ("power_fails_between_changes", "断电了，单独写下的 commit index 丢了：这时谁可以竞选？"),
+    ("power_fails_before_persistence", "写入比它的步骤晚落盘，中间断电了：有承诺会丢吗？"),
     ("demoted_while_it_needs_a_snapshot", "两个 voter 正在降级，一个丢了，另一个需要快照：joint 能离开吗？"),
     (
         "timeout_now_comes_late",

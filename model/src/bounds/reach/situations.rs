@@ -1,6 +1,6 @@
 //! The situations that take more than a line. `reach.rs` lists all of them.
 
-use rollcall_traces::{MemberRole, Message, PeerState, Role, StoreStatus};
+use rollcall_traces::{MemberRole, Message, Peer, PeerState, Role, StoreStatus};
 
 use super::predicates::{is_split, some, some_child, some_stray, tombstones};
 use crate::cluster::{ClusterInScope, is_given_up};
@@ -299,5 +299,25 @@ pub(super) fn commit_by_heartbeat(cluster: impl ClusterInScope) -> bool {
             cluster.peer(held.to.store, held.region).is_some_and(|peer| peer.commit < commit)
         }
         _ => false,
+    })
+}
+
+pub(super) fn has_entries_unsynced(peer: &Peer) -> bool {
+    peer.durable.as_ref().is_some_and(|durable| durable.log != peer.log)
+}
+
+/// The founder that led at first is down behind a conf change that it proposed, and lacks it.
+pub(super) fn change_lost_by_its_leader(cluster: impl ClusterInScope) -> bool {
+    cluster.stores().filter(|(_, status)| *status == StoreStatus::Down).any(|(store, _)| {
+        some(cluster, |other, peer| {
+            other != store
+                && peer.log.iter().any(|(index, entry)| {
+                    let lacks = |down: &Peer| down.term == entry.term && down.log.last_index() < index;
+                    entry.is_conf_change()
+                        && cluster
+                            .peer(store, peer.region.id)
+                            .is_some_and(|down| lacks(down) && down.vote == down.id)
+                })
+        })
     })
 }

@@ -1,8 +1,10 @@
 //! What a crash may and may not lose.
 
-use rollcall_traces::{Budgets, ChangeKind, Command, Entries, Scope};
+use rollcall_traces::{Action, Budgets, ChangeKind, Command, Entries, Reply, Scope};
 
-use super::super::making::{add_voter, change, either, enter_joint, put, region, remove, scope};
+use super::super::making::{
+    REGION, add_voter, change, either, enter_joint, put, region, remove, round, scope,
+};
 use super::super::plan::ScopeOutline;
 use crate::bounds::reach::Reach;
 
@@ -68,4 +70,59 @@ pub(super) fn power_fails_between_changes(standard: bool) -> ScopeOutline {
         must_fire.push("leave joint");
     }
     (scope, reachable, must_fire)
+}
+
+/// Steps only write, and become durable later: a leader sends entries that its own disk does not
+/// have, and crashes.
+pub(super) fn power_fails_before_persistence(standard: bool) -> ScopeOutline {
+    let asked = scope(
+        "power_fails_before_persistence",
+        "writes become durable later than their step, and the power fails between: is any promise lost?",
+        &[1, 2, 3],
+        region(&[1, 2, 3], &[]),
+    );
+    let scope = Scope {
+        setup: elected_late(),
+        commands: vec![remove(3, 3)],
+        rounds: vec![Entries::All],
+        campaigners: vec![1, 2],
+        crashers: if standard { vec![1, 3] } else { vec![1, 3] },
+        late_persistence: true,
+        budgets: Budgets {
+            elections: 2,
+            crashes: 1,
+            changes: 1,
+            lost: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    let mut reachable = vec![
+        Reach::EntryUnsynced,
+        Reach::CommittedByOthers,
+        Reach::ChangeLostByItsLeader,
+        Reach::StoreDown,
+        Reach::TwoLeaders,
+        Reach::PeerRemoved,
+    ];
+    if standard {
+        reachable.push(Reach::PromiseUnsynced);
+    }
+    (scope, reachable, vec!["campaign", "change peer", "crash", "persist"])
+}
+
+/// Store 1 leads, everybody has applied its first entry, and all of it is durable.
+fn elected_late() -> Vec<Action> {
+    let (region, leader) = (REGION, 1);
+    let persist = Action::Persist { store: leader };
+    vec![
+        Action::Campaign { region, store: leader },
+        persist.clone(),
+        Action::Vote { region, candidate: leader, voter: 2, reply: Reply::Delivered },
+        persist.clone(),
+        round(region, 2),
+        round(region, 3),
+        round(region, 2),
+        persist,
+    ]
 }
