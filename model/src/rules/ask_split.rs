@@ -6,9 +6,9 @@ use rollcall_traces::{
     Child, Command, Derive, Epoch, Held, Key, PeerState, Reason, Region, RegionId, Reply, Returned, StoreId,
 };
 
-use super::pd;
 use super::propose::propose;
 use super::recovery;
+use super::{epoch, pd};
 use crate::cluster::ClusterMut;
 use crate::guard::Guard;
 use crate::rules::peer::member_of_own_region;
@@ -58,8 +58,8 @@ fn validate_split_region(region: &Region, ordered_at: Option<Epoch>, keys: &[Key
     if keys.is_empty() {
         return Err(Reason::NoSplitKey);
     }
-    if ordered_at.is_some_and(|epoch| epoch.version != region.epoch.version) {
-        return Err(Reason::EpochNotMatch);
+    if let Some(given) = ordered_at {
+        epoch::check_version(&region.epoch, &given)?;
     }
     keys.iter().try_for_each(|key| match key {
         key if key.is_empty() => Err(Reason::SplitKeyEmpty),

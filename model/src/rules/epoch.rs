@@ -27,6 +27,11 @@ pub(crate) fn check_region_epoch(own: &Epoch, given: &Epoch, command: &Command) 
     if matches { Ok(()) } else { Err(Reason::EpochNotMatch) }
 }
 
+/// Only the version is checked of an order to split.
+pub(super) fn check_version(own: &Epoch, given: &Epoch) -> Result<(), Reason> {
+    if given.version == own.version { Ok(()) } else { Err(Reason::EpochNotMatch) }
+}
+
 /// The epoch is checked at apply (TiKV `apply.rs`, which calls `check_region_epoch` again):
 /// an entry whose region has changed since it was proposed has no effect.
 pub(super) fn is_current_at_apply(own: &Epoch, entry: &Entry, guards: GuardSet) -> bool {
