@@ -86,7 +86,7 @@ pub(super) fn power_fails_before_persistence(standard: bool) -> ScopeOutline {
         commands: vec![remove(3, 3)],
         rounds: vec![Entries::All],
         campaigners: vec![1, 2],
-        crashers: if standard { vec![1, 3] } else { vec![1, 3] },
+        crashers: vec![1, 3],
         late_persistence: true,
         budgets: Budgets {
             elections: 2,
