@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use raft::eraftpb::{ConfChangeSingle, ConfChangeType, ConfChangeV2, Message, MessageType};
 use raft::storage::MemStorage;
-use raft::{Config, Error, RawNode, StateRole};
+use raft::{Config, Error, GetEntriesContext, RawNode, StateRole};
 use slog::{Discard, Logger, o};
 
 /// Node 1 leads nodes 2 and 3, and all have its first entry.
@@ -81,4 +81,80 @@ fn a_leader_that_is_demoted_takes_proposals_and_commits_them() {
     }
     assert_eq!(node.raft.raft_log.committed, last);
     assert_eq!(node.raft.state, StateRole::Leader);
+}
+
+/// A node with an empty disk: node 1 votes, node 2 learns.
+fn beside_a_learner(id: u64) -> RawNode<MemStorage> {
+    let storage = MemStorage::new_with_conf_state((vec![1], vec![2]));
+    let config = Config { id, ..Config::default() };
+    RawNode::new(&config, storage, &Logger::root(Discard, o!())).expect("a fine configuration")
+}
+
+/// The messages that may leave before the Readies that brought them are on the disk. Entries go into
+/// the storage, as `advance_append_async` asks; nothing is persisted, for `on_persist_ready` is not
+/// called.
+fn early(node: &mut RawNode<MemStorage>) -> Vec<Message> {
+    let mut early = Vec::new();
+    while node.has_ready() {
+        let mut ready = node.ready();
+        node.mut_store().wl().append(ready.entries()).expect("what follows the log");
+        early.extend(ready.take_messages());
+        node.advance_append_async(ready);
+    }
+    early
+}
+
+/// The learner takes `messages` and persists them. Returns its responses.
+fn learns(learner: &mut RawNode<MemStorage>, messages: Vec<Message>) -> Vec<Message> {
+    let mut responses = Vec::new();
+    for message in messages.into_iter().filter(|message| message.to == 2) {
+        learner.step(message).expect("a message of the leader");
+        while learner.has_ready() {
+            let mut ready = learner.ready();
+            learner.mut_store().wl().append(ready.entries()).expect("what follows the log");
+            responses.extend(ready.take_persisted_messages());
+            let _ = learner.advance(ready);
+            learner.advance_apply();
+        }
+    }
+    responses
+}
+
+/// The only voter starts on a disk with nothing on it, wins at once, and sends `write` before its
+/// disk has done anything.
+fn wins_and_sends(learner: &mut RawNode<MemStorage>, write: &[u8]) -> RawNode<MemStorage> {
+    let mut node = beside_a_learner(1);
+    node.campaign().expect("a voter campaigns");
+    assert_eq!(node.raft.state, StateRole::Leader, "its own vote is a majority");
+    node.propose(vec![], write.to_vec()).expect("a leader takes proposals");
+    for _ in 0..3 {
+        let messages = early(&mut node);
+        for response in learns(learner, messages) {
+            node.step(response).expect("a response of the learner");
+        }
+    }
+    node
+}
+
+/// `ready` lets a leader's messages leave before its disk is done, because "the vote msg which makes
+/// this peer become leader has been sent after persisting" (`raw_node.rs` `ready`). An only voter
+/// wins without such a message, so entries of a term leave that its disk does not know. After a
+/// crash it leads the same term again, and the learner keeps the first leader's entry.
+#[test]
+fn an_only_voter_that_sends_early_may_lead_one_term_twice() {
+    let mut learner = beside_a_learner(2);
+    let first = wins_and_sends(&mut learner, b"first");
+    // The machine crashes before the first write: the second start finds the disk of the first.
+    let second = wins_and_sends(&mut learner, b"second");
+    assert_eq!(first.raft.term, second.raft.term, "one term has two leaders");
+    let last = second.raft.raft_log.last_index();
+    let entry = |node: &RawNode<MemStorage>| {
+        let entries = node.raft.raft_log.entries(last, None, GetEntriesContext::empty(false));
+        let entry = entries.expect("an entry there").remove(0);
+        (entry.term, entry.data.to_vec())
+    };
+    assert_eq!(entry(&second), (second.raft.term, b"second".to_vec()));
+    assert_eq!(entry(&learner), (second.raft.term, b"first".to_vec()));
+    let matched = second.raft.prs().get(2).expect("the learner's progress").matched;
+    assert_eq!(matched, last, "the leader takes the other entry for its own");
 }
