@@ -157,6 +157,7 @@ const NOT_OF_SPLIT: &[&str] = &[
     "late gc peer",
     "heartbeat",
     "late check stale peer response",
+    "persist",
 ];
 
 /// The same for reasons.
@@ -166,6 +167,7 @@ const NOT_REFUSED_IN_SPLIT: &[Reason] = &[
     Reason::SenderRemoved,
     Reason::Tombstone,
     Reason::StalePeerId,
+    Reason::NotPersisted,
 ];
 
 /// How much is explored.
