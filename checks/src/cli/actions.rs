@@ -24,6 +24,7 @@ const ACTIONS: &[&str] = &[
     r#"{"transfer_timeout":{"region":1,"store":1}}"#,
     r#"{"crash":{"store":3}}"#,
     r#"{"restart":{"store":3}}"#,
+    r#"{"persist":{"store":1}}"#,
     r#"{"lose_disk":{"store":3}}"#,
     r#"{"region_heartbeat":{"region":1,"store":1,"reply":"delivered"}}"#,
     r#"{"store_heartbeat":{"store":3}}"#,

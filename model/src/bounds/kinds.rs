@@ -4,119 +4,125 @@ use rollcall_traces::{Action, Authority, Command, Message, Outgoing, Reply};
 
 use crate::cluster::ClusterInScope;
 
-/// The kind of a late message, for the report.
-pub(crate) fn late_kind(message: &Message) -> &'static str {
-    match message {
-        Message::VoteRequest { .. } => "late vote request",
-        Message::VoteResponse { .. } => "late vote response",
-        Message::Append { .. } => "late append",
-        Message::AppendResponse { .. } => "late append response",
-        Message::Snapshot(_) => "late snapshot",
-        Message::Heartbeat { .. } => "late heartbeat",
-        Message::TimeoutNow => "late timeout now",
-        Message::PreTransferLeader | Message::AckTransferLeader { .. } => {
-            unreachable!("no message of a transfer is delayed by itself")
+/// Defines the kinds. Each row has the actions of a kind, beside the message that an [`Action::Late`]
+/// delivers, and the kind's name and label.
+macro_rules! kinds {
+    ($($of:pat => $name:ident = $label:literal;)*) => {
+        /// The kinds of action, in the order of the report.
+        pub const ACTION_KINDS: &[&str] = &[$($label),*];
+
+        /// An index in [`ACTION_KINDS`].
+        #[derive(Clone, Copy)]
+        enum Kind {
+            $($name),*
         }
-        Message::GcPeer { .. } => "late gc peer",
-        Message::CheckStalePeer => unreachable!("only the reply of a stale check is delayed"),
-        Message::CheckStalePeerResponse { .. } => "late check stale peer response",
-        Message::Merged { .. } => "late merged",
-        Message::AskSplitResponse { .. } => "late ids for a split",
-        Message::Order(_) => "late order",
-        Message::RecoveryPlan(_) => "late recovery plan",
-        Message::RegionReport { .. } => "late region report",
-        Message::StoreReport { .. } => "late store report",
-    }
+
+        fn kind(action: &Action, late: Option<&Message>) -> Kind {
+            match (action, late) {
+                $($of => Kind::$name,)*
+                (Action::Late { .. }, Some(Message::PreTransferLeader | Message::AckTransferLeader { .. })) => {
+                    unreachable!("no message of a transfer is delayed by itself")
+                }
+                (Action::Late { .. }, Some(Message::CheckStalePeer)) => {
+                    unreachable!("only the reply of a stale check is delayed")
+                }
+            }
+        }
+    };
 }
 
-/// The kinds of action, in the order of the report.
-pub const ACTION_KINDS: &[&str] = &[
-    "campaign",
-    "vote",
-    "vote, reply dropped",
-    "vote, reply delayed",
-    "replicate",
-    "replicate, reply dropped",
-    "replicate, reply delayed",
-    "heartbeat",
-    "check stale peer",
-    "check stale peer, reply delayed",
-    "validate peer",
-    "validate peer, reply delayed",
-    "apply snapshot",
-    "apply",
-    "put",
-    "change peer",
-    "enter joint",
-    "leave joint",
-    "delete",
-    "split",
-    "prepare merge",
-    "commit merge",
-    "rollback merge",
-    "ask split",
-    "ask split, reply dropped",
-    "ask split, reply delayed",
-    "transfer leader",
-    "compact log",
-    "read",
-    "answer read",
-    "timeout now",
-    "transfer timeout",
-    "crash",
-    "restart",
-    "persist",
-    "lose disk",
-    "hold append",
-    "hold heartbeat",
-    "hold timeout now",
-    "hold vote request",
-    "late vote request",
-    "late vote response",
-    "late append",
-    "late append response",
-    "late heartbeat",
-    "late snapshot",
-    "late timeout now",
-    "late gc peer",
-    "late check stale peer response",
-    "late merged",
-    "late ids for a split",
+kinds! {
+    (Action::Campaign { .. }, _) => Campaign = "campaign";
+    (Action::Vote { reply: Reply::Delivered, .. }, _) => Vote = "vote";
+    (Action::Vote { reply: Reply::Dropped, .. }, _) => VoteReplyDropped = "vote, reply dropped";
+    (Action::Vote { reply: Reply::Delayed, .. }, _) => VoteReplyDelayed = "vote, reply delayed";
+    (Action::Replicate { reply: Reply::Delivered, .. }, _) => Replicate = "replicate";
+    (Action::Replicate { reply: Reply::Dropped, .. }, _) => ReplicateReplyDropped = "replicate, reply dropped";
+    (Action::Replicate { reply: Reply::Delayed, .. }, _) => ReplicateReplyDelayed = "replicate, reply delayed";
+    (Action::Heartbeat { .. }, _) => Heartbeat = "heartbeat";
+    (Action::CheckStalePeer { asks: Authority::Member(_), reply: Reply::Delivered | Reply::Dropped, .. }, _)
+        => CheckStalePeer = "check stale peer";
+    (Action::CheckStalePeer { asks: Authority::Member(_), reply: Reply::Delayed, .. }, _)
+        => CheckStalePeerReplyDelayed = "check stale peer, reply delayed";
+    (Action::CheckStalePeer { asks: Authority::PlacementDriver, reply: Reply::Delivered | Reply::Dropped, .. }, _)
+        => ValidatePeer = "validate peer";
+    (Action::CheckStalePeer { asks: Authority::PlacementDriver, reply: Reply::Delayed, .. }, _)
+        => ValidatePeerReplyDelayed = "validate peer, reply delayed";
+    (Action::ApplySnapshot { .. }, _) => ApplySnapshot = "apply snapshot";
+    (Action::Apply { .. }, _) => Apply = "apply";
+    (Action::Propose { command: Command::Put { .. }, .. }, _) => Put = "put";
+    (Action::Propose { command: Command::ChangePeer(_), .. }, _) => ChangePeer = "change peer";
+    (Action::Propose { command: Command::EnterJoint { .. }, .. }, _) => EnterJoint = "enter joint";
+    (Action::Propose { command: Command::LeaveJoint, .. }, _) => LeaveJoint = "leave joint";
+    (Action::Propose { command: Command::Delete { .. }, .. }, _) => Delete = "delete";
+    (Action::Propose { command: Command::Split { .. }, .. }, _) => Split = "split";
+    (Action::Propose { command: Command::PrepareMerge { .. }, .. }, _) => PrepareMerge = "prepare merge";
+    (Action::Propose { command: Command::CommitMerge { .. }, .. }, _) => CommitMerge = "commit merge";
+    (Action::Propose { command: Command::RollbackMerge { .. }, .. }, _) => RollbackMerge = "rollback merge";
+    (Action::AskSplit { reply: Reply::Delivered, .. }, _) => AskSplit = "ask split";
+    (Action::AskSplit { reply: Reply::Dropped, .. }, _) => AskSplitReplyDropped = "ask split, reply dropped";
+    (Action::AskSplit { reply: Reply::Delayed, .. }, _) => AskSplitReplyDelayed = "ask split, reply delayed";
+    (Action::Propose { command: Command::TransferLeader { .. }, .. }, _) => TransferLeader = "transfer leader";
+    (Action::Propose { command: Command::CompactLog { .. }, .. }, _) => CompactLog = "compact log";
+    (Action::Read { .. }, _) => Read = "read";
+    (Action::AnswerRead { .. }, _) => AnswerRead = "answer read";
+    (Action::TimeoutNow { .. }, _) => TimeoutNow = "timeout now";
+    (Action::TransferTimeout { .. }, _) => TransferTimeout = "transfer timeout";
+    (Action::Crash { .. }, _) => Crash = "crash";
+    (Action::Restart { .. }, _) => Restart = "restart";
+    (Action::Persist { .. }, _) => Persist = "persist";
+    (Action::LoseDisk { .. }, _) => LoseDisk = "lose disk";
+    (Action::Hold { message: Outgoing::Append, .. }, _) => HoldAppend = "hold append";
+    (Action::Hold { message: Outgoing::Heartbeat, .. }, _) => HoldHeartbeat = "hold heartbeat";
+    (Action::Hold { message: Outgoing::TimeoutNow, .. }, _) => HoldTimeoutNow = "hold timeout now";
+    (Action::Hold { message: Outgoing::VoteRequest, .. }, _) => HoldVoteRequest = "hold vote request";
+    (Action::Late { .. }, Some(Message::VoteRequest { .. })) => LateVoteRequest = "late vote request";
+    (Action::Late { .. }, Some(Message::VoteResponse { .. })) => LateVoteResponse = "late vote response";
+    (Action::Late { .. }, None | Some(Message::Append { .. })) => LateAppend = "late append";
+    (Action::Late { .. }, Some(Message::AppendResponse { .. })) => LateAppendResponse = "late append response";
+    (Action::Late { .. }, Some(Message::Heartbeat { .. })) => LateHeartbeat = "late heartbeat";
+    (Action::Late { .. }, Some(Message::Snapshot(_))) => LateSnapshot = "late snapshot";
+    (Action::Late { .. }, Some(Message::TimeoutNow)) => LateTimeoutNow = "late timeout now";
+    (Action::Late { .. }, Some(Message::GcPeer { .. })) => LateGcPeer = "late gc peer";
+    (Action::Late { .. }, Some(Message::CheckStalePeerResponse { .. }))
+        => LateCheckStalePeerResponse = "late check stale peer response";
+    (Action::Late { .. }, Some(Message::Merged { .. })) => LateMerged = "late merged";
+    (Action::Late { .. }, Some(Message::AskSplitResponse { .. })) => LateIdsForASplit = "late ids for a split";
     // The kinds from here on need a placement driver.
-    "region heartbeat",
-    "region heartbeat, order dropped",
-    "region heartbeat, order delayed",
-    "store heartbeat",
-    "missed heartbeat",
-    "schedule",
-    "schedule, order dropped",
-    "schedule, order delayed",
-    "push operator",
-    "push operator, order delayed",
-    "operator timeout",
-    "check stores",
-    "pd restart",
-    "add store",
-    "decommission",
-    "cancel decommission",
-    "set tombstone",
-    "remove tombstone",
-    "add operator",
-    "remove operator",
-    "tombstone peer",
-    "tombstone peer by force",
-    "remove failed stores",
-    "recovery timeout",
-    "force leader timeout",
-    "store heartbeat, plan dropped",
-    "store heartbeat, plan delayed",
-    "late recovery plan",
-    "hold store report",
-    "late store report",
-    "hold region report",
-    "late region report",
-    "late order",
-];
+    (Action::RegionHeartbeat { reply: Reply::Delivered, .. }, _) => RegionHeartbeat = "region heartbeat";
+    (Action::RegionHeartbeat { reply: Reply::Dropped, .. }, _) => RegionHeartbeatOrderDropped = "region heartbeat, order dropped";
+    (Action::RegionHeartbeat { reply: Reply::Delayed, .. }, _) => RegionHeartbeatOrderDelayed = "region heartbeat, order delayed";
+    (Action::StoreHeartbeat { reply: Reply::Delivered, .. }, _) => StoreHeartbeat = "store heartbeat";
+    (Action::MissedHeartbeat { .. }, _) => MissedHeartbeat = "missed heartbeat";
+    (Action::Schedule { reply: Reply::Delivered, .. }, _) => Schedule = "schedule";
+    (Action::Schedule { reply: Reply::Dropped, .. }, _) => ScheduleOrderDropped = "schedule, order dropped";
+    (Action::Schedule { reply: Reply::Delayed, .. }, _) => ScheduleOrderDelayed = "schedule, order delayed";
+    (Action::PushOperator { reply: Reply::Delivered | Reply::Dropped, .. }, _) => PushOperator = "push operator";
+    (Action::PushOperator { reply: Reply::Delayed, .. }, _) => PushOperatorOrderDelayed = "push operator, order delayed";
+    (Action::OperatorTimeout { .. }, _) => OperatorTimeout = "operator timeout";
+    (Action::CheckStores, _) => CheckStores = "check stores";
+    (Action::PdRestart, _) => PdRestart = "pd restart";
+    (Action::AddStore { .. }, _) => AddStore = "add store";
+    (Action::Decommission { .. }, _) => Decommission = "decommission";
+    (Action::CancelDecommission { .. }, _) => CancelDecommission = "cancel decommission";
+    (Action::SetTombstone { .. }, _) => SetTombstone = "set tombstone";
+    (Action::RemoveTombstone { .. }, _) => RemoveTombstone = "remove tombstone";
+    (Action::AddOperator { .. }, _) => AddOperator = "add operator";
+    (Action::RemoveOperator { .. }, _) => RemoveOperator = "remove operator";
+    (Action::TombstonePeer { force: false, .. }, _) => TombstonePeer = "tombstone peer";
+    (Action::TombstonePeer { force: true, .. }, _) => TombstonePeerByForce = "tombstone peer by force";
+    (Action::RemoveFailedStores { .. }, _) => RemoveFailedStores = "remove failed stores";
+    (Action::RecoveryTimeout, _) => RecoveryTimeout = "recovery timeout";
+    (Action::ForceLeaderTimeout { .. }, _) => ForceLeaderTimeout = "force leader timeout";
+    (Action::StoreHeartbeat { reply: Reply::Dropped, .. }, _) => StoreHeartbeatPlanDropped = "store heartbeat, plan dropped";
+    (Action::StoreHeartbeat { reply: Reply::Delayed, .. }, _) => StoreHeartbeatPlanDelayed = "store heartbeat, plan delayed";
+    (Action::Late { .. }, Some(Message::RecoveryPlan(_))) => LateRecoveryPlan = "late recovery plan";
+    (Action::Hold { message: Outgoing::StoreReport, .. }, _) => HoldStoreReport = "hold store report";
+    (Action::Late { .. }, Some(Message::StoreReport { .. })) => LateStoreReport = "late store report";
+    (Action::Hold { message: Outgoing::RegionReport, .. }, _) => HoldRegionReport = "hold region report";
+    (Action::Late { .. }, Some(Message::RegionReport { .. })) => LateRegionReport = "late region report";
+    (Action::Late { .. }, Some(Message::Order(_))) => LateOrder = "late order";
+}
 
 /// Whether this kind needs a placement driver: all from the region heartbeat on, and a stale check
 /// with PD.
@@ -127,85 +133,9 @@ pub(crate) fn needs_pd(kind: &str) -> bool {
 
 /// The index in [`ACTION_KINDS`] of an action taken in this state.
 pub(crate) fn kind_of(cluster: impl ClusterInScope, action: &Action) -> usize {
-    let name = match action {
-        Action::Campaign { .. } => "campaign",
-        Action::Vote { reply: Reply::Delivered, .. } => "vote",
-        Action::Vote { reply: Reply::Dropped, .. } => "vote, reply dropped",
-        Action::Vote { reply: Reply::Delayed, .. } => "vote, reply delayed",
-        Action::Replicate { reply: Reply::Delivered, .. } => "replicate",
-        Action::Replicate { reply: Reply::Dropped, .. } => "replicate, reply dropped",
-        Action::Replicate { reply: Reply::Delayed, .. } => "replicate, reply delayed",
-        Action::Heartbeat { .. } => "heartbeat",
-        Action::CheckStalePeer { asks: Authority::Member(_), reply, .. } => match reply {
-            Reply::Delivered | Reply::Dropped => "check stale peer",
-            Reply::Delayed => "check stale peer, reply delayed",
-        },
-        Action::CheckStalePeer { asks: Authority::PlacementDriver, reply, .. } => match reply {
-            Reply::Delivered | Reply::Dropped => "validate peer",
-            Reply::Delayed => "validate peer, reply delayed",
-        },
-        Action::ApplySnapshot { .. } => "apply snapshot",
-        Action::Apply { .. } => "apply",
-        Action::Propose { command, .. } => match command {
-            Command::Put { .. } => "put",
-            Command::Delete { .. } => "delete",
-            Command::Split { .. } => "split",
-            Command::ChangePeer(_) => "change peer",
-            Command::EnterJoint { .. } => "enter joint",
-            Command::LeaveJoint => "leave joint",
-            Command::TransferLeader { .. } => "transfer leader",
-            Command::CompactLog { .. } => "compact log",
-            Command::PrepareMerge { .. } => "prepare merge",
-            Command::CommitMerge { .. } => "commit merge",
-            Command::RollbackMerge { .. } => "rollback merge",
-        },
-        Action::AskSplit { reply: Reply::Delivered, .. } => "ask split",
-        Action::AskSplit { reply: Reply::Dropped, .. } => "ask split, reply dropped",
-        Action::AskSplit { reply: Reply::Delayed, .. } => "ask split, reply delayed",
-        Action::Read { .. } => "read",
-        Action::AnswerRead { .. } => "answer read",
-        Action::TimeoutNow { .. } => "timeout now",
-        Action::TransferTimeout { .. } => "transfer timeout",
-        Action::Crash { .. } => "crash",
-        Action::Restart { .. } => "restart",
-        Action::Persist { .. } => "persist",
-        Action::LoseDisk { .. } => "lose disk",
-        Action::Hold { message: Outgoing::Append, .. } => "hold append",
-        Action::Hold { message: Outgoing::Heartbeat, .. } => "hold heartbeat",
-        Action::Hold { message: Outgoing::VoteRequest, .. } => "hold vote request",
-        Action::Hold { message: Outgoing::TimeoutNow, .. } => "hold timeout now",
-        Action::Hold { message: Outgoing::RegionReport, .. } => "hold region report",
-        Action::Hold { message: Outgoing::StoreReport, .. } => "hold store report",
-        Action::RegionHeartbeat { reply: Reply::Delivered, .. } => "region heartbeat",
-        Action::RegionHeartbeat { reply: Reply::Dropped, .. } => "region heartbeat, order dropped",
-        Action::RegionHeartbeat { reply: Reply::Delayed, .. } => "region heartbeat, order delayed",
-        Action::StoreHeartbeat { reply: Reply::Delivered, .. } => "store heartbeat",
-        Action::StoreHeartbeat { reply: Reply::Dropped, .. } => "store heartbeat, plan dropped",
-        Action::StoreHeartbeat { reply: Reply::Delayed, .. } => "store heartbeat, plan delayed",
-        Action::MissedHeartbeat { .. } => "missed heartbeat",
-        Action::Schedule { reply: Reply::Delivered, .. } => "schedule",
-        Action::Schedule { reply: Reply::Dropped, .. } => "schedule, order dropped",
-        Action::Schedule { reply: Reply::Delayed, .. } => "schedule, order delayed",
-        Action::PushOperator { reply: Reply::Delayed, .. } => "push operator, order delayed",
-        Action::PushOperator { .. } => "push operator",
-        Action::OperatorTimeout { .. } => "operator timeout",
-        Action::CheckStores => "check stores",
-        Action::PdRestart => "pd restart",
-        Action::AddStore { .. } => "add store",
-        Action::Decommission { .. } => "decommission",
-        Action::CancelDecommission { .. } => "cancel decommission",
-        Action::SetTombstone { .. } => "set tombstone",
-        Action::RemoveTombstone { .. } => "remove tombstone",
-        Action::RemoveFailedStores { .. } => "remove failed stores",
-        Action::RecoveryTimeout => "recovery timeout",
-        Action::ForceLeaderTimeout { .. } => "force leader timeout",
-        Action::TombstonePeer { force: false, .. } => "tombstone peer",
-        Action::TombstonePeer { force: true, .. } => "tombstone peer by force",
-        Action::AddOperator { .. } => "add operator",
-        Action::RemoveOperator { .. } => "remove operator",
-        Action::Late { slot } => {
-            cluster.held().get(*slot).map_or("late append", |held| late_kind(&held.message))
-        }
+    let late = match action {
+        Action::Late { slot } => cluster.held().get(*slot).map(|held| &held.message),
+        _ => None,
     };
-    ACTION_KINDS.iter().position(|kind| *kind == name).expect("every kind is listed")
+    kind(action, late) as usize
 }
