@@ -58,7 +58,7 @@ guards! {
     ApplyNeedsNoClient = "apply_needs_no_client",
     /// A change that is already in effect is refused. Otherwise it raises the epoch for nothing (row 13).
     NoDuplicateChange = "no_duplicate_change",
-    /// A voter of an even number is demoted before it is removed. Otherwise, with one more disk lost, the remaining voters are a majority of the new configuration, but know only the old one, in which they are not (row 15, tikv#10595; etcd#10563, cockroach#42251).
+    /// A voter of an even number is demoted before it is removed. Otherwise one more lost disk can leave voters that are a majority of the new configuration but know only the old one, where they are not (row 15, tikv#10595; etcd#10563, cockroach#42251).
     DemoteBeforeRemoval = "demote_before_removal",
     /// A tombstone carries the epoch of the removal. Otherwise messages of the last epoch before it pass the tombstone (row 17).
     TombstoneAtNewEpoch = "tombstone_at_new_epoch",

@@ -54,7 +54,7 @@ fn is_same(seen: &StateRef<'_>, view: &View) -> bool {
 }
 
 /// In each scope, the first state and every state with a multiple of this number, in the order of
-/// the walk, is healed in both semantics.
+/// the walk, is healed in both semantics, and every disabled action is refused by both.
 const HEALED: usize = 997;
 
 /// Heals a state in both semantics: by the same actions, to the same end.
@@ -80,15 +80,33 @@ fn heal_both_ways(model: &Rollcall, state: &State) {
     assert_eq!(liveness::refused(model, &at), liveness::refused(&reference, &view), "{}", said());
 }
 
+/// Refuses every disabled action of a state in both semantics, for the same reason. How many.
+fn refuse_both_ways(model: &Rollcall, state: &State) -> usize {
+    let before = model.cluster(state).view();
+    let disabled = model.disabled(state);
+    for (action, reason) in &disabled {
+        let (after, outcome) = reference::step(model.scope(), model.guards(), &before, action);
+        assert_eq!(
+            outcome,
+            Outcome::Refused(*reason),
+            "{action} in {}, from\n{before:#?}",
+            model.scope().name
+        );
+        assert_eq!(after, before, "{action} was refused and changed something");
+    }
+    disabled.len()
+}
+
 /// Takes every offered action in every state of the family's smoke scopes.
 fn take_all(family: Family) {
     for plan in scopes::plans(family, Size::Smoke) {
         let model = plan.model(GuardSet::ALL).expect("the scope can be begun");
         let (mut seen, mut left) = (HashSet::from([model.first()]), vec![model.first()]);
-        let (mut steps, mut met, mut healed) = (0, 0_usize, 0);
+        let (mut steps, mut met, mut healed, mut refused) = (0, 0_usize, 0, 0);
         while let Some(state) = left.pop() {
             if met.is_multiple_of(HEALED) {
                 heal_both_ways(&model, &state);
+                refused += refuse_both_ways(&model, &state);
                 healed += 1;
             }
             met += 1;
@@ -103,8 +121,13 @@ fn take_all(family: Family) {
                 }
             });
         }
-        println!("{}: {} states, {steps} steps, {healed} healed", plan.scope.name, seen.len());
+        println!(
+            "{}: {} states, {steps} steps, {healed} healed, {refused} refused",
+            plan.scope.name,
+            seen.len()
+        );
         assert!(steps > seen.len() - 1, "every state but the first was stepped into");
+        assert!(refused > 10 * healed, "{refused} refusals in {healed} states");
     }
 }
 

@@ -173,7 +173,7 @@ impl Divergence {
     }
 }
 
-/// What is long is told as far as a reader goes through it.
+/// Shortens long text at a word boundary.
 fn brief(words: &str) -> String {
     const LONGEST: usize = 160;
     match words.char_indices().nth(LONGEST) {

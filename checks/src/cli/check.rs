@@ -39,7 +39,7 @@ pub(super) struct Wanted<'a> {
     pub(super) json: bool,
     /// Whether to heal; `None` decides by size.
     pub(super) heal: Option<bool>,
-    /// Searches in shards, by so many workers.
+    /// Explores with this many workers, each owning a share of the states.
     pub(super) workers: Option<usize>,
     pub(super) lasting: &'a Lasting,
 }

@@ -127,7 +127,7 @@ enum Ask {
         /// Prints one JSON object instead of text
         #[arg(long)]
         json: bool,
-        /// Searches in shards: so many workers, each with the states that are its own
+        /// Explores with N workers, each owning a share of the states
         #[arg(long, value_name = "N", conflicts_with = "resume",
             value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_WORKERS as u64))]
         workers: Option<usize>,

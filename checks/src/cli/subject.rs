@@ -113,7 +113,7 @@ impl ConnectedSubject {
         self.dialects.iter().fold(guards, |guards, dialect| guards.in_dialect(*dialect))
     }
 
-    /// Equality judges only who is of raft-rs's design.
+    /// Equality suits only libraries of raft-rs's design.
     fn is_of_this_design(&self) -> Result<()> {
         let shaken = self.link.handshake();
         if self.link.is_of_a_world() {

@@ -33,8 +33,8 @@ pub trait Explored: Model {
         None
     }
 
-    /// A number for the state with this row that every process of one build works out alike.
-    /// As it stands that is right where a row is the state itself.
+    /// A hash of the row that is equal in every process of one build. The default is right if the row
+    /// is the whole state.
     fn fingerprint(&self, row: &[u32]) -> u64 {
         RandomState::with_seeds(0x4528_21e6, 0x38d0_1377, 0xbe54_66cf, 0x34e9_0c6c).hash_one(row)
     }

@@ -1,8 +1,7 @@
-//! A whole cluster that somebody else's program is (level `world`): it takes the dictionary's actions and shows its
-//! views.
+//! A whole cluster behind an adapter (level `world`): it takes the dictionary's actions and shows views.
 //!
-//! Stores, messages and placement are the program's own, so nothing of Rollcall's store is below it, and it is judged
-//! by properties alone. An action that it has not got it refuses, in words.
+//! Stores, messages and placement are its own. No store of Rollcall's is involved, so it is judged by
+//! properties alone. It refuses unsupported actions with a message.
 
 use rollcall_traces::{Action, Outcome, Reason, Scope, ScopeError, Subject, View};
 
@@ -12,7 +11,7 @@ use super::wire::{Shown, Verb};
 /// A cluster of an adapter.
 pub struct ForeignCluster {
     link: Link,
-    /// Of which start of the adapter it is.
+    /// The start of the adapter to which it belongs.
     of: u64,
     view: View,
 }

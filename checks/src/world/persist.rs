@@ -1,7 +1,7 @@
 //! Late persistence: steps write, and the disk is done when the model says so.
 //!
-//! The stores' own [`Effects`](rollcall_impl::Effects) say which messages may leave before. A round
-//! whose reply leaves makes the replying store durable first; what may not leave is refused. Rules
+//! The stores' own [`Effects`](rollcall_impl::Effects) say which messages may leave early. A delivered
+//! or delayed reply makes its store durable first. Messages that may not be sent yet are refused. Rules
 //! and reasons are in `model/src/rules/persist.rs`.
 
 use rollcall_impl::{

@@ -1,6 +1,6 @@
 //! Which membership changes are valid, and their effect on a region.
 //!
-//! Follows `TV apply.rs exec_change_peer(_v2)` for the effect and `TV peer.rs check_conf_change`
+//! Follows `TiKV apply.rs exec_change_peer(_v2)` for the effect and `TiKV peer.rs check_conf_change`
 //! for what is refused at propose. One rule is our own: one of an even number of voters is not
 //! removed directly (tikv#10595, etcd#10563). Validity is checked at propose and again at apply.
 //! The rules that protect the leader are checked only at propose, because at apply every replica
@@ -42,7 +42,7 @@ pub(crate) fn check_propose(
     Ok(())
 }
 
-/// Whether the active voters outvote the others after the command, if they do now (`TV util.rs
+/// Whether the active voters outvote the others after the command, if they do now (`TiKV util.rs
 /// check_availability_by_last_heartbeats`). As in TiKV, a new member counts as active, and an
 /// inactive one counts even if the change removes it. Here a leader is active. In TiKV its own
 /// heartbeat grows old, and its demotion is not counted.
@@ -76,7 +76,7 @@ pub(crate) fn check_availability(
 }
 
 /// Whether a quorum of the new configuration has the entries that the leader's log has truncated
-/// (`TV util.rs check_conf_change`, `promoted_commit_index`). A single voter may propose any
+/// (`TiKV util.rs check_conf_change`, `promoted_commit_index`). A single voter may propose any
 /// change.
 pub(crate) fn check_new_quorum(
     guards: impl Guards,

@@ -1,6 +1,6 @@
 //! Which parts of the epoch a command checks, and which it changes.
 //!
-//! One table serves propose and apply (`TV util.rs admin_cmd_epoch_lookup`). A command compares
+//! One table serves propose and apply (`TiKV util.rs admin_cmd_epoch_lookup`). A command compares
 //! each part that it checks by equality.
 
 use crate::guard::{Guard, Guards};

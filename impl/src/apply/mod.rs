@@ -2,7 +2,7 @@
 //!
 //! A step applies one admin entry and the ordinary entries that follow it. The effect depends only
 //! on the entry and the region, so it is the same on every replica. An entry that no longer fits
-//! changes only the applied index. Follows `TV apply.rs exec_raft_cmd` and `TV peer.rs
+//! changes only the applied index. Follows `TiKV apply.rs exec_raft_cmd` and `TiKV peer.rs
 //! on_ready_change_peer`.
 
 pub(crate) mod conf_change;
@@ -214,7 +214,7 @@ impl<R: Replica> Peer<R> {
             return None;
         }
         let division = Division::of(step.guards, self.storage().region(), request)?;
-        // The client gets an epoch error (`TV peer.rs handle_read`).
+        // The client gets an epoch error (`TiKV peer.rs handle_read`).
         self.drop_read();
         self.size = Size::default();
         let storage = self.node.storage_mut();
@@ -284,7 +284,7 @@ impl<R: Replica> Peer<R> {
     }
 
     /// A demoted leader would stay leader in raft-rs for ever, take proposals and commit them. TiKV
-    /// makes it step down (`TV fsm/peer.rs on_ready_change_peer`). A removed leader is destroyed
+    /// makes it step down (`TiKV fsm/peer.rs on_ready_change_peer`). A removed leader is destroyed
     /// before this; raft-rs would make it drop proposals, and panic when a quorum acknowledges. In
     /// an unsafe recovery a learner may lead (`demote_self`).
     fn step_down_if_no_voter(&mut self) {

@@ -1,7 +1,7 @@
 //! Whether a split is valid, and the resulting regions.
 //!
 //! A pure function, used at propose and at apply. Every replica must reach the same result, so
-//! nothing here depends on what a store has (`children.rs` does). Follows `TV apply.rs
+//! nothing here depends on what a store has (`children.rs` does). Follows `TiKV apply.rs
 //! validate_batch_split, exec_batch_split`.
 
 use std::collections::BTreeMap;

@@ -3,8 +3,8 @@
 //! `PrepareMerge` raises both parts of the source's epoch: the version because the range will go,
 //! conf_ver so that no pending conf change fits any longer. `CommitMerge` waits until the source's
 //! peer on the store has applied its `PrepareMerge`. Then range, data, range index and the source's
-//! destruction are one batch. Follows `TV apply.rs exec_prepare_merge, exec_commit_merge,
-//! exec_rollback_merge`, `TV fsm/peer.rs on_ready_commit_merge`.
+//! destruction are one batch. Follows `TiKV apply.rs exec_prepare_merge, exec_commit_merge,
+//! exec_rollback_merge`, `TiKV fsm/peer.rs on_ready_commit_merge`.
 
 use std::collections::BTreeMap;
 
@@ -158,7 +158,7 @@ impl<R: Replica> Peer<R> {
         merge: Option<MergeState>,
         step: &mut StepContext<'_, G>,
     ) {
-        // The client gets an epoch error (`TV peer.rs handle_read`).
+        // The client gets an epoch error (`TiKV peer.rs handle_read`).
         self.drop_read();
         let storage = self.node.storage_mut();
         storage.record.region = region;

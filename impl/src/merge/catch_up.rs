@@ -5,7 +5,7 @@
 //! group. The target's log has both. Entries up to `PrepareMerge` are appended without raft, and
 //! the commit index is forwarded. The commit index is forwarded even if no entries are carried
 //! because every replica has them (tikv#5512; otherwise a target waits for ever, at an epoch that
-//! PD has seen pass). Follows `TV peer.rs maybe_append_merge_entries`.
+//! PD has seen pass). Follows `TiKV peer.rs maybe_append_merge_entries`.
 
 use raft::eraftpb::Entry;
 

@@ -5,8 +5,8 @@
 //! target has passed the merge or is gone, the source is destroyed, because no peer will merge it.
 //! A snapshot of the target from after the merge may bring the range that the source still holds;
 //! the source is then destroyed, too. The messages of other stores are volatile, as in TiKV; the
-//! source asks again. Follows `TV fsm/peer.rs need_gc_merge, on_stale_merge, maybe_destroy_source`,
-//! `TV fsm/store.rs check_msg`.
+//! source asks again. Follows `TiKV fsm/peer.rs need_gc_merge, on_stale_merge, maybe_destroy_source`,
+//! `TiKV fsm/store.rs check_msg`.
 
 use crate::error::Refusal;
 use crate::guard::Guards;

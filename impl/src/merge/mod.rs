@@ -7,7 +7,7 @@
 //! regions fit. `proto/merge.rs` has the commands and records, `propose.rs` the checks of the other
 //! region's peer on the store, `apply.rs` the effect of the entries, `catch_up.rs` how a lagging
 //! source gets its missing entries, and `elsewhere.rs` what happens to a source whose own target
-//! can no longer merge it. Follows `TV fsm/peer.rs schedule_merge, check_merge_proposal`, `TV
+//! can no longer merge it. Follows `TiKV fsm/peer.rs schedule_merge, check_merge_proposal`, `TV
 //! apply.rs exec_prepare_merge, exec_commit_merge, exec_rollback_merge`.
 
 mod apply;
@@ -20,7 +20,7 @@ use crate::guard::{Guard, Guards};
 use crate::proto::region::Region;
 
 /// Whether `source` can merge into `target`: they are adjacent, and every store with a peer of one
-/// has a peer of the other in the same role (`TV util.rs is_sibling_regions,
+/// has a peer of the other in the same role (`TiKV util.rs is_sibling_regions,
 /// region_on_same_stores`).
 pub(crate) fn check_fit(guards: impl Guards, source: &Region, target: &Region) -> Result<(), Refusal> {
     let joins = |left: &Region, right: &Region| !left.end.is_empty() && left.end == right.start;

@@ -2,8 +2,8 @@
 //!
 //! A leader knows only its own region; the store knows both. So the store first checks the other
 //! region's peer and completes the command from it. The leader raises the store's objection in the
-//! order of its own checks (`crate::peer::propose`). Follows `TV fsm/peer.rs check_merge_proposal,
-//! validate_merge_peer, schedule_merge`, `TV peer.rs pre_propose_prepare_merge`. One rule is our
+//! order of its own checks (`crate::peer::propose`). Follows `TiKV fsm/peer.rs check_merge_proposal,
+//! validate_merge_peer, schedule_merge`, `TiKV peer.rs pre_propose_prepare_merge`. One rule is our
 //! own. TiKV's leader rolls back once a quorum of the source's peers asks for it, because each may
 //! err. Here the leader decides alone, but only if its store has applied the target's entries past
 //! the expected epoch one by one.
@@ -128,11 +128,11 @@ impl<R: Replica> Peer<R> {
         storage.record.merge.as_deref().filter(|_| storage.is_merging())
     }
 
-    /// A merging region takes only the entry that ends the merge (`TV peer.rs propose_normal`,
+    /// A merging region takes only the entry that ends the merge (`TiKV peer.rs propose_normal`,
     /// `ProposalInMergingMode`).
     pub(crate) fn check_not_merging(&self, command: &Command, guards: impl Guards) -> Result<(), Refusal> {
         let allowed = match command {
-            // `TV on_check_merge` asks a quorum, and asks no peer if the leader is forced
+            // `TiKV on_check_merge` asks a quorum, and asks no peer if the leader is forced
             // (tikv#15580).
             Command::RollbackMerge { .. } => !self.is_by_force() || guards.holds(Guard::ForceRollsBack),
             Command::TransferLeader { .. } => true,
@@ -143,7 +143,7 @@ impl<R: Replica> Peer<R> {
     }
 
     /// Whether a `PrepareMerge` has taken effect or will: the target may already have written to
-    /// the region (`TV peer.rs is_merging`).
+    /// the region (`TiKV peer.rs is_merging`).
     pub(crate) fn merge_is_near(&self) -> bool {
         let storage = self.storage();
         let is_prepare = |index| {
@@ -184,7 +184,7 @@ impl<R: Replica> Peer<R> {
 
     /// How far a snapshot may have brought some replica: one from this leader, or, before this
     /// leader's first entry, one from another. The next leader may be that replica, which has no
-    /// earlier entries to carry (`TV peer.rs last_sent_snapshot_idx`).
+    /// earlier entries to carry (`TiKV peer.rs last_sent_snapshot_idx`).
     fn last_snapshot(&self) -> u64 {
         let (log, term) = (&self.storage().log, self.node.term());
         // Its first entry may be truncated; then every replica has it.

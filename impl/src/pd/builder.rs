@@ -124,7 +124,7 @@ pub(crate) fn remove_peer<G: Guards>(
 }
 
 /// A live voter is not removed if the dead would then outvote the living (row 46); a pending voter
-/// counts as dead. In TiKV the leader checks this (`TV peer.rs
+/// counts as dead. In TiKV the leader checks this (`TiKV peer.rs
 /// check_availability_by_last_heartbeats, propose_conf_change`: the index that would be committed
 /// is not truncated). Here PD does, by its own knowledge.
 fn check_majority_after<G: Guards>(

@@ -40,7 +40,7 @@ impl RegionReport {
 
     /// What the leader reports that `down` have not answered for long. A peer
     /// waits for a snapshot while its log is not known to reach what the leader
-    /// has discarded (`TV peer.rs collect_pending_peers`).
+    /// has discarded (`TiKV peer.rs collect_pending_peers`).
     pub fn of(leader: PeerStatus<'_, impl Replica>, down: Vec<PeerId>) -> Self {
         let region = leader.region().clone();
         let truncated = leader.truncated().index;

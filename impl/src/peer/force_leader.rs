@@ -1,7 +1,7 @@
 //! A forced leader: the votes and acknowledgements of voters on failed stores are simulated.
 //!
-//! Follows TiKV's force leader (`TV fsm/peer.rs on_enter_pre_force_leader, check_force_leader,
-//! on_enter_force_leader, on_exit_force_leader`; `TV peer.rs maybe_force_forward_commit_index`).
+//! Follows TiKV's force leader (`TiKV fsm/peer.rs on_enter_pre_force_leader, check_force_leader,
+//! on_enter_force_leader, on_exit_force_leader`; `TiKV peer.rs maybe_force_forward_commit_index`).
 //! Before anything is simulated, every remaining voter must grant its vote and have the log. The peer
 //! may be a learner, and stays leader if a change makes it one. It ends when the peer becomes a
 //! follower. `unsafe_recovery.rs` has its work for a plan and its end. That it serves no client is

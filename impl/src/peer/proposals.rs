@@ -2,8 +2,8 @@
 //!
 //! A proposal waits until its entry is applied, or until its peer cannot know the result any more.
 //! While a peer leads, its own entries stay where it appended them. So within its term the entry
-//! applied at a proposal's index is the proposal's. Follows `TV peer.rs
-//! handle_raft_committed_entries`, `TV apply.rs find_pending, notify_stale_req` for the possible
+//! applied at a proposal's index is the proposal's. Follows `TiKV peer.rs
+//! handle_raft_committed_entries`, `TiKV apply.rs find_pending, notify_stale_req` for the possible
 //! results. TiKV lets a deposed leader's proposal wait for its result; here the client learns at
 //! once that it is unknown.
 

@@ -1,6 +1,6 @@
 //! Which commands may be proposed, and the order of the checks.
 //!
-//! Follows `TV util.rs admin_cmd_epoch_lookup` for the epoch that a command needs, and `TV peer.rs
+//! Follows `TiKV util.rs admin_cmd_epoch_lookup` for the epoch that a command needs, and `TiKV peer.rs
 //! propose_conf_change` for the rest. raft-rs turns a refused conf change into an empty entry and
 //! returns Ok, so everything that it could refuse is checked here first. A transfer is in
 //! `transfer.rs`.
@@ -85,8 +85,8 @@ impl<R: Replica> Peer<R> {
         })
     }
 
-    /// A forced leader changes members, takes a merge back, and nothing else (`TV
-    /// fsm/peer.rs pre_propose_raft_command`).
+    /// A forced leader accepts only membership changes and merge rollbacks (`TiKV fsm/peer.rs
+    /// pre_propose_raft_command`).
     fn check_not_recovering(&self, command: &Command) -> Result<(), Refusal> {
         let recovers = command.is_conf_change() || matches!(command, Command::RollbackMerge { .. });
         if self.is_by_force() && !recovers { Err(Refusal::RecoveryInProgress) } else { Ok(()) }
@@ -125,7 +125,7 @@ impl<R: Replica> Peer<R> {
     }
 
     /// An entry that this leader proposed in its term and has not applied will
-    /// change what `command` checks (`TV peer.rs CmdEpochChecker`).
+    /// change what `command` checks (`TiKV peer.rs CmdEpochChecker`).
     fn epoch_is_changing(&self, command: &Command, guards: impl Guards) -> bool {
         let checked = EpochParts::checked_by(command);
         let (storage, term) = (self.storage(), self.node.term());
@@ -141,7 +141,7 @@ impl<R: Replica> Peer<R> {
         }
         let region = self.storage().region();
         if self.is_by_force() && matches!(command, Command::LeaveJoint) {
-            // Even if it demotes itself (`TV util.rs check_conf_change`, `ignore_safety`): no other
+            // Even if it demotes itself (`TiKV util.rs check_conf_change`, `ignore_safety`): no other
             // peer can lead.
             return conf_change::apply(guards, region, command).map(drop);
         }
@@ -156,7 +156,7 @@ impl<R: Replica> Peer<R> {
         conf_change::check_new_quorum(guards, region, command, has_log)
     }
 
-    /// Asks the placement driver for the ids of a split (`TV fsm/peer.rs
+    /// Asks the placement driver for the ids of a split (`TiKV fsm/peer.rs
     /// on_prepare_split_region, validate_split_region`). The region goes along as a
     /// copy: TinyKV passed the live one, and the ids that came back for its old
     /// peers were proposed under its new epoch (row 23).

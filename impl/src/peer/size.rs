@@ -2,7 +2,7 @@
 //!
 //! Writes update a hint of the bytes written since the last check. The data is scanned only when
 //! the hint reaches a part of the split size, because a scan is expensive on a disk. Follows `TK
-//! peer_msg_handler.go onSplitRegionCheckTick` (an eighth of the split size) and `TV peer.rs
+//! peer_msg_handler.go onSplitRegionCheckTick` (an eighth of the split size) and `TiKV peer.rs
 //! split_check_trigger` (a sixteenth) for the time, `TK runner/split_checker.go` and `TV
 //! split_check/size.rs` for the key. Left out: several split keys at once, and splits by number of
 //! keys.
@@ -31,7 +31,7 @@ impl Size {
     }
 
     /// A value was removed. Its size is not known without reading it, so only
-    /// the key's is counted (`TV apply.rs handle_delete`).
+    /// the key's is counted (`TiKV apply.rs handle_delete`).
     pub(crate) fn delete(&mut self, key: &Key, guards: impl Guards) {
         let gone = key.len() as u64;
         if !guards.holds(Guard::SizeCountsWrites) {

@@ -21,7 +21,7 @@ use crate::store::step::{Failure, StepContext};
 
 impl<R: Replica> Peer<R> {
     /// The content of a snapshot, if this peer may take it. The range must be free before raft sees
-    /// it (`TV fsm/peer.rs check_snapshot`): raft's restore cannot be undone.
+    /// it (`TiKV fsm/peer.rs check_snapshot`): raft's restore cannot be undone.
     pub(crate) fn check_snapshot<G: Guards>(
         &self,
         message: &eraftpb::Message,

@@ -6,8 +6,8 @@
 //! destroyed first replies with its members, which are asked from then on. The placement driver is
 //! asked too, and its reply is judged here.
 //!
-//! Follows `TV peer.rs check_stale_state, bcast_check_stale_peer_message,
-//! on_check_stale_peer_response`, `TV fsm/store.rs check_msg`, `TV worker/pd.rs
+//! Follows `TiKV peer.rs check_stale_state, bcast_check_stale_peer_message,
+//! on_check_stale_peer_response`, `TiKV fsm/store.rs check_msg`, `TiKV worker/pd.rs
 //! handle_validate_peer`.
 //!
 //! An uninitialised peer has no epoch. It asks only its creator, and PD's region does not count if

@@ -4,7 +4,7 @@
 //! own log has no conf change beyond that index. The leader's own applied index does not matter,
 //! because its hanging disk may be the reason for the transfer (tikv#17363).
 //!
-//! Follows `TV peer.rs pre_transfer_leader, maybe_reject_transfer_leader_msg,
+//! Follows `TiKV peer.rs pre_transfer_leader, maybe_reject_transfer_leader_msg,
 //! ack_transfer_leader_msg, ready_to_transfer_leader`. As in TiKV, request and reply are raft's
 //! `MsgTransferLeader`, which raft-rs never sees; a request has index 0. Left out: TiKV's other
 //! checks (a snapshot in flight, a gap between the logs, a full disk), and the heartbeat that it

@@ -2,7 +2,7 @@
 //!
 //! Everything but a conf change is an entry's data. A conf change is a raft `ConfChange` (simple)
 //! or an explicit `ConfChangeV2` (joint), with the whole request in the entry's context, as in TiKV
-//! (`TV util.rs ChangePeerI::to_confchange`). raft's change has peer ids but no stores, so a change
+//! (`TiKV util.rs ChangePeerI::to_confchange`). raft's change has peer ids but no stores, so a change
 //! without its request cannot be applied.
 
 use raft::eraftpb::{
@@ -107,7 +107,7 @@ impl Command {
     }
 
     /// The only change of a simple membership change. A joint change with one member is a simple
-    /// one (`TV util.rs to_confchange`).
+    /// one (`TiKV util.rs to_confchange`).
     pub(crate) fn single_change(&self) -> Option<&Change> {
         match self {
             Command::ChangePeer(change) => Some(change),

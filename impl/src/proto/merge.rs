@@ -20,7 +20,7 @@ pub struct MergeState {
 }
 
 impl MergeState {
-    /// The merge state of a tombstone (`TV apply.rs exec_commit_merge`).
+    /// The merge state of a tombstone (`TiKV apply.rs exec_commit_merge`).
     pub(crate) fn of_tombstone(target: Region) -> Self {
         Self { min_index: 0, target, commit: 0 }
     }

@@ -114,7 +114,7 @@ pub(crate) fn is_answer(message: &eraftpb::Message) -> bool {
 }
 
 /// Whether it may create a peer: a vote request, or a heartbeat to a peer with unknown progress
-/// (`TV util.rs is_initial_msg`).
+/// (`TiKV util.rs is_initial_msg`).
 pub(crate) fn is_initial(message: &eraftpb::Message) -> bool {
     use eraftpb::MessageType::{MsgHeartbeat, MsgRequestPreVote, MsgRequestVote};
     match message.get_msg_type() {
@@ -125,7 +125,7 @@ pub(crate) fn is_initial(message: &eraftpb::Message) -> bool {
 }
 
 /// Whether it is one of the first messages of a new region of a split: a vote request in the first
-/// term after the initial one, or an append of its first entry (`TV util.rs is_first_message`).
+/// term after the initial one, or an append of its first entry (`TiKV util.rs is_first_message`).
 pub(crate) fn is_first(message: &eraftpb::Message) -> bool {
     use eraftpb::MessageType::{MsgAppend, MsgRequestPreVote, MsgRequestVote};
     match message.get_msg_type() {

@@ -1,7 +1,7 @@
 //! A region: its key range, its epoch, its members, and its raft configuration.
 //!
 //! Follows kvproto `metapb`. raft's configuration is never stored: it is derived from the members'
-//! roles, as in TiKV (`TV util.rs conf_state_from_region`).
+//! roles, as in TiKV (`TiKV util.rs conf_state_from_region`).
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub struct Epoch {
 }
 
 impl Epoch {
-    /// Whether either part is lower (`TV util.rs is_epoch_stale`).
+    /// Whether either part is lower (`TiKV util.rs is_epoch_stale`).
     pub fn is_stale_against(&self, other: &Epoch) -> bool {
         self.version < other.version || self.conf_ver < other.conf_ver
     }

@@ -6,7 +6,7 @@
 //! (tikv#5852). So does a peer that replaced a tombstone, and then the data of its range is dropped
 //! from this store. Parent and children are one batch.
 //!
-//! Follows `TV apply.rs exec_batch_split`, `TV fsm/peer.rs on_ready_split_region`. One rule is
+//! Follows `TiKV apply.rs exec_batch_split`, `TiKV fsm/peer.rs on_ready_split_region`. One rule is
 //! stricter: TiKV writes no hard state of an uninitialised peer, so its child begins without the
 //! vote.
 

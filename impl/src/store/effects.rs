@@ -52,8 +52,7 @@ impl Effects {
         self.batch.is_empty() && self.messages.is_empty() && self.after_persist.is_empty()
     }
 
-    /// The regions of which something is written or became durable: what is due for them may have
-    /// changed.
+    /// The regions that were written to or became more durable. Their due work may have changed.
     pub fn regions(&self) -> impl Iterator<Item = RegionId> + '_ {
         let written = self.batch.iter().chain(&self.parted).map(Write::region);
         written.chain(self.persisted.iter().copied())

@@ -69,7 +69,7 @@ pub enum Input {
         epoch: Option<Epoch>,
     },
     /// The stores that the leader counts as inactive, until the next such input. The owner of the
-    /// clock decides when a store is inactive (`TV util.rs check_availability_by_last_heartbeats`:
+    /// clock decides when a store is inactive (`TiKV util.rs check_availability_by_last_heartbeats`:
     /// after two election timeouts).
     Inactive {
         /// The region.

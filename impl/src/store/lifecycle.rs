@@ -4,7 +4,7 @@
 //! message (a vote request, or a heartbeat with commit 0), no tombstone refuses it, and its range
 //! is free. The first message of a child waits here for its split. A removed sender that does not
 //! know of its removal receives a removal message and destroys itself. A destroyed peer leaves a
-//! tombstone with its last region. Follows `TV store.rs check_msg, maybe_create_peer`, `TV
+//! tombstone with its last region. Follows `TiKV store.rs check_msg, maybe_create_peer`, `TV
 //! fsm/peer.rs check_msg, handle_gc_peer_msg`; the tombstone of an uninitialised peer lists that
 //! peer (tikv#10533).
 

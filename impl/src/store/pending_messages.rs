@@ -3,7 +3,7 @@
 //! Another store applied the split before this one, and its child already requests votes. Creating
 //! the peer from that message would take a range that still belongs to the parent here. So the
 //! message waits, one for each receiver, and is delivered when the split creates that peer. Follows
-//! `TV store meta pending_msgs`, TinyKV's `pendingVotes`. A crash forgets the messages, and the
+//! `TiKV store meta pending_msgs`, TinyKV's `pendingVotes`. A crash forgets the messages, and the
 //! sender sends again.
 
 use crate::proto::message::Message;

@@ -2,7 +2,7 @@
 //!
 //! The index from range to region holds the initialised peers. Beside it are the ranges of pending
 //! snapshots. Both are volatile and follow every change of a peer: bootstrap, split, snapshot,
-//! destroy. Follows `TV store meta: region_ranges, pending_snapshot_regions`.
+//! destroy. Follows `TiKV store meta: region_ranges, pending_snapshot_regions`.
 
 use std::collections::BTreeMap;
 

@@ -4,9 +4,9 @@
 //! demotes is over once the demotion is. Then all committed entries must be applied, and the report
 //! shows that state. A forced leader stays until a plan without `force_leaders` ends.
 //!
-//! Follows `TV unsafe_recovery.rs`, `TV worker/pd.rs` (a plan's result), `TV fsm/peer.rs
+//! Follows `TiKV unsafe_recovery.rs`, `TiKV worker/pd.rs` (a plan's result), `TiKV fsm/peer.rs
 //! on_unsafe_recovery_pre_demote_failed_voters, on_unsafe_recovery_wait_apply,
-//! on_unsafe_recovery_fill_out_report, check_unsafe_recovery_state`, `TV fsm/store.rs
+//! on_unsafe_recovery_fill_out_report, check_unsafe_recovery_state`, `TiKV fsm/store.rs
 //! on_unsafe_recovery_create_peer`. All of it is volatile.
 //!
 //! TiKV rolls a merge back beside the demotion (`on_check_merge`); here that is its first step.

@@ -111,7 +111,7 @@ fn a_newer_peer_replaces_an_older_one() {
     assert_eq!((tombstone.id, tombstone.region.member_on(3).map(|member| member.id)), (30, Some(30)));
 }
 
-/// `TV fsm/peer.rs handle_gc_peer_msg` checks both.
+/// `TiKV fsm/peer.rs handle_gc_peer_msg` checks both.
 #[test]
 fn a_removal_message_needs_the_peers_id_and_a_newer_epoch() {
     for (peer, conf_ver, ends) in [(3, 5, true), (2, 5, false), (4, 5, false), (3, 4, false), (3, 3, false)] {

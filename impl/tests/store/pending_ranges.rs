@@ -1,5 +1,5 @@
 //! The range of a received snapshot is reserved exactly as long as the snapshot is pending.
-//! Otherwise a later peer that needs the range would wait for ever. Follows `TV fsm/peer.rs
+//! Otherwise a later peer that needs the range would wait for ever. Follows `TiKV fsm/peer.rs
 //! on_ready_persist_snapshot, destroy_peer, on_ready_split_region`, which remove the region from
 //! `pending_snapshot_regions`.
 

@@ -1,6 +1,6 @@
-//! What a snapshot resets at its receiver, and which peer may get one. Follows `TV fsm/peer.rs
-//! check_snapshot, on_ready_persist_snapshot`, `TV peer_storage.rs apply_snapshot, validate_snap`,
-//! `TV read_queue.rs`.
+//! What a snapshot resets at its receiver, and which peer may get one. Follows `TiKV fsm/peer.rs
+//! check_snapshot, on_ready_persist_snapshot`, `TiKV peer_storage.rs apply_snapshot, validate_snap`,
+//! `TiKV read_queue.rs`.
 
 use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
@@ -172,7 +172,7 @@ fn sent_to<G: Guards>(cluster: &mut Cluster<G>, region: RegionId, store: u64) ->
     })
 }
 
-/// The snapshot would bring a region that is about to be merged (`TV peer_storage.rs` takes none
+/// The snapshot would bring a region that is about to be merged (`TiKV peer_storage.rs` takes none
 /// either), and no replica needs it, because the log gap was bounded before.
 #[test]
 fn a_merging_region_gives_no_snapshot() {

@@ -112,7 +112,7 @@ reaches! {
             peer.role == Role::Leader
                 && peer.durable.as_ref().is_some_and(|durable| durable.log.last_index() < peer.commit)
         }),
-    /// The store of a peer is down that proposed a change and lost it; another peer has it.
+    /// A peer proposed a change, crashed and lost it; another peer has the entry.
     ChangeLostByItsLeader = "a change that its leader lost in a crash and another peer has": situations::change_lost_by_its_leader,
     /// A follower has a vote or entries that its disk does not have yet.
     PromiseUnsynced = "a vote or an entry of a follower that is not on its disk":

@@ -1,11 +1,10 @@
-//! A number for each state that every process works out alike.
+//! A fingerprint of each state, equal in every process of one build.
 //!
-//! The numbers of parts depend on who met them first, so a row means nothing elsewhere.
-//! A fingerprint does: it is the sum of one hash of content for each part of the row, times
-//! a factor for the part's place. A part is hashed once. From a state to its successor only
-//! what changed is looked up.
+//! Part numbers depend on the order of discovery, so a row is meaningful in one process only. A
+//! fingerprint is the sum of one content hash for each part of the row, times a factor for the part's
+//! place. A part is hashed once. From a state to its successor only the changed parts are looked up.
 //!
-//! Two states may have one fingerprint. It says who owns a state, never which state it is.
+//! Two states may have one fingerprint. It decides who owns a state, and does not identify it.
 
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};

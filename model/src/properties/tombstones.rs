@@ -25,7 +25,7 @@ pub fn no_resurrection<C: Cluster>(_: &C, history: &History) -> Result<(), Viola
 /// the peer, of a higher conf_ver than the peer had; or the peer's last one, if a newer peer id
 /// replaced it. Nothing is left for a peer that is yet to be initialised. An initialised peer lives
 /// only while its own region lists it. No peer is replaced by one of another id without being
-/// destroyed first (`TV apply.rs exec_batch_split` spares every peer but the child).
+/// destroyed first (`TiKV apply.rs exec_batch_split` spares every peer but the child).
 ///
 /// # Errors
 /// Something that was left behind, or a tombstone that is missing or behind its removal.

@@ -51,8 +51,8 @@ fn share(data: &BTreeMap<Key, Value>, region: &Region, guards: GuardSet) -> BTre
     data.iter().filter(|(key, _)| in_share(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// Creates the child's peer. It replaces only an uninitialised peer of the same id that did not
-/// replace a tombstone. One that did belongs to a later life of the region here (TiKV asks
+/// Creates the child's peer. It replaces only a peer of the same id that has no region yet and did
+/// not replace a tombstone. One that did belongs to a later life of the region here (TiKV asks
 /// `pending_create_peers`, and then the disk).
 fn create_child_peer(
     cluster: &mut impl ClusterMut,

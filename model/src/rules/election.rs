@@ -35,7 +35,7 @@ pub(crate) fn campaign(
     Ok(())
 }
 
-/// Whether the peer may campaign (raft-rs `promotable`, `hup`). An uninitialised peer (TiKV: not
+/// Whether the peer may campaign (raft-rs `promotable`, `hup`). A peer without a region (TiKV: not
 /// `is_initialized`) may not, because it is in no configuration.
 pub(crate) fn may_campaign(peer: &rollcall_traces::Peer, guards: GuardSet) -> Result<(), Reason> {
     if !raft::is_promotable(peer) {
@@ -172,8 +172,8 @@ pub(crate) fn decide(
     Ok((false, commit))
 }
 
-/// Whether a candidate's log, which ends at `last`, is at least as up to date as the voter's
-/// (raft-rs `is_up_to_date`; Raft 5.4.1): a newer last term wins, then the longer log.
+/// The election restriction: whether a candidate's log, which ends at `last`, is at least as up to
+/// date ("up-to-date") as the voter's (raft-rs `is_up_to_date`; Raft 5.4.1): a newer last term wins, then the longer log.
 fn is_up_to_date(own: &Log, last: LogPosition) -> bool {
     (last.term, last.index) >= (own.last_term(), own.last_index())
 }

@@ -11,8 +11,8 @@ pub(crate) fn is_live(peer: &Peer) -> bool {
     peer.state != PeerState::Tombstone
 }
 
-/// The peer as a member of its own region. A peer that its region does not list (an uninitialised
-/// one) counts as a learner.
+/// The peer as a member of its own region. A peer that its region does not list, because it has none
+/// yet, counts as a learner.
 pub(crate) fn member_of_own_region(peer: &Peer, store: StoreId) -> Member {
     peer.region.member(peer.id).copied().unwrap_or(Member { id: peer.id, store, role: MemberRole::Learner })
 }

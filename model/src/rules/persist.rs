@@ -1,7 +1,7 @@
 //! Late persistence: what is durable when, and what waits for it (`Scope::late_persistence`).
 //!
-//! Elsewhere a step ends durable. Here it only writes: term, vote, entries, commit index and what
-//! ordinary entries do are in memory until [`persist`]. A crash takes back the rest. A store writes
+//! Without it every step ends durable. With it a step only writes: term, vote, entries, commit index
+//! and the effects of ordinary entries are in memory until [`persist`]. A crash takes them back. A store writes
 //! its batches in order and one sync covers all of them, so `Peer::durable` is one earlier state of
 //! the peer, and never a mixture.
 //!
@@ -11,8 +11,8 @@
 //!
 //! - **A reply** to a vote request, an append or a heartbeat is a promise. It leaves once all that
 //!   its store wrote before is durable. So a reply that is delivered or delayed makes its store
-//!   durable in the same action; one that is dropped leaves what was written in memory, because a
-//!   reply that waits for the disk and one that is lost look alike to everybody else.
+//!   durable in the same action; one that is dropped leaves what was written in memory, because
+//!   other stores cannot tell a waiting reply from a lost one.
 //! - **A vote request** promises that the candidate votes for itself. It is refused as
 //!   `not_persisted` until the campaign is durable.
 //! - **A leader's messages** do not wait for the leader's own entries (raft-rs: `messages` of a
@@ -24,13 +24,13 @@
 //!   (`RaftLog::next_entries_since`: at most `persisted`).
 //! - **A follower** takes its entries for persisted when it has written them, as `advance_append`
 //!   does: nothing of it leaves before that is true. So may a leader that steps down.
-//! - **What a peer is** is written and synced at once: an admin entry that takes effect (TiKV
-//!   `apply.rs` `should_sync_log`), an applied snapshot, a peer that is created or destroyed.
+//! - **Changes of a peer's identity or region** are synced at once: an admin entry that takes effect
+//!   (TiKV `apply.rs` `should_sync_log`), an applied snapshot, a peer that is created or destroyed.
 //!
-//! What may be lost without harm is therefore what nobody was told: a term that was learnt, a vote or
-//! entries whose reply was lost, a leader's own entries, and a commit index with nothing else behind
-//! it. Left out: a disk that was synced and has not said so. A crash then leaves what it would leave
-//! behind [`persist`].
+//! A crash may therefore lose only what no reply has promised: a term that was learnt, a vote or
+//! entries whose reply was lost, a leader's own entries, and a commit index that was written alone.
+//! Left out: a disk that has synced and not reported it yet. A crash then leaves what it would leave
+//! after [`persist`].
 
 use rollcall_traces::{Durable, Peer, PeerState, Reason, RegionId, Role, StoreId};
 
@@ -95,7 +95,7 @@ pub(super) fn check_asks_durably(asking: &Peer) -> Result<(), Reason> {
     if asking.durable.as_deref().is_none_or(asked) { Ok(()) } else { Err(Reason::NotPersisted) }
 }
 
-/// The entries of a leader's own that it counts when it appends up to `last`.
+/// The last own entry that a leader counts after appending up to `last`.
 pub(super) fn own_copy(counted: u64, last: u64, guards: GuardSet) -> u64 {
     if guards.persists_late() && guards.holds(Guard::OwnCopyDurableFirst) { counted } else { last }
 }
@@ -127,7 +127,7 @@ fn durable(peer: &Peer, guards: GuardSet) -> Durable {
     }
 }
 
-/// Notes at the end of a step what of a written peer is durable.
+/// At the end of a step, records which part of a written peer is durable.
 pub(crate) fn settle(before: Option<&Peer>, after: &mut Peer, guards: GuardSet) {
     if after.state == PeerState::Tombstone {
         after.durable = None;

@@ -160,7 +160,7 @@ impl Envelope {
         if !cluster.holds(Guard::StalePeerTold) {
             return unsound::ignore_stale_peer();
         }
-        self.before_word(cluster, reply);
+        self.sync_before_reply(cluster, reply);
         if reply == Reply::Delayed {
             let held = self.removal(cluster, known);
             cluster.hold(held);
@@ -184,7 +184,7 @@ impl Envelope {
         epoch: Epoch,
         reply: Reply,
     ) -> Reason {
-        self.before_word(cluster, reply);
+        self.sync_before_reply(cluster, reply);
         match reply {
             Reply::Delayed => {
                 let held = self.reply_message(cluster, epoch, Message::Merged { target });
@@ -202,7 +202,7 @@ impl Envelope {
     /// Replies with the members of this tombstone's region, which the sender asks next.
     fn name_members(&self, cluster: &mut impl ClusterMut, known: Region, reply: Reply) {
         let Region { epoch, peers, id, .. } = known;
-        self.before_word(cluster, reply);
+        self.sync_before_reply(cluster, reply);
         match reply {
             Reply::Delayed => {
                 let held = self.reply_message(cluster, epoch, Message::CheckStalePeerResponse { peers });
@@ -215,8 +215,8 @@ impl Envelope {
         }
     }
 
-    /// A word of the receiving store itself leaves.
-    fn before_word(&self, cluster: &mut impl ClusterMut, reply: Reply) {
+    /// Syncs the store before it replies.
+    fn sync_before_reply(&self, cluster: &mut impl ClusterMut, reply: Reply) {
         if reply != Reply::Dropped {
             persist::sync(cluster, self.to.store);
         }

@@ -9,7 +9,7 @@ use crate::unsound;
 
 /// Volatile state is dropped at once: the view shows the peers as they will restart. The term and
 /// vote of an uninitialised peer survive here. TiKV writes no hard state before the first snapshot
-/// (`TV peer_storage.rs handle_raft_ready`).
+/// (`TiKV peer_storage.rs handle_raft_ready`).
 pub(super) fn crash(cluster: &mut impl ClusterMut, store: StoreId) -> Result<(), Reason> {
     cluster.up(store)?;
     cluster.set_status(store, StoreStatus::Down);

@@ -165,7 +165,7 @@ fn swap_two_by_joint(standard: bool) -> ScopeOutline {
     );
     let scope = Scope {
         commands: vec![enter_joint(&swap), Command::LeaveJoint],
-        // Whole-log rounds: the question about five stores is not about old terms' entries.
+        // Whole-log rounds: this scope does not ask about entries of old terms.
         rounds: vec![Entries::All],
         campaigners: vec![2],
         budgets: Budgets { elections: either(standard, 1, 0), changes: 2, ..Budgets::default() },

@@ -2,8 +2,7 @@
 //! back to an older region or term, revive a Tombstone store, plan to remove a region's majority,
 //! or replace an operator by one of no higher priority.
 //!
-//! It is judged by what PD itself knew when it acted; that its knowledge may be old is not its
-//! fault. A region in PD's view that no peer has applied shows in a single state, and needs no
+//! PD is judged by what it knew when it acted, which may be stale. A region in PD's view that no peer has applied shows in a single state, and needs no
 //! history.
 
 #[cfg(test)]

@@ -1,18 +1,18 @@
-//! The same search, in shards: each worker owns the states whose fingerprint says so.
+//! The same search in shards: a state's fingerprint decides which worker owns it.
 //!
 //! The ordered explorer has one table, and one thread at a time takes states in. Here every
-//! worker has a table of its own, and successors are sent to whoever owns them. That is what
-//! more than some ten cores need. What is found is the same: distinct states, transitions,
-//! depth, verdicts, and the length of a counterexample. Only the order within a level is
-//! another, and a violation ends the search behind its level, not in the middle of it.
+//! worker has a table of its own, and successors are sent to their owners. More than some ten cores
+//! need that. Both searches find the same distinct states, transitions, depth, verdicts and length of
+//! a counterexample. They differ in the order within a level, and this one ends after the level of a
+//! violation, not in the middle of it.
 //!
 //! timely dataflow carries it (`port.rs`): a level is a timestamp, and the frontier says when
-//! every successor has arrived. A fingerprint says whose a state is and nothing else: states
-//! are compared by their rows, and so exactly. Of several parents in the level before the one
-//! with the least fingerprint stays, so the counterexample is the same for any number of workers.
+//! every successor has arrived. A fingerprint only decides a state's owner; states are compared by
+//! their rows. Of several parents in the previous level the one with the least fingerprint is kept, so
+//! the counterexample is the same for any number of workers.
 //!
-//! Scattering siblings over workers costs the order in which parts lie in caches. Each worker
-//! sorts its share of a level by row before it expands it, and has that back.
+//! Distributing siblings loses cache locality. Each worker restores it by sorting its share of a
+//! level by row before it expands it.
 
 mod assemble;
 mod owner;

@@ -1,12 +1,12 @@
-//! Where a worker meets the others: one dataflow of timely, from everybody to everybody.
+//! How workers exchange states: one timely dataflow, from every worker to every worker.
 //!
-//! What a worker sends while it expands level d has the timestamp d. A worker that is done with
-//! the level closes its epoch, and once the frontier has passed d everything has arrived. Another
-//! may see that sooner and go on; what it sends then is kept apart until this one sees it, too.
+//! What a worker sends while it expands level d has the timestamp d. A worker closes its epoch when
+//! it has expanded the level. Once the frontier has passed d, everything of the level has arrived.
+//! Another worker may see that sooner and continue; what it sends then waits for the next epoch.
 //!
-//! timely knows no back-pressure. So a worker counts the rows that are under way to each other,
-//! and does not go on expanding while one of them is too far behind. Whoever takes rows in says so
-//! now and then. All take in whatever comes, also while they wait, so nobody waits for ever.
+//! timely has no back-pressure. So a worker counts the rows in flight to each other worker, and stops
+//! expanding while one of them is too far behind. Receivers acknowledge rows in batches. A worker that
+//! waits still receives, so none waits for ever.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -31,9 +31,9 @@ use timely::worker::Worker;
 use super::summary::{Halt, Summary};
 use super::watched::Watched;
 
-/// Words that may be under way from one worker to all others together: 16 MiB.
+/// The most words in flight from one worker to all others together: 16 MiB.
 pub(super) const UNDER_WAY: usize = 1 << 22;
-/// Whoever waits looks up so often, though nothing came.
+/// How often a waiting worker polls.
 const LOOK_UP: Duration = Duration::from_millis(50);
 
 /// What one worker sends another.
@@ -88,12 +88,13 @@ impl Distributor<Vec<Parcel>> for AtOnce {
 struct Inbox {
     epoch: u64,
     now: VecDeque<Parcel>,
-    /// From who is one epoch ahead.
+    /// Parcels from workers one epoch ahead.
     later: VecDeque<Parcel>,
 }
 
 impl Inbox {
-    /// Who waits to go on must learn at once that it may, whatever epoch the other has.
+    /// Acknowledgements and halts are handled at once, whatever the sender's epoch: a waiting worker
+    /// must learn that it may continue.
     fn put(&mut self, parcel: Parcel) {
         let is_at_once = matches!(parcel.content, Content::Taken(_) | Content::Halt(_));
         let queue = if is_at_once || parcel.epoch <= self.epoch { &mut self.now } else { &mut self.later };
@@ -107,9 +108,9 @@ pub(super) struct Port {
     whole: ProbeHandle<u64>,
     inbox: Rc<RefCell<Inbox>>,
     watched: Arc<Watched>,
-    /// Words under way to each worker.
+    /// Words in flight to each worker.
     under_way: Vec<usize>,
-    /// Words from each that were taken in, and that it does not know of.
+    /// Words received from each worker and not yet acknowledged.
     taken: Vec<usize>,
     window: usize,
 }

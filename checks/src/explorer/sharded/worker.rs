@@ -16,11 +16,11 @@ use super::port::{Content, Port};
 use super::summary::{Found, Halt, Place, Summary};
 use super::watched::Watched;
 
-/// States that are expanded before one looks what came.
+/// States that are expanded between two looks at the inbox.
 const SLICE: usize = 2_048;
 /// States that are sent together.
 const BATCH: usize = 512;
-/// Of so many slices one looks how much memory the process holds.
+/// Memory is checked once in this many slices.
 const SLICES_PER_LOOK: u64 = 4;
 
 /// What all workers read.
@@ -75,17 +75,17 @@ pub(super) struct Worker<'a, M: Model> {
     owner: Owner,
     me: usize,
     workers: usize,
-    /// What this one did in this level.
+    /// Totals of this worker in this level.
     level: Summary,
-    /// What those did who are done with it, and how many they are.
+    /// Totals of the workers that finished this level, and their number.
     done: Summary,
     done_by: usize,
     /// All levels before.
     all: Summary,
     halt: Option<Halt>,
-    /// Of each worker what is to be sent to it.
+    /// Outgoing words for each worker.
     outgoing: Vec<Vec<u32>>,
-    /// Workers of which that is enough to send it.
+    /// Workers for which a whole batch is ready.
     full: Vec<usize>,
     spare: Vec<Vec<u32>>,
     actions: Vec<M::Action>,
@@ -153,7 +153,7 @@ where
         let (expanded, checked) = match ended {
             Ended::Exhausted | Ended::Stopped(Bound::Violation) => (all_of(&sizes), all_of(&sizes)),
             Ended::Stopped(Bound::Depth(_)) => (all_of(&sizes) - last, all_of(&sizes)),
-            // Who was where in the last level nobody says.
+            // The owners of the last level's states are unknown.
             Ended::Stopped(_) => (all_of(&sizes) - last, all_of(&sizes) - last),
         };
         let Self { port, owner, all, .. } = self;

@@ -99,7 +99,7 @@ fn refusal(bench: &mut Bench) -> Checked {
     if bench.cluster.apply(&nobody).is_done() {
         return Err(format!("`{nobody}` is done, and there is no such store"));
     }
-    // Whoever was asked in vain shows the same to who asks next.
+    // A store that was not contacted must not change.
     bench.take(Action::Campaign { region: REGION, store: 1 })?;
     let after = bench.cluster.view();
     match before.stores.get(&2) == after.stores.get(&2) {
