@@ -232,7 +232,7 @@ function drawWords() {
   $("find").placeholder = w("find");
   $("side").replaceChildren(new Option(w("one"), ""), new Option(w("every"), "model"), new Option(w("impl"), "impl"), new Option(w("soundimpl"), "sound"));
   const sought = $("sought").value;
-  $("sought").replaceChildren(new Option(w("any"), ""), ...(list?.properties ?? []).map((one) => { const option = new Option(one.name, one.name); option.title = one[language]; return option; }));
+  $("sought").replaceChildren(new Option(w("any"), ""), ...[...(list?.properties ?? []), ...(list?.goals ?? [])].map((one) => { const option = new Option(one.name, one.name); option.title = one[language]; return option; }));
   $("sought").value = sought;
   for (const id of ["without", "other"]) $(id).replaceChildren(new Option(w("none"), ""), ...(list?.guards ?? []).map((guard) => { const option = new Option(guard.name, guard.name); option.title = guard[language]; return option; }));
 }

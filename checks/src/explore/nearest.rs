@@ -1,8 +1,9 @@
-//! Searches the shortest path from this state into a violation: breadth first, within the scope's
-//! budgets and a bound on states.
+//! Searches the shortest path from this state into a violation, or into a state that does not heal:
+//! breadth first, within the scope's budgets and a bound on states.
 
 use std::collections::HashSet;
 
+use rollcall_model::liveness::{self, Goal};
 use rollcall_model::properties::Property;
 use rollcall_model::{ClusterInScope as _, Rollcall, State};
 use rollcall_traces::Action;
@@ -10,7 +11,8 @@ use serde::Serialize;
 
 use super::name_of;
 use super::shown::{Link, ServerState};
-use crate::lookup;
+use crate::lookup::{self, Owed};
+use crate::recover::BOUND;
 
 /// The default and the greatest bound on the states of a search.
 const STATES: usize = 20_000;
@@ -21,7 +23,7 @@ const MOST_STATES: usize = 200_000;
 pub(super) struct Nearest {
     /// The steps from this state; empty if nothing was found.
     way: Vec<String>,
-    /// The property that is violated at the end and not here.
+    /// The property that is violated at the end and not here, or the goal that is missed.
     property: &'static str,
     /// The number of states searched.
     states: usize,
@@ -44,15 +46,16 @@ impl ServerState {
         let states = link.states.unwrap_or(STATES).clamp(1, MOST_STATES);
         let sought = match link.property.as_str() {
             "" => None,
-            name => Some(lookup::property(name).map_err(|error| error.to_string())?),
+            name => Some(lookup::owed(name).map_err(|error| error.to_string())?),
         };
         Ok(search(steps.model(), steps.state(), states, sought))
     }
 }
 
-/// Searches for a violation of `sought`, or of any property.
-fn search(model: &Rollcall, begin: &State, states: usize, sought: Option<Property>) -> Nearest {
-    let here = violated(model, begin);
+/// Searches for a violation of `sought`, or of any property or goal.
+fn search(model: &Rollcall, begin: &State, states: usize, sought: Option<Owed>) -> Nearest {
+    let mut healed = HashSet::new();
+    let (here, missed_here) = (violated(model, begin), missed(model, begin, &mut healed));
     let mut met = vec![Met { state: *begin, from: 0, action: None }];
     let mut known: HashSet<State> = [*begin].into();
     let (mut at, mut found, mut all) = (0, None, true);
@@ -68,9 +71,16 @@ fn search(model: &Rollcall, begin: &State, states: usize, sought: Option<Propert
             }
             known.insert(after);
             met.push(Met { state: after, from: at, action: Some(action.clone()) });
-            let is_sought = |property: &Property| sought.is_none_or(|sought| sought == *property);
-            let is_new = |property: &Property| is_sought(property) && !here.contains(property);
-            let new = violated(model, &after).into_iter().find(is_new);
+            let is_sought = |owed| sought.is_none_or(|sought| sought == owed);
+            let is_new =
+                |property: &Property| is_sought(Owed::Property(*property)) && !here.contains(property);
+            let broken = violated(model, &after).into_iter().find(is_new).map(Property::name);
+            let new = broken.or_else(|| match sought {
+                Some(Owed::Property(_)) => None,
+                _ => missed(model, &after, &mut healed)
+                    .filter(|goal| is_sought(Owed::Goal(*goal)) && missed_here != Some(*goal))
+                    .map(Goal::name),
+            });
             found = new.map(|property| (met.len() - 1, property));
         });
         at += 1;
@@ -84,11 +94,33 @@ fn search(model: &Rollcall, begin: &State, states: usize, sought: Option<Propert
         at = met[at].from;
     }
     way.reverse();
-    Nearest { way, property: property.name(), states: known.len(), all: false }
+    Nearest { way, property, states: known.len(), all: false }
 }
 
 fn violated(model: &Rollcall, state: &State) -> Vec<Property> {
     let seen = model.cluster(state);
     let broken = |property: &&Property| property.check(&seen, seen.history()).is_err();
     model.checked().iter().filter(broken).copied().collect()
+}
+
+/// The first owed goal that the state misses once faults stop.
+/// `healed` has states on paths that ended well.
+fn missed(model: &Rollcall, state: &State, healed: &mut HashSet<State>) -> Option<Goal> {
+    let (mut at, mut path) = (model.at_rest(state), Vec::new());
+    while !healed.contains(&at) {
+        path.push(at);
+        let Some(action) = liveness::next(model, &at) else {
+            if let Some(first) = liveness::missed(model, &at).first() {
+                return Some(first.goal);
+            }
+            break;
+        };
+        if path.len() == BOUND {
+            let mut missed = liveness::missed(model, &at).into_iter().map(|missed| missed.goal);
+            return Some(missed.find(|goal| goal.is_of_keys()).unwrap_or(Goal::Settles));
+        }
+        at = model.step(&at, &action).0;
+    }
+    healed.extend(path);
+    None
 }

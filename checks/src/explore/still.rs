@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use rollcall_model::liveness::Goal;
 use rollcall_model::properties::{Property, Violation};
 use rollcall_traces::render::{about, action_in, changes_in, title};
 use rollcall_traces::{
-    Action, Chinese as _, Held, Language, Message, Outcome, PlacementDriver, Step, Store, Trace, View,
+    Action, Chinese as _, Held, Language, Message, Outcome, PlacementDriver, Step, Store, Trace,
+    VerdictResult, View,
 };
 use serde::Serialize;
 
@@ -151,6 +153,23 @@ pub fn still(trace: &Trace) -> String {
         steps.push(still_step(step, &outcome, before, after, &violations));
         before = after;
     }
+    if let Some((step, goal)) = missed_goal(trace)
+        && let Some(step) = step.checked_sub(1).and_then(|index| steps.get_mut(index))
+    {
+        step.violated.push(goal.name());
+        step.broken.en.extend(
+            trace
+                .verdict
+                .iter()
+                .map(|verdict| format!("{goal}: {}", chinese::verdict(Language::English, verdict))),
+        );
+        step.broken.zh.extend(
+            trace
+                .verdict
+                .iter()
+                .map(|verdict| format!("{goal}：{}", chinese::verdict(Language::Chinese, verdict))),
+        );
+    }
     let header = &trace.header;
     let page = Page {
         title: title(header),
@@ -172,6 +191,14 @@ pub fn still(trace: &Trace) -> String {
     };
     let data = serde_json::to_string(&page).expect("a page becomes JSON");
     assets::still(page.title, &data)
+}
+
+/// The goal that the trace's verdict says is missed, and after which step. Healing is not replayed
+/// here: a trace has views, and no scope may stand behind it.
+fn missed_goal(trace: &Trace) -> Option<(usize, Goal)> {
+    let verdict = trace.verdict.as_ref().filter(|verdict| verdict.result == VerdictResult::Violated)?;
+    let goal = Goal::from_name(verdict.property.as_deref()?)?;
+    Some((usize::try_from(verdict.at?).ok()?, goal))
 }
 
 fn still_step<'a>(
@@ -205,6 +232,13 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+
+    #[test]
+    fn a_missed_goal_is_marked_at_its_step() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces/museum/merge_forwards_commit.jsonl");
+        let page = still(&Trace::read(&path).expect("a trace"));
+        assert!(page.contains(r#""violated":["requests_end"]"#), "its end is marked");
+    }
 
     /// The views that the page builds from the changes equal the trace's.
     #[test]
