@@ -307,7 +307,11 @@ impl<'a, S: Subject> Walker<'a, S> {
         mut random: Random,
         way: &mut Vec<(Action, bool)>,
     ) -> Result<(), Stop> {
-        let weights: Vec<u64> = ACTION_KINDS.iter().map(|_| 8_u64.pow(random.below(3) as u32)).collect();
+        let drawn_weight = |kind: &&str| match ADDED_KINDS.contains(kind) {
+            true => 8,
+            false => 8_u64.pow(random.below(3) as u32),
+        };
+        let weights: Vec<u64> = ACTION_KINDS.iter().map(drawn_weight).collect();
         for _ in 0..self.walks.steps {
             let mut of_kinds: BTreeMap<usize, Vec<Action>> = BTreeMap::new();
             for action in walk.offered().into_iter().filter(self.walks.has) {
@@ -371,6 +375,10 @@ impl<'a, S: Subject> Walker<'a, S> {
         found
     }
 }
+
+/// Kinds that were added after seeds had been published. Their weight is not drawn, so that a
+/// published seed still means the same walk.
+const ADDED_KINDS: &[&str] = &["persist"];
 
 /// Draws an action, its kind by weight, and removes it from the offer.
 fn drawn(
