@@ -120,7 +120,7 @@ fn count_own_copy(peer: &mut Peer, guards: GuardSet) {
 /// All of the peer as the disk has it once it is written.
 fn durable(peer: &Peer, guards: GuardSet) -> Durable {
     let all = Durable::all_of(peer);
-    if guards.holds(Guard::CommitIndexDurable) || !peer.is_initialized() {
+    if raft::is_commit_durable(guards) || !peer.is_initialized() {
         all
     } else {
         Durable { commit: unsound::synced_up_to_applied(peer).unwrap_or(peer.commit), ..all }

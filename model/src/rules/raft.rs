@@ -81,7 +81,7 @@ pub(crate) fn lose_commit(peer: &mut Peer, guards: GuardSet) {
 }
 
 /// Whether a commit index is on disk with the vote or the entries that it was written with.
-fn is_commit_durable(guards: GuardSet) -> bool {
+pub(super) fn is_commit_durable(guards: GuardSet) -> bool {
     guards.holds(Guard::CommitIndexDurable)
 }
 
