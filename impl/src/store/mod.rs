@@ -341,18 +341,29 @@ impl<G: Guards, R: Replica> Store<G, R> {
         result: Result<(), Failure>,
         mut gathered: Gathered,
     ) -> Result<Effects, Error> {
+        self.conclude(region, result, &mut gathered)?;
+        Ok(self.effects(region, gathered))
+    }
+
+    /// Gathers what the peer of `region` has to write at the end of a step, if the step did not fail.
+    fn conclude(
+        &mut self,
+        region: RegionId,
+        result: Result<(), Failure>,
+        gathered: &mut Gathered,
+    ) -> Result<(), Error> {
         let store = self.id;
         result.map_err(|failure| match failure {
             Failure::Refused(refusal) => Error::Refused { region, store, refusal },
             Failure::Snapshot(source) => Error::Snapshot { region, store, source },
             Failure::Raft(source) => Error::Raft { region, store, source },
         })?;
-        let mut step = self.gather(&mut gathered);
+        let mut step = self.gather(gathered);
         if let Some(PeerEntry { resident: Resident::Live(peer), .. }) = self.entries.get_mut(&region) {
             peer.flush(&mut step);
         }
-        self.settle_handed_over(region, &mut gathered);
-        Ok(self.effects(region, gathered))
+        self.settle_handed_over(region, gathered);
+        Ok(())
     }
 
     /// A Ready without a batch waits for the unfinished batches, or is durable at once if there are
@@ -374,12 +385,18 @@ impl<G: Guards, R: Replica> Store<G, R> {
         }
     }
 
-    fn effects(&mut self, region: RegionId, gathered: Gathered) -> Effects {
-        let Gathered { batch, out, early, handed_over } = gathered;
+    /// Gives the batch a ticket if it must be synced. Whether it must.
+    fn issue_ticket(&mut self, batch: &[Write]) -> bool {
         let may_wait =
             self.config.unsynced_commits && batch.iter().all(|write| matches!(write, Write::Commit(..)));
         let sync = !batch.is_empty() && !may_wait;
         self.tickets += u64::from(sync);
+        sync
+    }
+
+    fn effects(&mut self, region: RegionId, gathered: Gathered) -> Effects {
+        let Gathered { batch, out, early, handed_over } = gathered;
+        let sync = self.issue_ticket(&batch);
         self.handed_over.extend(handed_over);
         let (batch, parted) = if self.guards.holds(Guard::AtomicApply) {
             (batch, Vec::new())

@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use crate::config::{Config, ConfigError};
 use crate::error::Error;
-use crate::guard::{Guards, Sound};
+use crate::guard::{Guard, Guards, Sound};
 use crate::proto::message::Message;
 use crate::proto::region::{Region, RegionId, StoreId};
 use crate::raft_rs::RaftRs;
@@ -14,6 +14,7 @@ use crate::storage::engine::{Engine, MemoryEngine, Persisted, Write};
 use crate::store::Store;
 use crate::store::effects::{Effects, Ticket};
 use crate::store::input::{Input, Output};
+use crate::store::step::Gathered;
 
 /// A [`Store`] on an engine: every step is durable when it returns, except for a commit index
 /// that may wait ([`Config::unsynced_commits`]).
@@ -62,8 +63,23 @@ impl<G: Guards, E: Engine, R: Replica> SyncedStore<G, E, R> {
     /// [`Error::Refused`] and [`Error::Snapshot`] leave everything as it was.
     /// After any other error the store must be dropped and opened again.
     pub fn step(&mut self, input: Input) -> Result<Vec<Output>, Error> {
-        let effects = self.store.step(input)?;
-        self.persist(effects)
+        let region = input.region();
+        let mut gathered = Gathered::default();
+        let mut step = self.store.gather(&mut gathered);
+        let result = self.store.take(input, &mut step);
+        self.store.conclude(region, result, &mut gathered)?;
+        let waits = !(gathered.early.is_empty() && gathered.handed_over.is_empty());
+        if waits || !self.store.handed_over.is_empty() || !self.store.guards.holds(Guard::AtomicApply) {
+            let effects = self.store.effects(region, gathered);
+            return self.persist(effects);
+        }
+        // The usual case, without a detour through `Effects`: nothing waits for this batch, or for an
+        // earlier one.
+        let Gathered { batch, out, .. } = gathered;
+        let sync = self.store.issue_ticket(&batch);
+        self.write(batch, sync)?;
+        self.store.durable = self.store.tickets;
+        Ok(out)
     }
 
     /// Writes a step's changes, and handles the results of their durability.
