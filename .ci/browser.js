@@ -229,6 +229,24 @@ async function main() {
   is("no step is said to end it", await text("#error"), "");
   is("no complaint", complaints.join("\n"), "");
 
+  // A file beyond the limit, which no server answers for.
+  await drop(" ".repeat((4 << 20) + 1));
+  await page.waitForFunction(() => /larger than 4 MiB/.test(document.getElementById("error").textContent), null, { timeout: 20000 });
+
+  // A wrong link of the served scope, and one typed into an open page.
+  await open("#scope=three_voters_to_one_smoke&do=campaign(region:1,store:2)");
+  await becomes("1/1");
+  await page.evaluate(() => { location.hash = "#scope=nosuch"; });
+  await page.waitForFunction(() => /nosuch/.test(document.getElementById("error").textContent), null, { timeout: 20000 });
+  is("the link stays with what is shown", await page.evaluate(() => location.hash), "#scope=three_voters_to_one_smoke&do=campaign(region:1,store:2)");
+  await page.click("#may .act");
+  await becomes("2/2");
+  const fresh = await page.context().browser().newPage();
+  await fresh.goto(`${new URL(page.url()).origin}/#scope=three_voters_to_one_smoke&without=nope`);
+  await fresh.waitForFunction(() => document.querySelectorAll("#may .act").length > 0 && /nope/.test(document.getElementById("error").textContent), null, { timeout: 20000 });
+  await fresh.keyboard.press("l");
+  await fresh.close();
+
   // Wrong links are answered in a sentence; the browser notes the answer's code.
   await open("#scope=three_voters_to_one_smoke&do=campaign(region:1,store:2);crash(store:2)");
   is("what is allowed is taken", await text("#error"), "");
@@ -330,6 +348,9 @@ async function ends(page, text) {
   await page.waitForTimeout(1000);
   await page.keyboard.press("h");
   await page.waitForFunction(() => /server has ended/.test(document.getElementById("error").textContent), null, { timeout: 20000 });
+  await page.keyboard.press("s");
+  await page.waitForTimeout(300);
+  is("saving leaves the page where it is", await page.evaluate(() => typeof fragment), "function");
   is("it says what to do, with the same port", await text("#error"), new RegExp(`Start it again with: rollcall explore three_voters_to_one_smoke --port ${new URL(address).port}\\.`));
 }
 

@@ -33,7 +33,8 @@ async function openExhibit(name, at = null) {
   } catch (error) { await fallBack(error.message); }
 }
 function begin(opened, at = null) { if (lesson) leaveLesson(); leaveExercise(); Object.assign(link, { scope: opened.scope, without: opened.without, do: opened.do, at, side: "", other: "", through: opened.do.length > 0 }); return go(); }
-async function openText(text) { if (exercise) return openAnswer(text); try { await begin(await ask(`/api/open?lang=${language}`, { method: "POST", body: text })); } catch (error) { say(error.message); } }
+const LARGEST = 4 << 20;
+async function openText(text) { if (new Blob([text]).size > LARGEST) return say(w("toolarge")); if (exercise) return openAnswer(text); try { await begin(await ask(`/api/open?lang=${language}`, { method: "POST", body: text })); } catch (error) { say(error.message); } }
 
 function doorsPage() {
   const box = el("input"), found = el("div");

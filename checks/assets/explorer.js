@@ -3,6 +3,8 @@
 const $ = (id) => document.getElementById(id);
 const link = { scope: "", without: "", do: [], at: null, side: "", other: "", lesson: 0, branch: "", exercise: 0, through: false };
 let shown = null, list = null, first = null, chosen = -1, mark = 0, asking = null;
+// The link that is shown, to which the page returns from a wrong one.
+let good = null;
 const tried = [], undone = [];
 
 function fragment() {
@@ -61,13 +63,12 @@ function query(more = {}) {
 }
 async function ask(path, options) {
   let response, answer;
-  try {
-    response = await fetch(path, options);
-    answer = await response.json();
-  } catch { throw new Error(w("ended", { c: first?.command ?? "rollcall explore" })); }
+  try { response = await fetch(path, options); } catch { throw new Error(endedText()); }
+  try { answer = await response.json(); } catch { throw new Error(response.status === 413 ? w("toolarge") : endedText()); }
   if (answer.error) throw new Error(answer.error);
   return answer;
 }
+const endedText = () => w("ended", { c: first?.command ?? "rollcall explore" });
 // What is no error is not told like one.
 function say(text, notice = false) {
   $("error").textContent = text;
@@ -95,6 +96,7 @@ async function go(push = true, also = "") {
     if (mine !== mark) return;
     const asked = performance.now(), beyond = link.at !== null && link.at > link.do.length;
     shown = answer;
+    good = { link: { ...link, do: [...link.do] }, lesson, exercise };
     say(shown.stopped ? stoppedText(shown.stopped)
       : beyond ? w("wrongat", { n: link.at, of: link.do.length }) : also);
     if (beyond) { link.at = link.do.length; history.replaceState(null, "", fragment()); }
@@ -111,9 +113,16 @@ async function go(push = true, also = "") {
 }
 const stoppedText = (stopped) => stopped.unread ? w("unread", { n: stopped.step, a: stopped.words, b: stopped.because })
   : `${w("stopped", { n: stopped.step })}: ${stopped.words} — ${stopped.because} ${w("before")}`;
+let fallen = false;
 // A wrong link is answered with what is wrong, over something that can be looked at.
 async function fallBack(message) {
-  if (!shown && first && link.scope !== first.scope) {
+  if (good) {
+    // The page stays where it was, and so does its link.
+    Object.assign(link, good.link, { do: [...good.link.do] });
+    ({ lesson, exercise } = good);
+    history.replaceState(null, "", fragment());
+  } else if (first && !fallen) {
+    fallen = true;
     Object.assign(link, { ...first, at: null, side: "", other: "", lesson: 0, branch: "", exercise: 0, through: first.do.length > 0 });
     return go(false, message);
   }
@@ -298,7 +307,7 @@ async function why(act, line) {
     if (!told.guards.length) box.append(el("p", "", w("noguard")));
     for (const guard of told.guards) {
       const button = el("button", "", w("drop", { g: guard }));
-      button.onclick = () => { link.without = link.without ? `${link.without},${guard}` : guard; take(act.name); };
+      button.onclick = () => { link.without = link.without ? `${link.without},${guard}` : guard; leaveExercise(); take(act.name); };
       box.append(button);
     }
     line.after(box);

@@ -28,7 +28,17 @@ function choose(by) {
 }
 function setSide(side) { link.side = link.side === side ? "" : side; go(); }
 async function copyLink() { try { await navigator.clipboard.writeText(location.href); note(w("copied")); } catch { note(location.href); } }
-function save() { location.assign(`/api/save?${query()}`); }
+async function save() {
+  try {
+    const response = await fetch(`/api/save?${query()}`).catch(() => { throw new Error(endedText()); });
+    if (!response.ok) throw new Error((await response.json()).error);
+    const to = el("a");
+    to.href = URL.createObjectURL(await response.blob());
+    to.download = "scenario.jsonl";
+    to.click();
+    URL.revokeObjectURL(to.href);
+  } catch (error) { say(error.message); }
+}
 // What a lesson is opened with again.
 const sameLesson = () => ({ branch: link.branch, side: link.side, other: link.other,
   own: onLesson() || link.branch ? null : { scope: link.scope, without: link.without, do: link.do } });
@@ -70,6 +80,8 @@ $("side").onchange = () => { link.side = $("side").value; go(); };
 $("scrub").oninput = () => step(Number($("scrub").value));
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", async (event) => { event.preventDefault(); const file = event.dataTransfer.files[0]; if (file) openText(await file.text()); });
+// Letters are keys of the page again once something was chosen.
+for (const id of ["without", "other", "side", "sought", "scrub"]) $(id).addEventListener("change", () => $(id).blur());
 window.addEventListener("popstate", () => start(false));
 window.addEventListener("hashchange", () => { if (decodeURIComponent(location.hash) !== decodeURIComponent(fragment())) start(false); });
 // A page that was left open finds out when somebody comes back to it.
