@@ -241,6 +241,10 @@ async function main() {
   is("the link stays with what is shown", await page.evaluate(() => location.hash), "#scope=three_voters_to_one_smoke&do=campaign(region:1,store:2)");
   await page.click("#may .act");
   await becomes("2/2");
+  await open("#lesson=5");
+  await page.evaluate(() => { location.hash = "#lesson=99"; });
+  await page.waitForFunction(() => document.getElementById("error").textContent !== "", null, { timeout: 20000 });
+  is("a lesson's link stays, too", await page.evaluate(() => location.hash), "#lesson=5");
   const fresh = await page.context().browser().newPage();
   await fresh.goto(`${new URL(page.url()).origin}/#scope=three_voters_to_one_smoke&without=nope`);
   await fresh.waitForFunction(() => document.querySelectorAll("#may .act").length > 0 && /nope/.test(document.getElementById("error").textContent), null, { timeout: 20000 });
@@ -260,6 +264,7 @@ async function main() {
   await open("#scope=grow_and_shrink_smoke");
   await drop('{"record":"header","schema":"rollcall-trace/99"}');
   await page.waitForFunction(() => /rollcall-trace\/99/.test(document.getElementById("error").textContent), null, { timeout: 20000 });
+  await page.waitForTimeout(200);
   complaints.length = 0;
 
   // Without a mouse, and on a lesson's branches.

@@ -96,7 +96,8 @@ async function go(push = true, also = "") {
     if (mine !== mark) return;
     const asked = performance.now(), beyond = link.at !== null && link.at > link.do.length;
     shown = answer;
-    good = { link: { ...link, do: [...link.do] }, lesson, exercise };
+    // The actions themselves, no copy: by them a lesson knows its own steps.
+    good = { link: { ...link }, lesson, exercise };
     say(shown.stopped ? stoppedText(shown.stopped)
       : beyond ? w("wrongat", { n: link.at, of: link.do.length }) : also);
     if (beyond) { link.at = link.do.length; history.replaceState(null, "", fragment()); }
@@ -118,7 +119,7 @@ let fallen = false;
 async function fallBack(message) {
   if (good) {
     // The page stays where it was, and so does its link.
-    Object.assign(link, good.link, { do: [...good.link.do] });
+    Object.assign(link, good.link);
     ({ lesson, exercise } = good);
     history.replaceState(null, "", fragment());
   } else if (first && !fallen) {
