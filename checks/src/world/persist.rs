@@ -5,7 +5,7 @@
 //! and reasons are in `model/src/rules/persist.rs`.
 
 use rollcall_impl::{
-    Error, Guards, Input, MemoryEngine, Message, Output, Persisted, Replica, SyncedStore, Ticket, Unsynced,
+    Error, Guards, Input, MemoryEngine, Message, Output, Persisted, Replica, SyncedStore, Ticket,
 };
 use rollcall_traces::{Durable, Peer, Reason, RegionId, Reply, StoreId};
 
@@ -41,16 +41,14 @@ impl<G: Guards, R: Replica> World<G, R> {
         input: Input,
     ) -> Result<Vec<Output>, Error> {
         let takes_effect = matches!(input, Input::Apply { .. } | Input::ApplySnapshot { .. });
-        let Unsynced { messages, after_persist, ticket, changes_record } =
-            self.touch(node, region).step_late(input)?;
-        self.handed = Handed { early: messages.clone(), ticket };
-        let outputs = messages.into_iter().map(Output::Message).chain(after_persist).collect();
-        if takes_effect || changes_record {
+        let unsynced = self.touch(node, region).step_late(input)?;
+        self.handed = Handed { early: unsynced.messages.clone(), ticket: unsynced.ticket };
+        if takes_effect || unsynced.changes_record {
             while self.has_unsynced(node) {
                 self.sync(node);
             }
         }
-        Ok(outputs)
+        Ok(unsynced.outputs())
     }
 
     fn has_unsynced(&self, node: usize) -> bool {
@@ -71,9 +69,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         let region = *regions.first().expect("something was written of a region");
         let synced = self.touch(node, region).sync().expect("a disk in memory does not fail");
         let ticket = synced.ticket;
-        let messages = synced.messages.into_iter().map(Output::Message);
-        let outputs: Vec<Output> = messages.chain(synced.after_persist).collect();
-        self.absorb(&outputs, ticket);
+        self.absorb(&synced.outputs(), ticket);
     }
 
     /// A reply of the store leaves.

@@ -248,10 +248,18 @@ impl<G: Guards, R: Replica> Store<G, R> {
     /// and opened again.
     pub fn step(&mut self, input: Input) -> Result<Effects, Error> {
         let region = input.region();
+        let gathered = self.gather_step(input)?;
+        Ok(self.effects(region, gathered))
+    }
+
+    /// Takes one input, and gathers what it writes and hands out.
+    fn gather_step(&mut self, input: Input) -> Result<Gathered, Error> {
+        let region = input.region();
         let mut gathered = Gathered::default();
         let mut step = self.gather(&mut gathered);
         let result = self.take(input, &mut step);
-        self.finish(region, result, gathered)
+        self.conclude(region, result, &mut gathered)?;
+        Ok(gathered)
     }
 
     /// Everything up to `ticket` is durable: continues what waited for that.

@@ -14,7 +14,7 @@ use crate::raft_rs::replica::{AppendLimit, Replica};
 use crate::storage::engine::MemoryEngine;
 use crate::store::input::Output;
 use crate::store::step::{Failure, Gathered, StepContext};
-use crate::store::synced_store::{SyncedStore, Unsynced};
+use crate::store::synced_store::SyncedStore;
 
 impl<G: Guards, R: Replica> SyncedStore<G, MemoryEngine, R> {
     /// Simulator only: the leader of `region` takes the log of `to` for matched up to before
@@ -105,7 +105,6 @@ impl<G: Guards, R: Replica> SyncedStore<G, MemoryEngine, R> {
         if !self.store.config.late_persistence {
             return self.persist(effects);
         }
-        let Unsynced { messages, after_persist, .. } = self.write_late(effects)?;
-        Ok(messages.into_iter().map(Output::Message).chain(after_persist).collect())
+        Ok(self.write_late(effects)?.outputs())
     }
 }

@@ -64,10 +64,7 @@ impl<G: Guards, E: Engine, R: Replica> SyncedStore<G, E, R> {
     /// After any other error the store must be dropped and opened again.
     pub fn step(&mut self, input: Input) -> Result<Vec<Output>, Error> {
         let region = input.region();
-        let mut gathered = Gathered::default();
-        let mut step = self.store.gather(&mut gathered);
-        let result = self.store.take(input, &mut step);
-        self.store.conclude(region, result, &mut gathered)?;
+        let gathered = self.store.gather_step(input)?;
         let waits = !(gathered.early.is_empty() && gathered.handed_over.is_empty());
         if waits || !self.store.handed_over.is_empty() || !self.store.guards.holds(Guard::AtomicApply) {
             let effects = self.store.effects(region, gathered);
@@ -154,6 +151,13 @@ pub struct Unsynced {
     pub ticket: Ticket,
     /// Whether the step wrote what a peer is: its region, its state, its whole content.
     pub changes_record: bool,
+}
+
+impl Unsynced {
+    /// All that it hands out, whatever waits for the disk.
+    pub fn outputs(self) -> Vec<Output> {
+        self.messages.into_iter().map(Output::Message).chain(self.after_persist).collect()
+    }
 }
 
 /// Late persistence: the owner says when the disk is done.
