@@ -280,6 +280,27 @@ fn endless(model: &Rollcall, state: &State, bound: usize) -> Missed {
     })
 }
 
+/// Heals states one by one, and remembers what heals.
+pub(crate) struct OneByOne {
+    known: HealingStates,
+    way: Vec<State>,
+}
+
+impl OneByOne {
+    /// Knows no state yet.
+    pub(crate) fn new() -> Self {
+        Self { known: HealingStates::new(), way: Vec::new() }
+    }
+
+    /// The goal that the state misses once faults stop.
+    pub(crate) fn missed(&mut self, model: &Rollcall, state: &State) -> Option<Goal> {
+        self.way.clear();
+        let first = model.at_rest(state);
+        let healed = heal_one(HealingOptions::default(), model, &self.known, first, &mut self.way);
+        healed.err().map(|stuck| stuck.first().goal)
+    }
+}
+
 /// Follows the schedule until it ends or reaches a state that is known to heal; returns the number
 /// of the first state.
 fn heal_one(

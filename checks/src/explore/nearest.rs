@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use rollcall_model::liveness::{self, Goal};
+use rollcall_model::liveness::Goal;
 use rollcall_model::properties::Property;
 use rollcall_model::{ClusterInScope as _, Rollcall, State};
 use rollcall_traces::Action;
@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::name_of;
 use super::shown::{Link, ServerState};
 use crate::lookup::{self, Owed};
-use crate::recover::BOUND;
+use crate::recover::OneByOne;
 
 /// The default and the greatest bound on the states of a search.
 const STATES: usize = 20_000;
@@ -54,8 +54,8 @@ impl ServerState {
 
 /// Searches for a violation of `sought`, or of any property or goal.
 fn search(model: &Rollcall, begin: &State, states: usize, sought: Option<Owed>) -> Nearest {
-    let mut healed = HashSet::new();
-    let (here, missed_here) = (violated(model, begin), missed(model, begin, &mut healed));
+    let mut healing = OneByOne::new();
+    let (here, missed_here) = (violated(model, begin), healing.missed(model, begin));
     let mut met = vec![Met { state: *begin, from: 0, action: None }];
     let mut known: HashSet<State> = [*begin].into();
     let (mut at, mut found, mut all) = (0, None, true);
@@ -77,7 +77,8 @@ fn search(model: &Rollcall, begin: &State, states: usize, sought: Option<Owed>) 
             let broken = violated(model, &after).into_iter().find(is_new).map(Property::name);
             let new = broken.or_else(|| match sought {
                 Some(Owed::Property(_)) => None,
-                _ => missed(model, &after, &mut healed)
+                _ => healing
+                    .missed(model, &after)
                     .filter(|goal| is_sought(Owed::Goal(*goal)) && missed_here != Some(*goal))
                     .map(Goal::name),
             });
@@ -101,26 +102,4 @@ fn violated(model: &Rollcall, state: &State) -> Vec<Property> {
     let seen = model.cluster(state);
     let broken = |property: &&Property| property.check(&seen, seen.history()).is_err();
     model.checked().iter().filter(broken).copied().collect()
-}
-
-/// The first owed goal that the state misses once faults stop.
-/// `healed` has states on paths that ended well.
-fn missed(model: &Rollcall, state: &State, healed: &mut HashSet<State>) -> Option<Goal> {
-    let (mut at, mut path) = (model.at_rest(state), Vec::new());
-    while !healed.contains(&at) {
-        path.push(at);
-        let Some(action) = liveness::next(model, &at) else {
-            if let Some(first) = liveness::missed(model, &at).first() {
-                return Some(first.goal);
-            }
-            break;
-        };
-        if path.len() == BOUND {
-            let mut missed = liveness::missed(model, &at).into_iter().map(|missed| missed.goal);
-            return Some(missed.find(|goal| goal.is_of_keys()).unwrap_or(Goal::Settles));
-        }
-        at = model.step(&at, &action).0;
-    }
-    healed.extend(path);
-    None
 }
