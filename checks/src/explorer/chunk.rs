@@ -10,6 +10,7 @@ use ahash::RandomState;
 use stateright::{Expectation, Model, Property};
 
 use super::graph::MOST_ACTIONS;
+use super::kinds;
 use super::rows::{self, Row, Rows};
 use super::{CHUNK, Explored};
 
@@ -134,10 +135,7 @@ where
                 chunk.outside += 1;
                 return;
             }
-            if chunk.kinds.len() <= kind {
-                chunk.kinds.resize(kind + 1, 0);
-            }
-            chunk.kinds[kind] += 1;
+            kinds::count(&mut chunk.kinds, kind);
             rows::push(&mut chunk.successors, self.width, &successor);
             chunk.ordinals.push(ordinal as u16);
         });

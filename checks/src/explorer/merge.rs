@@ -9,6 +9,7 @@ use super::chunk::{Chunk, hasher, short_hash};
 use super::exploration::{Bound, Ended, Exploration, verdicts};
 use super::graph::{Graph, NO_PARENT, make_room};
 use super::kept::{Kept, Totals, checkpoint};
+use super::kinds;
 use super::rows::{self, Beyond, Row, Rows, States};
 use super::table::Table;
 use super::{CHUNK, Options, is_interrupted};
@@ -224,12 +225,7 @@ impl Merger {
         self.transitions += chunk.hashes.len() as u64;
         self.expanded = chunk.sources.end as u64;
         self.outside += chunk.outside;
-        if self.kinds.len() < chunk.kinds.len() {
-            self.kinds.resize(chunk.kinds.len(), 0);
-        }
-        for (sum, fired) in self.kinds.iter_mut().zip(&chunk.kinds) {
-            *sum += fired;
-        }
+        kinds::add(&mut self.kinds, &chunk.kinds);
     }
 
     /// Finds the successors that were known before this chunk.

@@ -23,6 +23,7 @@ mod exploration;
 mod explored;
 mod graph;
 mod kept;
+mod kinds;
 mod merge;
 mod pipeline;
 mod progress;

@@ -162,9 +162,7 @@ where
     }
     let ended = workers.join().into_iter().map(|share| share.expect("its panics are caught"));
     // The panic itself, not what others made of it.
-    let mut shares: Vec<Option<Share>> = Vec::new();
-    for share in ended {
-        shares.push(share.unwrap_or_else(|what| resume_unwind(what)));
-    }
+    let shares: Vec<Option<Share>> =
+        ended.map(|share| share.unwrap_or_else(|what| resume_unwind(what))).collect();
     shares.into_iter().map(|share| share.expect("whoever stops early does so because one panicked")).collect()
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::exploration::Bound;
+use super::super::kinds;
 
 /// A state: whose it is, and its index there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,12 +65,7 @@ impl Summary {
         self.states += other.states;
         self.transitions += other.transitions;
         self.outside += other.outside;
-        if self.kinds.len() < other.kinds.len() {
-            self.kinds.resize(other.kinds.len(), 0);
-        }
-        for (sum, fired) in self.kinds.iter_mut().zip(&other.kinds) {
-            *sum += fired;
-        }
+        kinds::add(&mut self.kinds, &other.kinds);
         self.found.resize(self.found.len().max(other.found.len()), None);
         for (found, theirs) in self.found.iter_mut().zip(&other.found) {
             *found = Found::least(*found, *theirs);

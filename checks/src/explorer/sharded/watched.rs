@@ -1,8 +1,8 @@
-//! What the workers of one process see of each other beside the dataflow.
+//! Flags and totals that the workers of one process share.
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// What the workers of a process tell each other beside the dataflow.
+/// Flags and totals that the workers of one process share, beside the dataflow.
 pub(super) struct Watched {
     /// A worker panicked: nobody else need wait for it.
     pub(super) is_broken: AtomicBool,
@@ -27,5 +27,10 @@ impl Watched {
             peak_bytes: AtomicU64::new(0),
             peak_resident: AtomicU64::new(0),
         }
+    }
+
+    /// The bytes that the tables of all workers hold now.
+    pub(super) fn held_bytes(&self) -> u64 {
+        self.bytes.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum()
     }
 }

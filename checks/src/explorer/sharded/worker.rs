@@ -7,6 +7,7 @@ use stateright::{Expectation, Model, Property};
 
 use super::super::exploration::{Bound, Ended};
 use super::super::graph::NO_PARENT;
+use super::super::kinds;
 use super::super::progress::Progress;
 use super::super::rows::{Row, Rows};
 use super::super::{Explored, Memory, Options};
@@ -256,10 +257,7 @@ where
                 level.outside += 1;
                 return;
             }
-            if level.kinds.len() <= kind {
-                level.kinds.resize(kind + 1, 0);
-            }
-            level.kinds[kind] += 1;
+            kinds::count(&mut level.kinds, kind);
             level.transitions += 1;
             after.resize(width, 0);
             successor.write(after);
@@ -354,8 +352,7 @@ where
                 return Some(Halt::Memory(memory.limit));
             }
         }
-        let bytes = || watched.bytes.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum::<u64>();
-        bounds.max_bytes.filter(|&max| bytes() > max).map(Halt::Bytes)
+        bounds.max_bytes.filter(|&max| watched.held_bytes() > max).map(Halt::Bytes)
     }
 
     /// Lets the others of this process know how much there is.
@@ -364,8 +361,7 @@ where
         let fresh = self.owner.states() - std::mem::replace(&mut self.published, self.owner.states());
         watched.states.fetch_add(u64::from(fresh), Ordering::Relaxed);
         watched.bytes[self.me].store(self.owner.bytes(), Ordering::Relaxed);
-        let all: u64 = watched.bytes.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum();
-        watched.peak_bytes.fetch_max(all, Ordering::Relaxed);
+        watched.peak_bytes.fetch_max(watched.held_bytes(), Ordering::Relaxed);
     }
 
     fn report(&self, sizes: &[u64]) {
