@@ -33,8 +33,7 @@ async function openExhibit(name, at = null) {
   } catch (error) { await fallBack(error.message); }
 }
 function begin(opened, at = null) { if (lesson) leaveLesson(); leaveExercise(); Object.assign(link, { scope: opened.scope, without: opened.without, do: opened.do, at, side: "", other: "", through: opened.do.length > 0 }); return go(); }
-const LARGEST = 4 << 20;
-async function openText(text) { if (new Blob([text]).size > LARGEST) return say(w("toolarge")); if (exercise) return openAnswer(text); try { await begin(await ask(`/api/open?lang=${language}`, { method: "POST", body: text })); } catch (error) { say(error.message); } }
+async function openText(text) { if (new Blob([text]).size > list.largest) return say(w("toolarge")); if (exercise) return openAnswer(text); try { await begin(await ask(`/api/open?lang=${language}`, { method: "POST", body: text })); } catch (error) { say(error.message); } }
 
 function doorsPage() {
   const box = el("input"), found = el("div");

@@ -61,10 +61,14 @@ function query(more = {}) {
   if (link.at !== null) fields.at = Math.min(link.at, link.do.length);
   return new URLSearchParams(fields).toString();
 }
+// A file that the server would not take is not sent to it (`openText`).
+async function reach(path, options) {
+  try { return await fetch(path, options); } catch { throw new Error(endedText()); }
+}
 async function ask(path, options) {
-  let response, answer;
-  try { response = await fetch(path, options); } catch { throw new Error(endedText()); }
-  try { answer = await response.json(); } catch { throw new Error(response.status === 413 ? w("toolarge") : endedText()); }
+  const response = await reach(path, options);
+  let answer;
+  try { answer = await response.json(); } catch { throw new Error(endedText()); }
   if (answer.error) throw new Error(answer.error);
   return answer;
 }

@@ -30,7 +30,7 @@ function setSide(side) { link.side = link.side === side ? "" : side; go(); }
 async function copyLink() { try { await navigator.clipboard.writeText(location.href); note(w("copied")); } catch { note(location.href); } }
 async function save() {
   try {
-    const response = await fetch(`/api/save?${query()}`).catch(() => { throw new Error(endedText()); });
+    const response = await reach(`/api/save?${query()}`);
     if (!response.ok) throw new Error((await response.json()).error);
     const to = el("a");
     to.href = URL.createObjectURL(await response.blob());

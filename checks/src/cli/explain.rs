@@ -126,8 +126,7 @@ const CATALOGUE: &str = include_str!("../../../docs/incidents.md");
 /// A row of the catalogue, with or without a guard.
 fn of_row(number: &str, guards: &[&str]) -> Option<Answer> {
     let row = CATALOGUE.lines().find_map(|line| line.strip_prefix(&format!("| {number} | ")))?;
-    let cells: Vec<&str> = row.trim_end_matches(" |").split(" | ").collect();
-    let [what, rule, report, checked] = cells[..] else { return None };
+    let [what, rule, report, checked] = cells(row)[..] else { return None };
     Some(Answer {
         title: format!("row {number} of docs/incidents.md"),
         lines: vec![
@@ -140,14 +139,18 @@ fn of_row(number: &str, guards: &[&str]) -> Option<Answer> {
     })
 }
 
+/// The cells of a line of a table, behind its first bar.
+fn cells(line: &str) -> Vec<&str> {
+    line.trim_end_matches(" |").split(" | ").collect()
+}
+
 /// The line of an issue in the catalogue's second table, which has no row numbers.
 fn of_issue(issue: &str) -> Option<Answer> {
     let lists = |row: &&str| {
         row.split(" | ").next().is_some_and(|issues| issues.split(", ").any(|listed| listed == issue))
     };
     let row = CATALOGUE.lines().filter_map(|line| line.strip_prefix("| ")).find(lists)?;
-    let cells: Vec<&str> = row.trim_end_matches(" |").split(" | ").collect();
-    let [_, what, checked] = cells[..] else { return None };
+    let [_, what, checked] = cells(row)[..] else { return None };
     Some(Answer {
         title: format!("{issue}, by docs/incidents.md"),
         lines: vec![what.into(), format!("checked by: {checked}")],

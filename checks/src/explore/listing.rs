@@ -8,6 +8,7 @@ use rollcall_traces::Trace;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::server::LARGEST;
 use super::shown::{Link, ServerState};
 use super::{actions_of, chinese};
 use crate::learn::{LESSONS, Language, Lesson};
@@ -43,7 +44,7 @@ fn listed() -> Value {
     let lessons: Vec<Value> = (1..=LESSONS).filter_map(titles).collect();
     let exhibits: Vec<Value> = PIECES.iter().map(exhibit).collect();
     json!({ "scopes": scopes, "guards": guards, "exhibits": exhibits, "lessons": lessons,
-            "properties": chinese::properties(), "goals": chinese::goals() })
+            "properties": chinese::properties(), "goals": chinese::goals(), "largest": LARGEST })
 }
 
 /// An exhibit, titled by what goes wrong.

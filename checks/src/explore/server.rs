@@ -25,7 +25,7 @@ use crate::learn::{Language, guards};
 const EXHIBITS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/exhibits.rs"));
 
 /// The largest file that may be dropped on the page, in bytes.
-const LARGEST: usize = 4 << 20;
+pub(super) const LARGEST: usize = 4 << 20;
 
 type Shared = State<Arc<ServerState>>;
 

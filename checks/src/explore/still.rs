@@ -7,7 +7,7 @@ use rollcall_model::liveness::Goal;
 use rollcall_model::properties::{Property, Violation};
 use rollcall_traces::render::{about, action_in, changes_in, title};
 use rollcall_traces::{
-    Action, Chinese as _, Held, Language, Message, Outcome, PlacementDriver, Step, Store, Trace,
+    Action, Chinese as _, Held, Language, Message, Outcome, PlacementDriver, Step, Store, Trace, Verdict,
     VerdictResult, View,
 };
 use serde::Serialize;
@@ -153,22 +153,13 @@ pub fn still(trace: &Trace) -> String {
         steps.push(still_step(step, &outcome, before, after, &violations));
         before = after;
     }
-    if let Some((step, goal)) = missed_goal(trace)
+    if let Some((step, goal, verdict)) = missed_goal(trace)
         && let Some(step) = step.checked_sub(1).and_then(|index| steps.get_mut(index))
     {
+        let words = |language| chinese::verdict(language, verdict);
         step.violated.push(goal.name());
-        step.broken.en.extend(
-            trace
-                .verdict
-                .iter()
-                .map(|verdict| format!("{goal}: {}", chinese::verdict(Language::English, verdict))),
-        );
-        step.broken.zh.extend(
-            trace
-                .verdict
-                .iter()
-                .map(|verdict| format!("{goal}：{}", chinese::verdict(Language::Chinese, verdict))),
-        );
+        step.broken.en.push(format!("{goal}: {}", words(Language::English)));
+        step.broken.zh.push(format!("{goal}：{}", words(Language::Chinese)));
     }
     let header = &trace.header;
     let page = Page {
@@ -193,12 +184,12 @@ pub fn still(trace: &Trace) -> String {
     assets::still(page.title, &data)
 }
 
-/// The goal that the trace's verdict says is missed, and after which step. Healing is not replayed
+/// The goal that the trace's verdict says is missed, after which step, and the verdict. Healing is not replayed
 /// here: a trace has views, and no scope may stand behind it.
-fn missed_goal(trace: &Trace) -> Option<(usize, Goal)> {
+fn missed_goal(trace: &Trace) -> Option<(usize, Goal, &Verdict)> {
     let verdict = trace.verdict.as_ref().filter(|verdict| verdict.result == VerdictResult::Violated)?;
     let goal = Goal::from_name(verdict.property.as_deref()?)?;
-    Some((usize::try_from(verdict.at?).ok()?, goal))
+    Some((usize::try_from(verdict.at?).ok()?, goal, verdict))
 }
 
 fn still_step<'a>(
