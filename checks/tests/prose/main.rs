@@ -17,6 +17,7 @@ mod rules;
 mod vocabulary;
 #[path = "../harness/walk.rs"]
 mod walk;
+mod wrong_together;
 
 use walk::files;
 

@@ -7,12 +7,14 @@ use std::path::PathBuf;
 use rollcall_checks::results::rows;
 use rollcall_model::scopes::Size;
 
+use super::wrong_together;
 use super::{cells, files, page, quoted, root, those_who_notice};
 
 /// The table of the rules, and the table of the mutations that were run.
 fn both_tables() -> (String, String) {
     let text = page("rules.md");
-    let (rules, sampled) = text.split_once("\n## Tried on both sides\n").expect("two tables");
+    let (rules, rest) = text.split_once("\n## Tried on both sides\n").expect("two tables");
+    let (sampled, _) = rest.split_once(wrong_together::HEADING).expect("a third table");
     (rules.into(), sampled.into())
 }
 
