@@ -21,7 +21,7 @@ mod cluster;
 mod convert;
 mod decided;
 pub mod dialect;
-mod driven;
+mod either;
 pub mod exhibits;
 mod foreign;
 mod link;
@@ -33,7 +33,7 @@ pub mod wire;
 
 pub use cluster::ForeignCluster;
 pub use decided::decided;
-pub use driven::Driven;
+pub use either::SubjectCluster;
 pub use foreign::Foreign;
 pub(crate) use link::unwind;
 pub use link::{Fault, Link, Recipe};

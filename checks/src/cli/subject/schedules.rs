@@ -19,7 +19,7 @@ use crate::cli::replay::files_of;
 use crate::lookup;
 use crate::museum::{Harm, PIECES, Piece};
 use crate::random_walks::{Walks, judge};
-use crate::subject::Driven;
+use crate::subject::SubjectCluster;
 use crate::subject::exhibits::is_decided_by_raft;
 use crate::subject::needs::{lacking, needs_to_begin};
 
@@ -90,7 +90,7 @@ fn exhibit(subject: &ConnectedSubject, piece: &Piece, walking: &Walking) -> Resu
         trace.header.properties.iter().filter_map(|name| Property::from_name(name)).collect();
     let walks = walking.of(scope, &properties, &has)?;
     let way: Vec<Action> = trace.actions().filter(|action| has(action)).cloned().collect();
-    let (along, wrong) = match judge(&walks, Driven::by(&subject.link), &way) {
+    let (along, wrong) = match judge(&walks, SubjectCluster::by(&subject.link), &way) {
         Ok(judged) => judged,
         Err(why) => return Ok(Came::Skipped(why)),
     };
@@ -187,7 +187,7 @@ fn along(subject: &ConnectedSubject, file: &Path) -> Result<Came> {
         fail_fast: true,
         has: &has,
     };
-    let (walked, wrong) = match judge(&walks, Driven::by(&subject.link), &way) {
+    let (walked, wrong) = match judge(&walks, SubjectCluster::by(&subject.link), &way) {
         Ok(judged) => judged,
         Err(why) => return Ok(Came::Skipped(why)),
     };

@@ -19,7 +19,7 @@ use crate::cli::replay::guard_of;
 use crate::random_walks::{Found, Walked, Walks, Wrong, trace_of as trace_of_found, walk};
 use crate::subject::Link;
 use crate::subject::needs::{lacking, lacking_of, needs_of, needs_to_begin};
-use crate::subject::{Driven, caught, unwind};
+use crate::subject::{SubjectCluster, caught, unwind};
 use crate::world::World;
 
 /// Walks of a scope by default.
@@ -121,7 +121,7 @@ impl Whom<'_> {
             Whom::Subject(subject) => {
                 let recipe = &subject.recipe;
                 let begun = || match Link::connect(recipe) {
-                    Ok(link) => Driven::by(&link),
+                    Ok(link) => SubjectCluster::by(&link),
                     Err(fault) => unwind(fault),
                 };
                 match caught(|| walk(walks, begun, &INTERRUPTED)) {
@@ -135,7 +135,7 @@ impl Whom<'_> {
     fn trace_of(&self, scope: &Scope, found: &Found) -> Trace {
         match self {
             Whom::Own(lacking) => trace_of_found(scope, found, World::new(Lacking(lacking))),
-            Whom::Subject(subject) => trace_of_found(scope, found, Driven::by(&subject.link)),
+            Whom::Subject(subject) => trace_of_found(scope, found, SubjectCluster::by(&subject.link)),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What an adapter drives, of either level.
+//! The cluster that an adapter takes part in, of either level.
 
 use rollcall_traces::{Action, Healed, Outcome, Scope, ScopeError, Subject, View};
 
@@ -6,15 +6,15 @@ use super::run::{SubjectWorld, world};
 use super::{ForeignCluster, Link};
 
 /// Stores over an adapter's replicas, or an adapter's cluster.
-pub enum Driven {
+pub enum SubjectCluster {
     /// Level `node`.
     Replicas(Box<SubjectWorld>),
     /// Level `world`.
     Cluster(ForeignCluster),
 }
 
-impl Driven {
-    /// What the adapter at the other end drives.
+impl SubjectCluster {
+    /// The cluster of the adapter at the other end.
     pub fn by(link: &Link) -> Self {
         if link.is_of_a_world() {
             return Self::Cluster(ForeignCluster::new(link));
@@ -23,7 +23,7 @@ impl Driven {
     }
 }
 
-impl Subject for Driven {
+impl Subject for SubjectCluster {
     fn reset(&mut self, scope: &Scope) -> Result<(), ScopeError> {
         match self {
             Self::Replicas(world) => world.reset(scope),
