@@ -108,6 +108,15 @@ const MUTANTS: &[(&str, &[Replacement])] = &[
     ),
     // The apply stage is not notified of regions that are due.
     ("no_reminder", &[("node", "leaving.due.push(region);", "")]),
+    // The target of a merge is not looked at when its source has moved on.
+    (
+        "forgets_the_target",
+        &[(
+            "node",
+            "for region in [Some(touched), target(touched)].into_iter().flatten() {",
+            "let _ = target;\n            for region in [touched] {",
+        )],
+    ),
     // A failed store still takes steps.
     (
         "steps_when_failed",

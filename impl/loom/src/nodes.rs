@@ -15,15 +15,15 @@ use super::stacked::Store;
 use super::{ends_in_a_deadlock, every_interleaving, interleavings};
 
 /// A disk, and the outputs so far.
-struct World {
-    engine: MemoryEngine,
+pub(super) struct World {
+    pub(super) engine: MemoryEngine,
     /// Whether every further write fails.
     fails: bool,
     /// The last index of each region before the first request. Request n has the n-th index after
     /// it.
     begins: BTreeMap<u64, u64>,
-    out: Vec<Output>,
-    unhandled: usize,
+    pub(super) out: Vec<Output>,
+    pub(super) unhandled: usize,
     failures: usize,
     /// Notified at every output.
     changed: Arc<Condvar>,
@@ -51,7 +51,7 @@ impl World {
     }
 
     /// How many requests have a result.
-    fn ended(&self) -> usize {
+    pub(super) fn ended(&self) -> usize {
         self.out.iter().filter(|output| matches!(output, Output::Completed { .. })).count()
     }
 
@@ -63,7 +63,7 @@ impl World {
 }
 
 /// The writer and the checks share one disk.
-struct Disk(Arc<Mutex<World>>);
+pub(super) struct Disk(pub(super) Arc<Mutex<World>>);
 
 impl Engine for Disk {
     fn write(&mut self, batch: Vec<Write>) -> Result<(), EngineError> {
@@ -126,7 +126,7 @@ fn lead<G: Guards + Send + Sync>(store: &mut Store<G>, engine: &mut MemoryEngine
 }
 
 /// Waits until the condition holds.
-fn wait_until(world: &Arc<Mutex<World>>, is_so: impl Fn(&World) -> bool) {
+pub(super) fn wait_until(world: &Arc<Mutex<World>>, is_so: impl Fn(&World) -> bool) {
     let mut seen = world.lock().unwrap();
     let changed = Arc::clone(&seen.changed);
     while !is_so(&seen) {
@@ -148,11 +148,11 @@ fn judge(world: &mut World, output: Output) {
 macro_rules! node {
     ($module:ident, $running:ident) => {
         #[allow(dead_code)]
-        mod $module {
+        pub(super) mod $module {
             use super::*;
             use crate::$running::node::{Node, Stage, Surroundings, Unhandled};
 
-            pub(super) struct Outside(Arc<Mutex<World>>);
+            pub(crate) struct Outside(Arc<Mutex<World>>);
 
             impl Surroundings for Outside {
                 fn output(&self, output: Output) {
@@ -174,10 +174,10 @@ macro_rules! node {
                 }
             }
 
-            pub(super) type Shared<G> = Arc<Node<G, rollcall_impl::RaftRs, Outside>>;
+            pub(crate) type Shared<G> = Arc<Node<G, rollcall_impl::RaftRs, Outside>>;
 
             /// A node around the store of this disk, which leads the regions in `led`.
-            pub(super) fn open<G: Guards + Send + Sync>(
+            pub(crate) fn open<G: Guards + Send + Sync>(
                 id: u64,
                 guards: G,
                 mut engine: MemoryEngine,
@@ -192,7 +192,7 @@ macro_rules! node {
             }
 
             /// A worker.
-            pub(super) fn works<G: Guards + Send + Sync + 'static>(
+            pub(crate) fn works<G: Guards + Send + Sync + 'static>(
                 node: &Shared<G>,
             ) -> thread::JoinHandle<()> {
                 let node = Arc::clone(node);
@@ -200,7 +200,7 @@ macro_rules! node {
             }
 
             /// The apply stage.
-            pub(super) fn applies<G: Guards + Send + Sync + 'static>(
+            pub(crate) fn applies<G: Guards + Send + Sync + 'static>(
                 node: &Shared<G>,
             ) -> thread::JoinHandle<()> {
                 let node = Arc::clone(node);
@@ -208,7 +208,7 @@ macro_rules! node {
             }
 
             /// The disk.
-            pub(super) fn writes<G: Guards + Send + Sync + 'static>(
+            pub(crate) fn writes<G: Guards + Send + Sync + 'static>(
                 node: &Shared<G>,
                 world: &Arc<Mutex<World>>,
             ) -> thread::JoinHandle<()> {
@@ -225,6 +225,8 @@ node!(deaf, ignores_the_disk);
 node!(forgetful, no_reminder);
 node!(stubborn, steps_when_failed);
 node!(silent, forgets_requests);
+node!(deaf_to_merges, forgets_the_target);
+node!(swallowing, push_into_closed);
 
 /// Three stores have committed a split. Store 1 has applied it, and its child sends a vote request
 /// to store 3. Returns the disk of store 3, and the request.
@@ -343,7 +345,7 @@ fn alone() -> MemoryEngine {
     cluster.stores.remove(&1).expect("store 1").into_engine()
 }
 
-fn request(id: u64, region: u64, key: &str) -> Input {
+pub(super) fn request(id: u64, region: u64, key: &str) -> Input {
     Input::Request { id, region, command: put(key), epoch: None }
 }
 
