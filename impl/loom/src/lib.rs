@@ -13,6 +13,7 @@ mod disks;
 mod mailboxes;
 mod merges;
 mod nodes;
+mod reads;
 mod stacked;
 
 use std::env;

@@ -162,7 +162,9 @@ macro_rules! node {
                 fn unhandled(&self, _: u64, why: Unhandled) {
                     let is_request = match why {
                         Unhandled::Refused { request, .. } => request.is_some(),
-                        Unhandled::Stopped(input) => matches!(*input, Input::Request { .. }),
+                        Unhandled::Stopped(input) => {
+                            matches!(*input, Input::Request { .. } | Input::Get { .. })
+                        }
                     };
                     self.0.lock().unwrap().unhandled += usize::from(is_request);
                 }
@@ -337,7 +339,7 @@ fn a_removal_races_the_first_message_to_who_comes_next() {
 }
 
 /// The disk of a store that leads two regions with one replica each.
-fn alone() -> MemoryEngine {
+pub(super) fn alone() -> MemoryEngine {
     let mut cluster = Cluster::new(Sound, 1, &[1]);
     cluster.elect(1);
     cluster.propose(1, split("m", 1)).unwrap();

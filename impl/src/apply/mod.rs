@@ -215,7 +215,7 @@ impl<R: Replica> Peer<R> {
         }
         let division = Division::of(step.guards, self.storage().region(), request)?;
         // The client gets an epoch error (`TiKV peer.rs handle_read`).
-        self.drop_read();
+        self.drop_read(step);
         self.size = Size::default();
         let storage = self.node.storage_mut();
         storage.record.region = division.parent.clone();

@@ -159,7 +159,7 @@ impl<R: Replica> Peer<R> {
         step: &mut StepContext<'_, G>,
     ) {
         // The client gets an epoch error (`TiKV peer.rs handle_read`).
-        self.drop_read();
+        self.drop_read(step);
         let storage = self.node.storage_mut();
         storage.record.region = region;
         storage.record.state = state;

@@ -354,7 +354,7 @@ impl<R: Replica> Peer<R> {
             self.apply_ordinary(step);
             self.count_own_copy_at_once(step.guards);
         }
-        self.forget_lost_read();
+        self.forget_lost_read(step);
         self.give_up_proposals(step);
         let number = self.node.handed_over();
         if number != self.handed_over {
@@ -384,6 +384,7 @@ impl<R: Replica> Peer<R> {
         Due {
             apply: !apply_snapshot && self.storage().applied < self.may_apply_to(),
             apply_snapshot,
+            answer_read: self.owes_an_answer(),
             split_check: self.is_leader() && self.size.is_due(&self.config),
         }
     }

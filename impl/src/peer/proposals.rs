@@ -90,15 +90,17 @@ impl<R: Replica> Peer<R> {
         }
     }
 
-    /// The store stops: the result of every proposal is unknown.
-    pub(crate) fn abandon_proposals<G: Guards>(&mut self, step: &mut StepContext<'_, G>) {
+    /// The store stops: the result of every proposal is unknown, and a read has no answer.
+    pub(crate) fn abandon_requests<G: Guards>(&mut self, step: &mut StepContext<'_, G>) {
+        self.end_read(End::LeaderChanged, step);
         for Proposal { id, .. } in std::mem::take(&mut self.proposals) {
             step.out.push(Output::Completed { region: self.region, id, end: End::LeaderChanged });
         }
     }
 
     /// The peer is destroyed.
-    pub(crate) fn end_proposals<G: Guards>(&mut self, step: &mut StepContext<'_, G>) {
+    pub(crate) fn end_requests<G: Guards>(&mut self, step: &mut StepContext<'_, G>) {
+        self.end_read(End::PeerDestroyed, step);
         for Proposal { id, .. } in std::mem::take(&mut self.proposals) {
             step.out.push(Output::Completed { region: self.region, id, end: End::PeerDestroyed });
         }

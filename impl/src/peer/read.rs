@@ -11,13 +11,14 @@ use crate::peer::waiting::ReadRequest;
 use crate::proto::position::Position;
 use crate::proto::region::{Key, Region};
 use crate::raft_rs::replica::Replica;
-use crate::store::input::Output;
+use crate::store::input::{End, Output};
 use crate::store::step::{Failure, StepContext};
 
 impl<R: Replica> Peer<R> {
-    /// A client reads a value, or without a key all values.
+    /// A client reads a value, or without a key all values. With a number it gets one result.
     pub(crate) fn read<G: Guards>(
         &mut self,
+        client: Option<u64>,
         key: Option<Key>,
         step: &mut StepContext<'_, G>,
     ) -> Result<(), Failure> {
@@ -51,7 +52,7 @@ impl<R: Replica> Peer<R> {
         // Responses to heartbeats before a restart must not count: they have another term.
         let context = [term.to_be_bytes(), self.reads_begun.to_be_bytes()].concat();
         let ready = !step.guards.holds(Guard::ReadNeedsQuorum);
-        self.read = Some(ReadRequest { key, index, context: context.clone(), ready });
+        self.read = Some(ReadRequest { key, index, context: context.clone(), ready, client });
         if ready {
             return Ok(());
         }
@@ -71,12 +72,12 @@ impl<R: Replica> Peer<R> {
     }
 
     /// Drops a read that raft dropped with its leadership.
-    pub(crate) fn forget_lost_read(&mut self) {
+    pub(crate) fn forget_lost_read<G: Guards>(&mut self, step: &mut StepContext<'_, G>) {
         if let Some(read) = &self.read
             && !read.ready
             && self.node.read_acks(&read.context).is_none()
         {
-            self.read = None;
+            self.end_read(End::LeaderChanged, step);
         }
     }
 
@@ -90,11 +91,22 @@ impl<R: Replica> Peer<R> {
         };
         let region = self.region_to_report(step.guards);
         let data = &self.storage().data;
-        step.out.push(match read.key {
-            Some(key) => Output::Value { value: data.get(&key).cloned(), key, region },
-            None => Output::Snap { region, data: data.clone() },
+        step.out.push(match (read.key, read.client) {
+            (Some(key), None) => Output::Value { value: data.get(&key).cloned(), key, region },
+            (None, None) => Output::Snap { region, data: data.clone() },
+            (key, Some(id)) => {
+                let value = key.and_then(|key| data.get(&key).cloned());
+                let end = End::Read { value, region: Box::new(region) };
+                Output::Completed { region: self.region, id, end }
+            }
         });
         Ok(())
+    }
+
+    /// Whether a client waits for a read that can be answered.
+    pub(crate) fn owes_an_answer(&self) -> bool {
+        let applied = self.storage().applied;
+        self.read.as_ref().is_some_and(|read| read.client.is_some() && read.ready && read.index <= applied)
     }
 
     /// The region for a response: a copy as of now, not as of when the response is read.
@@ -109,9 +121,16 @@ impl<R: Replica> Peer<R> {
     }
 
     /// Drops the pending read: its range is no longer valid.
-    pub(crate) fn drop_read(&mut self) {
-        if let Some(read) = self.read.take() {
+    pub(crate) fn drop_read<G: Guards>(&mut self, step: &mut StepContext<'_, G>) {
+        if let Some(read) = &self.read {
             self.node.forget_read(&read.context);
+            self.end_read(End::Refused(Refusal::EpochNotMatch), step);
         }
+    }
+
+    /// The pending read ends without an answer.
+    pub(crate) fn end_read<G: Guards>(&mut self, end: End, step: &mut StepContext<'_, G>) {
+        let client = self.read.take().and_then(|read| read.client);
+        step.out.extend(client.map(|id| Output::Completed { region: self.region, id, end }));
     }
 }

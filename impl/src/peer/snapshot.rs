@@ -73,7 +73,7 @@ impl<R: Replica> Peer<R> {
             return Err(Refusal::NoSnapshot.into());
         };
         if body.region.epoch.version != self.storage().region().epoch.version {
-            self.drop_read();
+            self.drop_read(step);
         }
         self.size = Size::default();
         let storage = self.node.storage_mut();

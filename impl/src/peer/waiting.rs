@@ -14,6 +14,8 @@ pub(crate) struct ReadRequest {
     pub(crate) context: Vec<u8>,
     /// A quorum acknowledged it.
     pub(crate) ready: bool,
+    /// The number of the client that waits for it, if one does.
+    pub(crate) client: Option<u64>,
 }
 
 /// The members of a newer configuration than the peer's own, as a tombstone named them.

@@ -145,7 +145,7 @@ impl<G: Guards, R: Replica, S: Surroundings> Node<G, R, S> {
             return false;
         }
         let request = match &input {
-            Input::Request { id, .. } => Some(*id),
+            Input::Request { id, .. } | Input::Get { id, .. } => Some(*id),
             _ => None,
         };
         if matches!(input, Input::Tick { .. }) {
@@ -309,7 +309,9 @@ impl<G: Guards, R: Replica, S: Surroundings> Handler<Reminder> for Stage<'_, G, 
             let mut leaving = Leaving::default();
             let mut core = node.lock();
             let due = core.store.due(region);
-            let input = if due.apply_snapshot {
+            let input = if due.answer_read {
+                Input::AnswerRead { region }
+            } else if due.apply_snapshot {
                 Input::ApplySnapshot { region }
             } else if due.apply {
                 Input::Apply { region }

@@ -66,6 +66,8 @@ pub struct Due {
     pub apply: bool,
     /// A received snapshot waits ([`Input::ApplySnapshot`](crate::Input::ApplySnapshot)).
     pub apply_snapshot: bool,
+    /// A client's read can be answered ([`Input::AnswerRead`](crate::Input::AnswerRead)).
+    pub answer_read: bool,
     /// Enough was written that its size should be checked
     /// ([`Input::SplitCheck`](crate::Input::SplitCheck)).
     pub split_check: bool,

@@ -113,6 +113,16 @@ pub enum Input {
         /// The key.
         key: Key,
     },
+    /// Reads a value for a client that waits for the result. It gets one [`Output::Completed`],
+    /// unless this step is refused or the store crashes. Refused while another read is pending.
+    Get {
+        /// The client's own number for it, unique among pending requests.
+        id: u64,
+        /// The region.
+        region: RegionId,
+        /// The key.
+        key: Key,
+    },
     /// Reads all values of the region (TinyKV `CmdType_Snap`).
     Snap {
         /// The region.
@@ -165,6 +175,7 @@ impl Input {
             | Input::AskSplitResponse { region, .. }
             | Input::SplitCheck { region }
             | Input::Read { region, .. }
+            | Input::Get { region, .. }
             | Input::Snap { region }
             | Input::AnswerRead { region }
             | Input::Apply { region }
@@ -175,15 +186,23 @@ impl Input {
     }
 }
 
-/// The result of a proposal.
+/// The result of a proposal, or of a client's read.
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {
+    /// A read is answered.
+    Read {
+        /// The value, if the key has one.
+        value: Option<Value>,
+        /// The region that it was read in: a copy as of the answer.
+        region: Box<Region>,
+    },
     /// It was applied.
     Applied {
         /// The region after an admin command; none for any other.
         region: Option<Box<Region>>,
     },
-    /// It is in the log and had no effect, for this reason.
+    /// It is in the log and had no effect, for this reason. A read has no answer because the
+    /// region's range has changed.
     Refused(Refusal),
     /// It will never be applied: another entry is in its place.
     Dropped,
@@ -198,9 +217,9 @@ pub enum End {
 pub enum Output {
     /// Send this.
     Message(Message),
-    /// A proposal's result ([`Input::Request`]).
+    /// The result of an [`Input::Request`] or [`Input::Get`].
     Completed {
-        /// The region that it was proposed to.
+        /// The region that was asked.
         region: RegionId,
         /// The client's number for it.
         id: u64,

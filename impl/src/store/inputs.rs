@@ -47,8 +47,9 @@ impl<G: Guards, R: Replica> Store<G, R> {
                 self.live(region)?.check_size(step);
                 Ok(())
             }
-            Input::Read { region, key } => self.live(region)?.read(Some(key), step),
-            Input::Snap { region } => self.live(region)?.read(None, step),
+            Input::Read { region, key } => self.live(region)?.read(None, Some(key), step),
+            Input::Snap { region } => self.live(region)?.read(None, None, step),
+            Input::Get { id, region, key } => self.live(region)?.read(Some(id), Some(key), step),
             Input::AnswerRead { region } => self.live(region)?.answer_read(step),
             Input::ApplySnapshot { region } => self.apply_snapshot(region, step),
             Input::Apply { region } => {

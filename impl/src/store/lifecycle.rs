@@ -269,7 +269,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         step: &mut StepContext<'_, G>,
     ) {
         let peer = self.live(region).expect("only a live peer is destroyed");
-        peer.end_proposals(step);
+        peer.end_requests(step);
         let (id, log_since) =
             (peer.id, target.as_ref().and_then(|_| peer.storage().record.witnessed_since()));
         let merged = target.map(Box::new);

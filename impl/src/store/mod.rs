@@ -321,7 +321,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
         let mut step = self.gather(&mut gathered);
         for entry in self.entries.values_mut() {
             if let Resident::Live(peer) = &mut entry.resident {
-                peer.abandon_proposals(&mut step);
+                peer.abandon_requests(&mut step);
             }
         }
         gathered.out

@@ -91,7 +91,7 @@ impl Surroundings for Post {
                 self.network.answer(id, Err(Unanswered::Refused(refusal)));
             }
             Unhandled::Stopped(input) => {
-                if let Input::Request { id, .. } = *input {
+                if let Input::Request { id, .. } | Input::Get { id, .. } = *input {
                     self.network.answer(id, Err(Unanswered::Stopped));
                 }
             }
@@ -176,15 +176,34 @@ impl<E: Engine + Send + 'static> Cluster<E> {
         panic!("none of {stores:?} comes to lead region {region}")
     }
 
-    /// Sends a request and waits for its result.
+    /// Sends a command and waits for its result.
     pub(crate) fn ask(&self, id: StoreId, region: RegionId, command: Command) -> Answer {
+        self.request(id, |request| Input::Request { id: request, region, command, epoch: None })
+    }
+
+    /// Reads a key and waits for the result.
+    pub(crate) fn get(&self, id: StoreId, region: RegionId, key: Key) -> Answer {
+        self.request(id, |request| Input::Get { id: request, region, key })
+    }
+
+    fn request(&self, id: StoreId, input: impl FnOnce(u64) -> Input) -> Answer {
+        self.begin(id, input).recv().expect("a result")
+    }
+
+    /// Sends a request. Its result comes by the channel.
+    pub(crate) fn begin(&self, id: StoreId, input: impl FnOnce(u64) -> Input) -> mpsc::Receiver<Answer> {
         let (say, received) = mpsc::channel();
         let request = self.network.requests.fetch_add(1, Ordering::Relaxed);
-        self.network.waiting.lock().unwrap().insert(request, (id, say));
-        match self.store(id).request(Input::Request { id: request, region, command, epoch: None }) {
-            Ok(()) => received.recv().expect("an end"),
-            Err(_) => Err(Unanswered::Stopped),
+        self.network.waiting.lock().unwrap().insert(request, (id, say.clone()));
+        if self.store(id).request(input(request)).is_err() {
+            let _ = say.send(Err(Unanswered::Stopped));
         }
+        received
+    }
+
+    /// No message arrives at that store any more.
+    pub(crate) fn cut_off(&self, id: StoreId) {
+        self.network.stores.write().unwrap().remove(&id);
     }
 
     /// A clock: ticks for all stores whenever no request was answered for a while, until `is_over`.

@@ -35,6 +35,18 @@ fn acknowledged_writes_are_read_again() {
     assert_eq!(data.len(), 200);
 }
 
+/// Nobody confirms the read, so it has no answer when the store stops, and its client learns that.
+#[test]
+fn a_read_without_a_quorum_ends_when_the_store_stops() {
+    let cluster = Cluster::start(2, |_| MemoryEngine::new());
+    cluster.elect(1, REGION);
+    assert_eq!(cluster.ask(1, REGION, put("a")), Ok(End::Applied { region: None }));
+    cluster.cut_off(2);
+    let read = cluster.begin(1, |id| Input::Get { id, region: REGION, key: bytes("a") });
+    cluster.stop();
+    assert_eq!(read.recv(), Ok(Ok(End::LeaderChanged)));
+}
+
 /// One store on a file: everything acknowledged is there when the file is opened again.
 #[test]
 fn a_store_on_a_file_comes_back() {

@@ -55,6 +55,19 @@ impl Cluster<MemoryEngine> {
         }
         panic!("{key} is never acknowledged");
     }
+
+    /// Reads until there is an answer.
+    fn get_for_sure(&self, key: &str) -> Option<Key> {
+        for _ in 0..PATIENCE {
+            if let Some((store, region)) = self.find(&bytes(key))
+                && let Ok(End::Read { value, .. }) = self.get(store, region, bytes(key))
+            {
+                return value;
+            }
+            thread::yield_now();
+        }
+        panic!("a read of {key} is never answered");
+    }
 }
 
 /// Stops the clock when it is dropped.
@@ -67,7 +80,7 @@ impl Drop for Stop<'_> {
 }
 
 /// Three writers, and one thread that splits, removes and adds a member, and transfers leadership.
-/// Everything acknowledged is on the disk of the final leader of its region.
+/// Everything acknowledged is read at once, whoever leads then, and is on the disk of the final leader of its region.
 #[test]
 fn splits_and_changes_under_load_lose_nothing() {
     let cluster = Cluster::start(3, |_| MemoryEngine::new());
@@ -87,6 +100,7 @@ fn splits_and_changes_under_load_lose_nothing() {
                     let key = format!("{writer}{number}");
                     cluster.put_for_sure(&key);
                     acknowledged.lock().unwrap().push(bytes(&key));
+                    assert_eq!(cluster.get_for_sure(&key), Some(bytes(&key)), "it was acknowledged");
                     if is_over.load(Ordering::Relaxed) && number >= 20 {
                         return;
                     }

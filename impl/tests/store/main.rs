@@ -17,6 +17,7 @@ mod pending_messages;
 mod pending_ranges;
 mod proposals;
 mod ranges;
+mod reads;
 mod recorder;
 mod redb_file;
 mod replica;
