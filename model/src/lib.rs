@@ -26,6 +26,7 @@ mod walking;
 pub use bounds::kinds::ACTION_KINDS;
 pub use bounds::reach::Reach;
 pub use bounds::sending::{may_ask, may_send};
+pub use bounds::withheld::Withheld;
 pub use cluster::ClusterInScope;
 pub use dialect::Dialect;
 pub use guard::{Guard, GuardSet};

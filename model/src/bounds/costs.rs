@@ -114,12 +114,17 @@ pub(crate) fn affords(left: &Budgets, action: &Action, outcome: &Outcome) -> boo
     if !sent && fate(action).is_some_and(|fate| fate != Reply::Delivered) {
         return false;
     }
+    exceeded(left, action, outcome).is_none()
+}
+
+/// The first budget that an action with this outcome would overdraw.
+pub(crate) fn exceeded(left: &Budgets, action: &Action, outcome: &Outcome) -> Option<Budget> {
     let mut left = *left;
-    costs(action, outcome).into_iter().flatten().all(|budget| {
-        let count = left.count_mut(budget);
-        let is_left = *count > 0;
+    costs(action, outcome).into_iter().flatten().find(|budget| {
+        let count = left.count_mut(*budget);
+        let is_none_left = *count == 0;
         *count = count.saturating_sub(1);
-        is_left
+        is_none_left
     })
 }
 

@@ -2,7 +2,8 @@
 //!
 //! [`actions`] offers what the budgets of [`costs`] allow. [`disabled`] lists actions that must be
 //! refused. [`reach`] has the situations that a scope must reach. [`kinds`] has the kinds by which
-//! transitions are counted. [`sending`] judges single messages.
+//! transitions are counted. [`sending`] judges single messages. [`withheld`] says why an action is not
+//! offered.
 
 pub(crate) mod actions;
 pub(crate) mod costs;
@@ -10,3 +11,4 @@ pub(crate) mod disabled;
 pub(crate) mod kinds;
 pub(crate) mod reach;
 pub(crate) mod sending;
+pub(crate) mod withheld;

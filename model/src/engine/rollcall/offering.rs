@@ -1,10 +1,12 @@
 //! The actions that a state offers and those that it refuses.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use rollcall_traces::{Action, Outcome, Reason, StoreId};
 
 use super::Rollcall;
+use crate::bounds::withheld::{self, Withheld};
 use crate::bounds::{actions, disabled, kinds};
 use crate::engine::refusals::{ReadSet, RefusalCache};
 use crate::engine::state::State;
@@ -70,6 +72,34 @@ impl Rollcall {
             Outcome::Done(_) => None,
         };
         universe.into_iter().filter_map(refused).collect()
+    }
+
+    /// The actions that the rules would take in `state` and the scope does not offer there, each
+    /// with what keeps it back.
+    pub fn withheld(&self, state: &State) -> Vec<(Action, Withheld)> {
+        let (mut universe, mut offered) = (Vec::new(), HashSet::new());
+        for section in actions::sections(self.parts.stores.len()) {
+            disabled::universe(&self.scope, self.cluster(state), section, &mut universe);
+        }
+        withheld::writes(&self.scope, self.cluster(state), &mut universe);
+        self.expand(state, |_, action, _| {
+            offered.insert(action.clone());
+        });
+        self.each_offered(state, |action| universe.push(action.clone()));
+        let kept_back = |action: Action| {
+            if !offered.insert(action.clone()) {
+                return None;
+            }
+            let (after, outcome) = self.step(state, &action);
+            let is_any = outcome.is_done() && after != *state;
+            let why = if is_any {
+                withheld::why(&self.scope, &self.cluster(state), &action, &outcome)
+            } else {
+                None
+            };
+            Some((action, why?))
+        };
+        universe.into_iter().filter_map(kept_back).collect()
     }
 
     /// Calls `each` for every group of disabled actions that `cache` does not know from another
