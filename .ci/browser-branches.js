@@ -88,14 +88,20 @@ module.exports = (page, is, { open, becomes, text }) => {
       await press("q");
       await on("#lesson=5&at=2", "2/6");
       is("the lesson's own step", await text("#lesson .on"), "step 3 ▶");
+      await press("g");
+      is("the guards by their key", await page.evaluate(() => document.activeElement.id), "without");
       await page.selectOption("#without", "one_vote_a_term");
+      is("letters are keys again once a guard is chosen", await page.evaluate(() => document.activeElement.tagName), "BODY");
       await on(`#lesson=5&without=one_vote_a_term&do=${start}`, "2/2");
       await press("q");
       await on("#lesson=5&at=2", "2/6");
       // The step that a question stands before is not to be had by another door.
       await open("#lesson=5");
-      await page.evaluate(() => [...document.querySelectorAll("#may .act")].find((act) => act.dataset.name === lesson.do[0]).click());
-      await page.waitForFunction(() => /Guess first/.test(document.getElementById("error").textContent), null, { timeout: 20000 });
+      is("nothing to choose before the guess", await page.locator("#may .act").count(), 0);
+      await press("n");
+      is("and no way to be searched", await text("#error"), "Guess first: the lesson asks before step 1.");
+      await page.evaluate(() => take(lesson.do[0]));
+      await page.waitForFunction(() => document.getElementById("error").textContent === "Guess first: the lesson asks before step 1.", null, { timeout: 20000 });
       await on("#lesson=5", "0/6");
       await press("L");
       is("leaving is at the end alone", await text("#lesson h2"), /^5\. /);

@@ -20,10 +20,11 @@ module.exports = (page, is, { open, becomes, text, picture }) => {
       const choices = page.locator("#lesson .choice");
       if (await choices.count() > 0) {
         asked += 1;
-        if (asked === 1) await silent(number);
+        await silent(number, language);
         await choices.nth(clicks % await choices.count()).click();
       } else if (await page.locator("#lesson .on").count() > 0) await page.click("#lesson .on");
       await page.waitForFunction((before) => document.getElementById("lesson").innerHTML !== before, before, { timeout: 20000 });
+      if (await choices.count() === 0) is(`lesson ${number}: the verdicts are back`, await text("#verdicts"), /\d/);
     }
     is(`lesson ${number} (${language}) comes to its end`, await page.locator("#lesson .done").count(), 1);
     is(`lesson ${number} (${language}) asks`, asked > 0, true);
@@ -32,8 +33,15 @@ module.exports = (page, is, { open, becomes, text, picture }) => {
     if (number === 5) await picture(`lesson-${language}`);
   }
   // Before a guess neither the timeline nor a key tells what comes.
-  async function silent(number) {
+  async function silent(number, language) {
     await page.waitForFunction(() => document.body.dataset.drawn === String(mark), null, { timeout: 20000 });
+    // What would answer the question: verdicts, healing, quorums, effects, refusals.
+    const untold = language === "en" ? "Told after the guess." : "猜过之后再说。";
+    is(`lesson ${number}: no verdict before the guess`, await text("#verdicts"), `? ${untold}`);
+    for (const id of ["broken", "quorum", "may"]) is(`lesson ${number}: nothing in ${id}`, await text(`#${id}`), untold);
+    for (const id of ["health", "heals", "effect", "maynot"]) is(`lesson ${number}: nothing in ${id}`, await text(`#${id}`), "");
+    is(`lesson ${number}: no refusals to be opened`, await page.isVisible("#refusals"), false);
+    is(`lesson ${number}: no search`, await page.isVisible("#nearest"), false);
     const ready = await page.evaluate(() => document.body.dataset.ready), at = Number(ready.split("/")[0]);
     is(`lesson ${number}: the timeline ends before the guess`, await page.locator("#tree button.dot").count(), at + 1);
     is(`lesson ${number}: what comes is a question`, await text("#tree .ahead"), "?");

@@ -103,9 +103,10 @@ module.exports = (page, is, { open, becomes, text }) => ({
   },
   // Wrong links are answered in a sentence, over something to look at.
   async wrong() {
-    for (const [fragment, says] of [["#scope=nowhere", /unknown scope/], ["#lesson=77", /no lesson 77/], ["#lesson=0", /no lesson 0/],
+    for (const [fragment, says] of [["#scope=nowhere", "unknown scope `nowhere`; `rollcall scopes` lists them all"],
+      ["#lesson=13", "there is no lesson 13; they are numbered 1 to 12, and `rollcall learn` lists them"], ["#lesson=0", /no lesson 0/],
       ["#lesson=abc", /lesson=abc, which is no number/], ["#exercise=99", /no lesson 99/], ["#file=nope", /file=nope, which means nothing here/],
-      ["#exhibit=nothing", /no exhibit/], ["#exhibit=demote_before_remova", /did you mean `demote_before_removal`\?/],
+      ["#exhibit=nosuch", "the museum has no exhibit `nosuch`; m lists them all"], ["#exhibit=demote_before_remova", /did you mean `demote_before_removal`\?/],
       ["#scope=grow_and_shrink_smoke&do=explode", /^Step 1, `explode`, cannot be read: no action has this name; the nearest is `\w+`, and `rollcall actions` lists them all\. The state before it is shown\.$/],
       ["#scope=grow_and_shrink_smoke&do=campaing(region:1,store:1)", /did you mean `campaign`\?/],
       ["#lesson=5&do=crash(store:1);explode", /^Step 2, `explode`, cannot be read/], ["#branch=1b", /branch=1b, which means nothing here/],

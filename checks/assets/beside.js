@@ -41,6 +41,7 @@ function partedTable(parts, names) {
 let staying = 0;
 function healing(mine) {
   document.body.dataset.heals = "";
+  if (waitsForGuess()) return;
   $("heals").replaceChildren(el("div", "row", w("healing")));
   $("health").replaceChildren(`♥ ${w("judging")}`);
   $("health").className = "";

@@ -10,6 +10,11 @@ function line(words, does, title = "") {
 function lessonsPage() { openDialog(el("h2", "", w("lessons")), ...list.lessons.map((one) => line(`${one.number}. ${one[language]}`, () => openLesson(one.number)))); }
 // An exhibit goes by what goes wrong in it.
 const exhibitNamed = (name) => list.exhibits.find((one) => one.name === name);
+// One guard may have several, which break different things.
+function exhibitWords(name) {
+  const one = exhibitNamed(name);
+  return `${w("museum")}: ${one?.[language] ?? name} · ${[one?.breaks, one?.scope].filter(Boolean).join(" · ")}`;
+}
 function exhibitLine(one) {
   // What happens without the rule is the title.
   const [rule] = (list.guards.find((guard) => guard.name === one.guard)?.[language] ?? "").split(/ Otherwise |否则/);
@@ -25,15 +30,25 @@ function museumPage() {
     ...[...groups.keys()].sort((a, b) => (a || "~") < (b || "~") ? -1 : 1).flatMap((name) =>
       [heading(name), ...groups.get(name).sort((a, b) => a[language].localeCompare(b[language], language)).map(exhibitLine)]));
 }
-async function openExhibit(name, at = null) {
+// `own` is what a link asks for beside it.
+async function openExhibit(name, own = {}, also = "") {
   try {
     const opened = await ask(`/api/exhibit?name=${encodeURIComponent(name)}&lang=${language}`);
     $("dialog").close();
-    await begin(opened, at);
+    await begin(opened, own, also);
   } catch (error) { await fallBack(error.message); }
 }
-function begin(opened, at = null) { if (lesson) leaveLesson(); leaveExercise(); Object.assign(link, { scope: opened.scope, without: opened.without, do: opened.do, at, side: "", other: "", through: opened.do.length > 0 }); return go(); }
-async function openText(text) { if (new Blob([text]).size > list.largest) return say(w("toolarge")); if (exercise) return openAnswer(text); try { await begin(await ask(`/api/open?lang=${language}`, { method: "POST", body: text })); } catch (error) { say(error.message); } }
+function begin(opened, own = {}, also = "") {
+  if (lesson) leaveLesson();
+  leaveExercise();
+  Object.assign(link, { scope: opened.scope, without: opened.without, do: opened.do, at: null, side: "", other: "", through: opened.do.length > 0 }, own);
+  return go(true, also || (opened.says ?? []).join(" "));
+}
+async function openText(text) {
+  if (new Blob([text]).size > list.largest) return say(w("toolarge"));
+  if (exercise) return openAnswer(text);
+  try { await begin(await ask(`/api/open?lang=${language}`, { method: "POST", body: text })); } catch (error) { say(error.message); }
+}
 
 function doorsPage() {
   const box = el("input"), found = el("div");
@@ -52,16 +67,22 @@ async function drawDoors(words, into) {
   try {
     const doors = await ask(`/api/symptom?words=${encodeURIComponent(words)}&lang=${language}`);
     if (mine !== doorsAsked) return;
-    const scope = (name) => line(name, () => { $("dialog").close(); begin({ scope: name, without: "", do: [] }); });
-    into.replaceChildren(...doors.means.flatMap(([means, name]) => [el("p", "", prose(means)), scope(name)]));
+    // Each scope, exhibit and lesson is offered once.
+    const offered = new Set(), once = (kind, name, made) => {
+      const is = offered.has(`${kind} ${name}`);
+      offered.add(`${kind} ${name}`);
+      return is ? [] : [made()];
+    };
+    const scope = (name) => once("scope", name, () => line(name, () => { $("dialog").close(); begin({ scope: name, without: "", do: [] }); }));
+    into.replaceChildren(...doors.means.flatMap(([means, name]) => [el("p", "", prose(means)), ...scope(name)]));
     for (const door of doors.guards) {
       const drop = () => { $("dialog").close(); leaveSteps(); link.without = door.guard; leaveExercise(); go(); };
       into.append(el("h3", "", door.guard), el("p", "also", prose(door.incident)),
-        ...door.exhibits.map((name) => line(`${w("museum")}: ${exhibitNamed(name)?.[language] ?? name}`, () => openExhibit(name), name)),
-        ...door.lessons.map((number) => line(`${w("lesson")} ${number}`, () => openLesson(number))),
+        ...door.exhibits.flatMap((name) => once("exhibit", name, () => line(exhibitWords(name), () => openExhibit(name), name))),
+        ...door.lessons.flatMap((number) => once("lesson", number, () => line(w("lessonnumber", { n: number }), () => openLesson(number)))),
         line(`− ${door.guard}: ${w("without_it")}`, drop));
     }
-    into.append(...doors.scopes.map(scope));
+    into.append(...doors.scopes.flatMap(scope));
     if (!into.children.length) into.append(el("p", "", w("nodoors")));
     into.dataset.words = words;
   } catch (error) { if (mine === doorsAsked) into.replaceChildren(el("p", "bad", error.message)); }
@@ -69,6 +90,7 @@ async function drawDoors(words, into) {
 
 async function nearest() {
   const mine = mark;
+  if (waitsForGuess()) return note(w("guessfirst", { n: behind() + 1 }));
   note(w("searching"));
   try {
     const found = await ask(`/api/nearest?${query({ property: $("sought").value })}`);

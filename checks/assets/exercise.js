@@ -3,15 +3,15 @@
 // somebody tries.
 let exercise = null;
 
-async function openExercise(number, actions = [], at = null) {
+async function openExercise(number, actions = [], at = null, { side = "", other = "", also = "" } = {}) {
   try {
     const told = await ask(`/api/lesson?number=${number}&lang=${language}`);
     lesson = null;
     exercise = told;
-    Object.assign(link, { lesson: 0, branch: "", exercise: number, scope: told.exercise_scope, without: told.exercise_without, do: actions, at, side: "", other: "", through: false });
+    Object.assign(link, { lesson: 0, branch: "", exercise: number, scope: told.exercise_scope, without: told.exercise_without, do: actions, at, side, other, through: false });
     $("dialog").close();
     drawExercise();
-    await go();
+    await go(true, also);
   } catch (error) { await fallBack(error.message); }
 }
 function leaveExercise() {
@@ -46,12 +46,12 @@ async function judge(mine) {
     document.body.dataset.judged = is;
   } catch (error) { if (mine === mark) say(error.message); }
 }
-// An answer's file: an action a line, or a trace.
+// An answer's file: an action a line, by name or as JSON, or a trace.
 async function openAnswer(text) {
-  const lines = text.split("\n").map((line) => line.trim().replace(/;$/, "")).filter((line) => line && !line.startsWith("#"));
+  const isTrace = /^\s*\{\s*"record"\s*:\s*"header"/m.test(text);
   try {
-    const actions = lines.some((line) => line.startsWith("{")) ? (await ask(`/api/open?lang=${language}`, { method: "POST", body: text })).do : lines;
-    Object.assign(link, { do: actions, at: null });
+    const opened = await ask(`/api/${isTrace ? "open" : "answer"}?lang=${language}`, { method: "POST", body: text });
+    Object.assign(link, { do: opened.do, at: null });
     await go();
   } catch (error) { say(error.message); }
 }

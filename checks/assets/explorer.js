@@ -100,8 +100,9 @@ async function go(push = true, also = "") {
     if (mine !== mark) return;
     const asked = performance.now(), beyond = link.at !== null && link.at > link.do.length;
     shown = answer;
+    for (const [step, words] of shown.notes.steps) shown.steps[step - 1].note = words;
     // The actions themselves, no copy: by them a lesson knows its own steps.
-    good = { link: { ...link }, lesson, exercise };
+    good = { link: { ...link }, lesson, exercise, answered, seen };
     say(shown.stopped ? stoppedText(shown.stopped)
       : beyond ? w("wrongat", { n: link.at, of: link.do.length }) : also);
     if (beyond) { link.at = link.do.length; history.replaceState(null, "", fragment()); }
@@ -110,11 +111,15 @@ async function go(push = true, also = "") {
     document.body.dataset.took = `${(asked - begun).toFixed(1)} asked, ${(performance.now() - asked).toFixed(1)} drawn`;
     document.body.dataset.drawn = String(mine);
     document.body.dataset.ready = `${shown.at}/${shown.steps.length}`;
-    beside(mine);
-    healing(mine);
-    drawRefusals(mine);
-    judge(mine);
+    goOn(mine);
   } catch (error) { if (mine === mark) await fallBack(error.message); }
+}
+// What is asked for once the state is drawn.
+function goOn(mine) {
+  beside(mine);
+  healing(mine);
+  drawRefusals(mine);
+  judge(mine);
 }
 const stoppedText = (stopped) => stopped.unread ? w("unread", { n: stopped.step, a: stopped.words, b: stopped.because })
   : `${w("stopped", { n: stopped.step })}: ${stopped.words} — ${stopped.because} ${w("before")}`;
@@ -124,8 +129,12 @@ async function fallBack(message) {
   if (good) {
     // The page stays where it was, and so does its link.
     Object.assign(link, good.link);
-    ({ lesson, exercise } = good);
+    ({ lesson, exercise, answered, seen } = good);
     history.replaceState(null, "", fragment());
+    $("lesson").hidden = !(lesson || exercise);
+    $("scope").value = link.scope;
+    draw();
+    goOn(mark);
   } else if (first && !fallen) {
     fallen = true;
     Object.assign(link, { ...first, at: null, side: "", other: "", lesson: 0, branch: "", exercise: 0, through: first.do.length > 0 });
@@ -217,11 +226,14 @@ function draw() {
   $("question").textContent = shown.question;
   $("question").title = shown.question;
   $("scope").title = link.scope;
-  drawVerdicts($("verdicts"), $("broken"), shown.broken, list.properties, "");
-  drawStory($("story"), shown.steps, shown.at, shown.question);
+  const waits = waitsForGuess();
+  document.body.dataset.asks = waits ? "guess" : "";
+  if (waits) drawUntold();
+  else drawVerdicts($("verdicts"), $("broken"), shown.broken, list.properties, "");
+  drawStory($("story"), shown.steps, shown.at, shown.question, shown.notes.about);
   drawActs();
   drawLanes($("lanes"), shown.view, shown.before, link.side ? columnName("model", list_of(link.without)) : "");
-  drawQuorum($("quorum"), shown.view);
+  if (!waits) drawQuorum($("quorum"), shown.view);
   drawKeys($("keys"), shown.view);
   drawDriver($("pd"), shown.view, (region) => reportRefused(shown.steps, shown.at, region));
   drawHeld($("held"), shown.held, (at) => {
@@ -265,9 +277,13 @@ function drawActs() {
   chosen = Math.min(chosen, may.length - 1);
   $("effect").replaceChildren();
   box.replaceChildren();
+  if (waitsForGuess()) return box.append(el("p", "untold", w("untold")));
+  const groupOf = (act) => `${act.region ? `region ${act.region}` : ""} ${act.store ? `store ${act.store}` : "PD"}`.trim();
+  const groups = [...new Set(may.map(groupOf))];
+  may.sort((a, b) => groups.indexOf(groupOf(a)) - groups.indexOf(groupOf(b)));
   let group = null;
   may.forEach((act, at) => {
-    const key = `${act.region ? `region ${act.region}` : ""} ${act.store ? `store ${act.store}` : "PD"}`.trim();
+    const key = groupOf(act);
     if (key !== group) { group = key; box.append(el("h3", "", key)); }
     const button = el("button", `act${at === chosen ? " chosen" : ""}`, act.words.replace(/ region \d+[:：] ?/, " "));
     button.dataset.name = act.name;
@@ -282,19 +298,21 @@ function drawActs() {
 // Hundreds of them in any state: they are asked for while somebody looks.
 async function drawRefusals(mine = mark) {
   const lines = $("maynot");
-  if (!$("refusals").open) { lines.replaceChildren(); $("howmany").textContent = ""; delete document.body.dataset.refused; return; }
+  if (!$("refusals").open || waitsForGuess()) { lines.replaceChildren(); $("howmany").textContent = ""; delete document.body.dataset.refused; return; }
   try {
     const refused = await ask(`/api/refused?${query()}`);
     if (mine !== mark) return;
     const word = $("find").value.toLowerCase(), fits = (act) => (act.words + act.name).toLowerCase().includes(word);
-    // What a guard refuses comes first: that is what can be switched off.
-    const rank = (act) => `${act.guards.length ? 0 : 1} ${act.reason}`;
+    // What a guard refuses comes first: that is what can be switched off. What the rules would
+    // take, and the scope does not offer, comes last.
+    const kind = (act) => act.withheld ? `${act.reason} ${act.meaning}` : act.reason;
+    const rank = (act) => `${act.guards.length ? 0 : act.withheld ? 2 : 1} ${kind(act)}`;
     const not = refused.filter(fits).sort((a, b) => (rank(a) < rank(b) ? -1 : rank(a) > rank(b) ? 1 : 0));
     $("howmany").textContent = ` (${not.length})`;
     const drawn = document.createDocumentFragment();
     let reason = null;
     for (const act of not) {
-      if (act.reason !== reason) { reason = act.reason; drawn.append(el("h3", "", `${act.reason}: `, el("span", "", act.meaning), act.guards.length ? el("span", "decides", ` − ${act.guards.join(", ")}`) : null)); }
+      if (kind(act) !== reason) { reason = kind(act); drawn.append(el("h3", "", `${act.reason}: `, el("span", "", act.meaning), act.guards.length ? el("span", "decides", ` − ${act.guards.join(", ")}`) : null)); }
       const line = el("button", "not", act.words.replace(/ region (\d+)[:：] ?/, " r$1: "));
       line.dataset.name = act.name;
       line.onclick = () => why(act, line);
@@ -308,8 +326,13 @@ async function why(act, line) {
   try {
     const told = await ask(`/api/why?${query({ action: act.name })}`);
     line.nextElementSibling?.classList.contains("why") && line.nextElementSibling.remove();
-    const box = el("div", "why", el("p", "", `${told.outcome}: ${told.meaning}`), el("p", "", told.places.join(", ")));
-    if (!told.guards.length) box.append(el("p", "", w("noguard")));
+    const box = el("div", "why", el("p", "", `${told.outcome}${told.meaning ? `: ${told.meaning}` : ""}`), el("p", "", told.places.join(", ")));
+    if (!told.guards.length && !told.taken) box.append(el("p", "", w("noguard")));
+    if (told.taken) {
+      const button = el("button", "beyond", w("beyond"));
+      button.onclick = () => take(act.name);
+      box.append(button);
+    }
     for (const guard of told.guards) {
       const button = el("button", "", w("drop", { g: guard }));
       button.onclick = () => { link.without = link.without ? `${link.without},${guard}` : guard; leaveExercise(); take(act.name); };
@@ -325,6 +348,7 @@ function drawTree(known) {
   // What is still to be guessed is not told by its dot.
   if (known < shown.steps.length) row.append(el("span", "dot ahead", "?"));
   tree.replaceChildren(row);
+  inView(tree);
   if (onLesson() || link.branch) return;
   const own = `${link.do.join(";")};`;
   for (const other of tried) {

@@ -27,7 +27,11 @@ function choose(by) {
   buttons[chosen].focus();
 }
 function setSide(side) { link.side = link.side === side ? "" : side; go(); }
-async function copyLink() { try { await navigator.clipboard.writeText(location.href); note(w("copied")); } catch { note(location.href); } }
+// The link of what is shown, even where the address has another that is wrong.
+async function copyLink() {
+  const href = location.href.split("#")[0] + fragment();
+  try { await navigator.clipboard.writeText(href); note(w("copied")); } catch { note(href); }
+}
 async function save() {
   try {
     const response = await reach(`/api/save?${query()}`);
@@ -46,12 +50,12 @@ function otherLanguage() {
   language = language === "en" ? "zh" : "en";
   keep();
   if (lesson) openLesson(lesson.number, link.at, sameLesson());
-  else if (exercise) openExercise(exercise.number, link.do, link.at);
+  else if (exercise) openExercise(exercise.number, link.do, link.at, { side: link.side, other: link.other });
   else go(false);
 }
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || $("dialog").open || !shown) return;
-  if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) { if (event.key === "Escape") event.target.blur(); return; }
+  if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) { if (event.key === "Escape") { if (event.target === $("scope")) $("scope").value = link.scope; event.target.blur(); } return; }
   if (event.key === "Enter" && /^(BUTTON|SUMMARY)$/.test(event.target.tagName)) return;
   const does = keys[event.key];
   if (does) { event.preventDefault(); does(); }
@@ -74,7 +78,11 @@ $("refusals").ontoggle = () => drawRefusals();
 $("doors").onclick = doorsPage;
 $("nearest").onclick = nearest;
 $("other").onchange = () => { link.other = $("other").value; go(); };
-$("scope").onchange = () => begin({ scope: $("scope").value.trim(), without: link.without, do: [] });
+$("scope").onchange = () => {
+  const scope = $("scope").value.trim();
+  if (scope && scope !== link.scope) begin({ scope, without: link.without, do: [] });
+  else $("scope").value = link.scope;
+};
 $("without").onchange = () => { leaveSteps(); link.without = $("without").value; leaveExercise(); go(); };
 $("side").onchange = () => { link.side = $("side").value; go(); };
 $("scrub").oninput = () => step(Number($("scrub").value));
@@ -87,21 +95,34 @@ window.addEventListener("hashchange", () => { if (decodeURIComponent(location.ha
 // A page that was left open finds out when somebody comes back to it.
 window.addEventListener("focus", () => { if (first) ask("/api/first").catch((error) => say(error.message)); });
 
+// What a link may have beside a lesson, an exercise or an exhibit. A lesson's own scope and guards
+// are given up with its steps alone.
+const TAKEN = { exhibit: ["without", "at", "side", "other"], exercise: ["do", "at", "side", "other"],
+  lesson: ["branch", "at", "side", "other", "do", "scope", "without"] };
+function leftOut(fields) {
+  const main = ["exhibit", "lesson", "exercise"].find((name) => fields[name] !== undefined);
+  const taken = (name) => TAKEN[main].includes(name) && !(main === "lesson" && fields.do === undefined && ["scope", "without"].includes(name));
+  const odd = main && Object.keys(fields).find((name) => name !== main && name !== "through" && FIELDS.includes(name) && !taken(name));
+  return odd ? w("leftout", { f: `${odd}=${fields[odd]}`, of: `${main}=${fields[main]}` }) : "";
+}
 async function start(push = true) {
   try {
     if (!list || !first) [list, first] = await Promise.all([ask("/api/list"), ask("/api/first")]);
-    const { fields, wrong } = readFragment();
-    if (fields.exhibit) return await openExhibit(fields.exhibit, link.at);
+    const { fields, wrong } = readFragment(), also = wrong || leftOut(fields), { side, other } = link;
+    if (fields.exhibit) return await openExhibit(fields.exhibit, { at: link.at, side, other, ...(fields.without === undefined ? {} : { without: fields.without }) }, also);
     if (fields.lesson !== undefined) {
       const own = fields.do === undefined ? null : { do: link.do };
       for (const name of ["scope", "without"]) if (own && fields[name] !== undefined) own[name] = fields[name];
-      return await openLesson(link.lesson, link.at, { branch: fields.branch ?? "", own, side: link.side, other: link.other, also: wrong });
+      return await openLesson(link.lesson, link.at, { branch: fields.branch ?? "", own, side, other, also });
     }
-    if (fields.exercise !== undefined) return await openExercise(link.exercise, link.do, link.at);
+    if (fields.exercise !== undefined) return await openExercise(link.exercise, link.do, link.at, { side, other, also });
     if (lesson) leaveLesson();
     leaveExercise();
-    if (!link.scope) Object.assign(link, { scope: first.scope, without: first.without, do: first.do, at: null, through: first.do.length > 0 });
-    await go(push, wrong);
+    const served = !link.scope && ["without", "do", "at", "side", "other"].some((name) => fields[name] !== undefined);
+    // A link without a scope is one of what is served; without steps it has those of the file.
+    if (!link.scope) Object.assign(link, { scope: first.scope, without: fields.without ?? first.without },
+      fields.do === undefined ? { do: first.do, through: first.do.length > 0 } : {});
+    await go(push, also || (served ? w("noscope", { s: link.scope }) : ""));
   } catch (error) { await fallBack(error.message); }
 }
 start();

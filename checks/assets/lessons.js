@@ -63,6 +63,18 @@ function guessed() {
   const open = lesson.questions.filter((question, at) => answered[at] === undefined && question.before > seen).map((question) => question.before - 1);
   return Math.min(lesson.do.length, ...open);
 }
+// The question that waits for its guess before the next step, by its place; -1 if none does.
+const openQuestion = () => lesson && onLesson() ? lesson.questions.findIndex((question, at) => question.before === behind() + 1 && answered[at] === undefined) : -1;
+const waitsForGuess = () => openQuestion() >= 0;
+// What would decide a question is not told before the guess: verdicts, whether it heals, who
+// must answer, what may happen.
+function drawUntold() {
+  $("heals").replaceChildren();
+  $("broken").replaceChildren(el("div", "row untold", w("untold")));
+  $("verdicts").replaceChildren(el("span", "", `? ${w("untold")}`));
+  $("health").replaceChildren();
+  $("quorum").replaceChildren(el("div", "row untold", w("untold")));
+}
 function lessonViolation(direction) {
   const most = onLesson() ? guessed() : shown.steps.length;
   for (let to = shown.at + direction; to > 0 && to <= most; to += direction) if (shown.steps[to - 1].violated.length) return step(to);
@@ -90,8 +102,8 @@ function drawLesson() {
   else box.append(el("p", "narrated", prose(lesson.steps[at - 1] ?? "")));
   const last = lesson.questions.findIndex((question) => question.before === at);
   if (last >= 0 && answered[last] !== undefined) drawAnswer(box, lesson.questions[last], answered[last]);
-  const next = lesson.questions.findIndex((question) => question.before === at + 1);
-  if (next >= 0 && answered[next] === undefined) {
+  const next = openQuestion();
+  if (next >= 0) {
     const question = lesson.questions[next];
     box.append(el("div", "question", el("p", "", prose(question.question)), question.choices.map((choice, letter) => {
       const button = el("button", "choice", `${"abc"[letter]}) `, prose(choice));

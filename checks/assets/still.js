@@ -50,6 +50,7 @@ function draw() {
   $("scrub").max = steps.length;
   $("scrub").value = at;
   $("tree").replaceChildren(el("div", "path", [...Array(steps.length + 1).keys()].map((to) => dot(steps, to, to === at, go))));
+  inView($("tree"));
   document.body.dataset.ready = `${at}/${steps.length}`;
 }
 function otherLanguage() { language = language === "en" ? "zh" : "en"; keep(); draw(); }

@@ -1,9 +1,10 @@
 "use strict";
 // Tells a way: the story of a step, verdicts, a dot for every step.
 
-function drawStory(into, steps, at, question) {
+// `about` is what a file says of itself.
+function drawStory(into, steps, at, question, about = []) {
   const taken = steps[at - 1];
-  if (!taken) { into.replaceChildren(el("h2", "", w("begin")), el("p", "", question)); return; }
+  if (!taken) { into.replaceChildren(el("h2", "", w("begin")), el("p", "", question), ...about.map((line) => el("p", "note", line))); return; }
   into.replaceChildren(el("h2", "", `${at}. ${taken.words}`));
   if (taken.outcome && taken.outcome !== "done" && taken.outcome !== "完成") {
     into.append(el("p", "outcome", taken.outcome, taken.meaning ? `: ${taken.meaning}` : ""));
@@ -36,6 +37,11 @@ function dot(steps, at, here, to) {
   button.setAttribute("aria-label", button.title);
   button.onclick = () => to(at);
   return button;
+}
+// A long way is scrolled to where the page is.
+function inView(tree) {
+  const here = tree.querySelector(".here"), left = here.offsetLeft - tree.offsetLeft, edge = 3 * here.offsetWidth;
+  if (left < tree.scrollLeft + edge || left + edge > tree.scrollLeft + tree.clientWidth) tree.scrollLeft = left - tree.clientWidth / 2;
 }
 // Why PD refused the last report of a region, if it did; a report may come late.
 function reportRefused(steps, at, region) {

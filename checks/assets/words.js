@@ -50,6 +50,9 @@ const WORDS = {
     solved: "Solved in {n} steps.", notyet: "Not yet: ", notsolved: "No answer: ", noanswer: "No step yet. Choose one below, or open (O) a file with an answer.",
     wrongat: "The link asks for step {n} and has {of}; step {of} is shown.", wrongnumber: "The link has {f}={v}, which is no number.",
     wrongfield: "The link has {f}={v}, which means nothing here. To open a file, press O or drop it on the page.", breaks: "breaks", costs: "costs time",
+    untold: "Told after the guess.", beyond: "take it all the same", lessonnumber: "lesson {n}",
+    noscope: "The link names no scope. It is read in {s}, with which this server was started.",
+    leftout: "The link has {f}, which is left out: {of} has its own.",
     exhibits: "{n} exhibits: each is the shortest way into a failure, without one guard",
   },
   zh: {
@@ -97,6 +100,9 @@ const WORDS = {
     solved: "{n} 步，解出来了。", notyet: "还没有：", notsolved: "不成立：", noanswer: "还没有步骤。在下面选一个，或打开（O）答案文件。",
     wrongat: "链接要第 {n} 步，而它只有 {of} 步；显示的是第 {of} 步。", wrongnumber: "链接里的 {f}={v} 不是数字。",
     wrongfield: "链接里的 {f}={v} 在这里没有意义。要打开文件，按 O，或把它拖到页面上。", breaks: "破坏", costs: "只费时间",
+    untold: "猜过之后再说。", beyond: "仍然执行它", lessonnumber: "第 {n} 课",
+    noscope: "链接没有写 scope。按这个服务启动时的 {s} 来读。",
+    leftout: "链接里的 {f} 没有用上：{of} 有它自己的。",
     exhibits: "{n} 件展品：每件都是关掉一个 guard 之后走进故障的最短路",
   },
 };

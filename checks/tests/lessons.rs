@@ -72,6 +72,25 @@ fn guesses_are_as_stated(lesson: &Lesson) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Before a guess neither the terminal nor the page says what decides it: what a choice says is
+/// violated is not violated yet, and the page shows no verdict at all.
+fn nothing_is_told_before_the_guess(lesson: &Lesson) -> Result<(), Failed> {
+    for question in &lesson.facts.questions {
+        let (mut steps, actions) = lesson.steps()?;
+        for action in actions.iter().take(question.before - 1) {
+            steps.take(action);
+        }
+        let told: Vec<&str> =
+            (0..=steps.len()).flat_map(|at| steps.violations(at)).map(|one| one.property.name()).collect();
+        for choice in &question.choices {
+            if let Some(property) = choice.when.violates.as_deref().filter(|name| told.contains(name)) {
+                return Err(format!("{property} is violated before step {}", question.before).into());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The right answer is accepted, on the implementation too; the wrong one is refused.
 fn exercise_is_judged(lesson: &Lesson) -> Result<(), Failed> {
     let exercise = &lesson.facts.exercise;
@@ -171,9 +190,10 @@ fn trials_of(number: usize) -> Vec<Trial> {
     let lesson = move || Lesson::numbered(number).expect("a lesson");
     let name = lesson().name;
     type LessonCheck = fn(&Lesson) -> Result<(), Failed>;
-    let asked: [(&str, LessonCheck); 5] = [
+    let asked: [(&str, LessonCheck); 6] = [
         ("languages", has_both_languages),
         ("guesses", guesses_are_as_stated),
+        ("silence", nothing_is_told_before_the_guess),
         ("exercise", exercise_is_judged),
         ("names", names_are_plain),
         ("schedule", schedule_goes_wrong),

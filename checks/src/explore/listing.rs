@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 
 use rollcall_model::{Guard, scopes};
-use rollcall_traces::Trace;
+use rollcall_traces::{Header, Trace};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -67,8 +67,13 @@ pub(super) fn lesson(known: &ServerState, number: usize, language: Language) -> 
     let lesson = Lesson::numbered(number)?;
     let prose = lesson.prose(language)?;
     let (mut steps, actions) = lesson.steps()?;
-    let trace = Trace::scenario(lesson.schedule.header.clone(), actions.iter().cloned());
-    let (scope, without, names) = known.take_in(&trace);
+    // The lesson's file says nothing here, because its title tells how it ends.
+    let header = Header {
+        without: lesson.schedule.header.without.clone(),
+        ..Header::new(lesson.schedule.header.scope.clone())
+    };
+    let taken = known.take_in(&Trace::scenario(header, actions.iter().cloned()));
+    let (scope, without, names) = (taken.scope, taken.without, taken.actions);
     let mut questions = Vec::new();
     for (question, asked) in lesson.facts.questions.iter().zip(&prose.asked) {
         steps.back_to(0);
@@ -124,11 +129,9 @@ impl ServerState {
         Ok(match exercise.judge(&answer) {
             Ok(steps) => Judged { solved: Some(steps), because: String::new(), open: false },
             Err(unmet) => {
-                let begun = exercise.begin()?;
-                let mut taken = begun;
-                let goes_on = answer.iter().all(|action| taken.take(action).is_done());
                 let because = unmet.words(link.language()).to_string();
-                Judged { solved: None, because, open: goes_on && answer.len() < exercise.steps }
+                let open = !unmet.is_final() && answer.len() < exercise.steps;
+                Judged { solved: None, because, open }
             }
         })
     }

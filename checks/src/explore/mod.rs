@@ -4,6 +4,7 @@ mod assets;
 mod beside;
 mod chinese;
 mod doors;
+mod given;
 mod listing;
 mod names;
 mod nearest;

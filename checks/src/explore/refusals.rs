@@ -1,9 +1,10 @@
-//! The disabled actions of a state, and why each is refused.
+//! The disabled actions of a state, and why each is refused; and those that its scope does not
+//! offer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rollcall_model::{Guard, Rollcall, State};
-use rollcall_traces::{Action, Outcome, Reason};
+use rollcall_model::{ClusterInScope as _, Guard, Rollcall, State, Withheld};
+use rollcall_traces::{Action, Budgets, Language, Outcome, Reason, Scope};
 use serde::Serialize;
 
 use super::shown::{Link, ServerState, refusal, region_of};
@@ -21,6 +22,8 @@ pub(super) struct NotNext {
     meaning: String,
     /// The guards without which the first action with this reason would not be refused.
     guards: Vec<String>,
+    /// Whether the rules would take it, and only the scope does not offer it.
+    withheld: bool,
 }
 
 /// Why an action is refused, and without which guards it would not be.
@@ -31,11 +34,14 @@ pub(super) struct Why {
     meaning: String,
     guards: Vec<String>,
     places: Vec<String>,
+    /// Whether the rules take it.
+    taken: bool,
 }
 
 impl ServerState {
-    /// The actions of the scope that the rules refuse here. A separate request returns them: a
-    /// state has hundreds, and most readers do not need them.
+    /// The actions of the scope that the rules refuse here, and those that they would take and the
+    /// scope does not offer. A separate request returns them: a state has hundreds, and most
+    /// readers do not need them.
     pub(super) fn refused(&self, link: &Link) -> Result<Vec<NotNext>, String> {
         let (mut steps, _) = self.steps(link)?;
         steps.back_to(link.at.unwrap_or(steps.len()).min(steps.len()));
@@ -53,9 +59,24 @@ impl ServerState {
                 store: action.stores().first().copied().unwrap_or(0),
                 reason: reason.to_string(),
                 meaning: still::meaning(language, &Outcome::Refused(reason)).unwrap_or_default(),
+                withheld: false,
             })
         };
-        Ok(steps.model().disabled(steps.state()).into_iter().filter_map(refused).collect())
+        let (model, state) = (steps.model(), steps.state());
+        let mut all: Vec<NotNext> = model.disabled(state).into_iter().filter_map(refused).collect();
+        let spent = *model.cluster(state).spent();
+        let kept_back = |(action, why): (Action, Withheld)| NotNext {
+            guards: Vec::new(),
+            name: name_of(&action),
+            words: language.of(&action),
+            region: region_of(&action),
+            store: action.stores().first().copied().unwrap_or(0),
+            reason: not_offered(language).into(),
+            meaning: withheld_words(language, why, &action, model.scope(), &spent),
+            withheld: true,
+        };
+        all.extend(model.withheld(state).into_iter().map(kept_back));
+        Ok(all)
     }
 
     /// Why the action is refused here.
@@ -66,9 +87,7 @@ impl ServerState {
         let (model, state) = (steps.model(), *steps.state());
         let outcome = model.step(&state, &action).1;
         let Outcome::Refused(reason) = outcome.clone() else {
-            let (words, outcome) = (link.language().of(&action), link.language().of(&outcome));
-            let (guards, places) = (Vec::new(), Vec::new());
-            return Ok(Why { words, outcome, meaning: String::new(), guards, places });
+            return Ok(self.why_not_offered(link, model, &state, &action, &outcome));
         };
         let guards = deciding(model, &state, &action);
         Ok(Why {
@@ -77,7 +96,83 @@ impl ServerState {
             meaning: refusal(link.language(), &action, reason, &steps.view()),
             guards,
             places: places::of_action(&action).iter().map(ToString::to_string).collect(),
+            taken: false,
         })
+    }
+
+    /// What keeps an action back that the rules take.
+    fn why_not_offered(
+        &self,
+        link: &Link,
+        model: &Rollcall,
+        state: &State,
+        action: &Action,
+        outcome: &Outcome,
+    ) -> Why {
+        let (language, spent) = (link.language(), *model.cluster(state).spent());
+        let kept_back = model.withheld(state).into_iter().find(|(other, _)| other == action);
+        let meaning = |(_, why)| withheld_words(language, why, action, model.scope(), &spent);
+        Why {
+            words: language.of(action),
+            outcome: if kept_back.is_some() { not_offered(language).into() } else { language.of(outcome) },
+            meaning: kept_back.map(meaning).unwrap_or_default(),
+            guards: Vec::new(),
+            places: Vec::new(),
+            taken: true,
+        }
+    }
+}
+
+/// The reason of what a scope does not offer.
+fn not_offered(language: Language) -> &'static str {
+    match language {
+        Language::English => "this scope does not offer it",
+        Language::Chinese => "这个 scope 不提供它",
+    }
+}
+
+/// What keeps an action back.
+fn withheld_words(
+    language: Language,
+    why: Withheld,
+    action: &Action,
+    scope: &Scope,
+    spent: &Budgets,
+) -> String {
+    let (english, chinese) = match why {
+        Withheld::Budget(budget) => {
+            let (name, all, used) = (budget.name(), scope.budgets.count(budget), spent.count(budget));
+            match all {
+                0 => (format!("It has no budget `{name}`."), format!("它没有 `{name}` 的预算。")),
+                _ => (
+                    format!("Its budget `{name}` is spent ({used} of {all})."),
+                    format!("它的预算 `{name}` 用完了（{all} 次里用了 {used} 次）。"),
+                ),
+            }
+        }
+        Withheld::Command => {
+            ("It is not among the scope's commands.".into(), "它不在这个 scope 的命令里。".into())
+        }
+        Withheld::Store => {
+            let stores = match action {
+                Action::Campaign { .. } => &scope.campaigners,
+                _ => &scope.crashers,
+            };
+            let stores = stores.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            (
+                format!("The scope lets only these stores do this: {stores}."),
+                format!("这个 scope 只让这些 store 做这件事：{stores}。"),
+            )
+        }
+        Withheld::Id => (
+            "It would give a removed peer's id to another peer, which PD never does.".into(),
+            "它会把已移除的 peer 的 id 再给别的 peer，PD 从不这样做。".into(),
+        ),
+        Withheld::Other => ("The scope leaves it out.".into(), "这个 scope 没有包括它。".into()),
+    };
+    match language {
+        Language::English => english,
+        Language::Chinese => chinese,
     }
 }
 
@@ -89,4 +184,42 @@ fn deciding(model: &Rollcall, state: &State, action: &Action) -> Vec<String> {
             && model.with_guards(model.guards().and_without(**guard)).step(state, action).1.is_done()
     };
     Guard::ALL.iter().filter(decides).map(|guard| guard.name().to_string()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the scope does not offer stands in the list, with what keeps it back, in both
+    /// languages.
+    #[test]
+    fn what_a_scope_does_not_offer_is_told() {
+        let state = ServerState::default();
+        let told = |lang: &str, actions: &str, name: &str| {
+            let (scope, lang) = ("three_voters_to_one_smoke".into(), lang.into());
+            let link = Link { scope, lang, actions: actions.into(), ..Link::default() };
+            let all = state.refused(&link).expect("a list");
+            let one = all.into_iter().find(|one| one.name == name && one.withheld);
+            one.map(|one| format!("{}: {}", one.reason, one.meaning))
+        };
+        let put = "propose(region:1,store:1,command:put(key:'6b',value:'76'))";
+        let begins = "this scope does not offer it: ";
+        assert_eq!(told("en", "", put), Some(format!("{begins}It is not among the scope's commands.")));
+        assert_eq!(told("zh", "", put).as_deref(), Some("这个 scope 不提供它: 它不在这个 scope 的命令里。"));
+        let (crash, other) = ("crash(store:1)", "crash(store:2)");
+        assert_eq!(
+            told("en", "", other),
+            Some(format!("{begins}The scope lets only these stores do this: 1."))
+        );
+        assert_eq!(told("en", "", crash), None, "it is offered");
+        let again = "crash(store:1);restart(store:1)";
+        assert_eq!(
+            told("en", again, crash),
+            Some(format!("{begins}Its budget `crashes` is spent (1 of 1)."))
+        );
+        assert_eq!(
+            told("zh", again, crash).as_deref(),
+            Some("这个 scope 不提供它: 它的预算 `crashes` 用完了（1 次里用了 1 次）。")
+        );
+    }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::extract::rejection::StringRejection;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
@@ -17,9 +18,10 @@ use rollcall_traces::{Scenario, Sides, Trace};
 use serde::Serialize;
 use serde_json::json;
 
+use super::given::Taken;
 use super::shown::{Link, ServerState};
-use super::{assets, chinese, doors, listing};
-use crate::learn::{Language, guards};
+use super::{assets, chinese, doors, listing, name_of};
+use crate::learn::{Language, guards, parse_answer};
 
 /// The museum's traces, compiled into the program.
 const EXHIBITS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/exhibits.rs"));
@@ -28,6 +30,7 @@ const EXHIBITS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/exhibits.r
 pub(super) const LARGEST: usize = 4 << 20;
 
 type Shared = State<Arc<ServerState>>;
+type Body = Result<String, StringRejection>;
 
 /// What the page opens with.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -39,6 +42,8 @@ pub struct Opened {
     /// The actions by name.
     #[serde(rename = "do")]
     pub actions: Vec<String>,
+    /// What the page must say about the file, in sentences.
+    pub says: Vec<String>,
     /// The command that starts this server again, once it has a port.
     pub command: String,
 }
@@ -59,7 +64,7 @@ impl Explorer {
     /// Begins with this file.
     pub fn with_file(trace: &Trace, without: Option<&str>) -> Self {
         let known = ServerState::default();
-        let (scope, own, actions) = known.take_in(trace);
+        let Taken { scope, without: own, actions, .. } = known.take_in(trace);
         let without = match without {
             Some(guard) if own.is_empty() => guard.to_string(),
             Some(guard) => format!("{own},{guard}"),
@@ -125,6 +130,7 @@ fn routes(known: Arc<ServerState>, first: Opened, listens: IpAddr) -> Router {
         .route("/api/exhibit", get(exhibit))
         .route("/api/lesson", get(lesson))
         .route("/api/open", post(open))
+        .route("/api/answer", post(answer))
         .fallback(
             |uri: Uri| async move { bad(StatusCode::NOT_FOUND, format!("there is no page {}", uri.path())) },
         )
@@ -307,17 +313,54 @@ async fn lesson(State(known): Shared, uri: Uri) -> Response {
 }
 
 /// A file that was chosen, or dropped on the page.
-async fn open(State(known): Shared, uri: Uri, body: String) -> Response {
-    opened(&known, spoken(&uri), "the file", &body)
+async fn open(State(known): Shared, uri: Uri, body: Body) -> Response {
+    match body {
+        Ok(text) => opened(&known, spoken(&uri), "the file", &text),
+        Err(error) => untaken(&uri, &error),
+    }
+}
+
+/// A file that is too large, or no text.
+fn untaken(uri: &Uri, error: &StringRejection) -> Response {
+    let why = match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => format!("the file is larger than {LARGEST} bytes"),
+        _ => "the file is no text in UTF-8".into(),
+    };
+    bad_in(spoken(uri), error.status(), why)
 }
 
 fn opened(known: &ServerState, language: Language, name: &str, text: &str) -> Response {
     match trace_of(name, text) {
         Ok(trace) => {
-            let (scope, without, actions) = known.take_in(&trace);
-            axum::Json(Opened { scope, without, actions, ..Opened::default() }).into_response()
+            let Taken { scope, without, actions, unknown } = known.take_in(&trace);
+            let says = unknown.iter().map(|error| not_dropped(language, error)).collect();
+            axum::Json(Opened { scope, without, actions, says, ..Opened::default() }).into_response()
         }
         Err(error) => bad_in(language, StatusCode::BAD_REQUEST, error),
+    }
+}
+
+/// What the page says where a file drops a guard that the model does not have.
+fn not_dropped(language: Language, error: &str) -> String {
+    match language {
+        Language::English => format!("The file drops a guard that this page cannot drop: {error}."),
+        Language::Chinese => {
+            format!("文件关掉了一个这里关不掉的 guard：{}。", chinese::of_error(error))
+        }
+    }
+}
+
+/// The steps in an answer's file: an action a line, by name or as JSON, or a trace.
+async fn answer(uri: Uri, body: Body) -> Response {
+    let text = match body {
+        Ok(text) => text,
+        Err(error) => return untaken(&uri, &error),
+    };
+    match parse_answer(&text) {
+        Ok(actions) => {
+            axum::Json(json!({ "do": actions.iter().map(name_of).collect::<Vec<_>>() })).into_response()
+        }
+        Err((line, error)) => bad_in(spoken(&uri), StatusCode::BAD_REQUEST, format!("line {line}: {error}")),
     }
 }
 

@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rollcall_model::{Guard, GuardSet, Rollcall, State, liveness, scopes};
-use rollcall_traces::{Action, Header, Language, Outcome, Reason, Scope, Trace, View, render};
+use rollcall_model::{GuardSet, Rollcall, State, liveness};
+use rollcall_traces::{Action, Header, Language, Outcome, Reason, Scope, View, render};
 use serde::{Deserialize, Serialize};
 
+use super::given::{FileNotes, Noted};
 use super::names::readable;
 use super::{Steps, chinese, name_of, still};
 use crate::learn::guards;
@@ -53,10 +54,11 @@ impl Link {
     }
 }
 
-/// The server's state: the given files, and cached models.
+/// The server's state: the given files, what they say, and cached models.
 #[derive(Default)]
 pub(super) struct ServerState {
-    files: Mutex<Vec<Header>>,
+    pub(super) files: Mutex<Vec<Header>>,
+    pub(super) noted: Mutex<Vec<Noted>>,
     models: Mutex<HashMap<(String, String), Arc<CachedModel>>>,
 }
 
@@ -145,6 +147,7 @@ pub(super) struct Shown {
     may: Vec<Next>,
     broken: Vec<Broken>,
     judged: usize,
+    notes: FileNotes,
 }
 
 /// The healing of the state.
@@ -159,34 +162,6 @@ pub(super) struct ShownHealing {
 }
 
 impl ServerState {
-    /// Adds a file; returns the name of its scope in links, its dropped guards and its actions.
-    pub(super) fn take_in(&self, trace: &Trace) -> (String, String, Vec<String>) {
-        let header = &trace.header;
-        // A scope with another question is still the same scope.
-        let is_it = |plan: &scopes::ScopePlan| {
-            plan.scope == Scope { question: plan.scope.question.clone(), ..header.scope.clone() }
-        };
-        let own = scopes::named(&header.scope.name).filter(is_it);
-        let name = match own {
-            Some(plan) => plan.scope.name,
-            None => {
-                let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-                let at = files.iter().position(|known| known.scope == header.scope).unwrap_or_else(|| {
-                    files.push(header.clone());
-                    files.len() - 1
-                });
-                if at == 0 { "file".to_string() } else { format!("file{}", at + 1) }
-            }
-        };
-        let without: Vec<&str> = header
-            .without
-            .iter()
-            .map(String::as_str)
-            .filter(|name| Guard::from_name(name).is_some())
-            .collect();
-        (name, without.join(","), trace.actions().map(name_of).collect())
-    }
-
     /// The scope with this name in links.
     pub(super) fn scope(&self, name: &str) -> Result<Scope, String> {
         if let Some(number) = name.strip_prefix("file") {
@@ -259,6 +234,7 @@ impl ServerState {
         if at < steps.len() {
             stopped = None;
         }
+        let notes = self.notes(link, &steps);
         let before = (at > 0).then(|| steps.view_behind(at - 1));
         steps.back_to(at);
         let model = steps.model();
@@ -282,6 +258,7 @@ impl ServerState {
             before,
             broken: broken.collect(),
             judged: model.checked().len(),
+            notes,
         })
     }
 
@@ -318,17 +295,6 @@ impl ServerState {
                 })
                 .collect(),
         })
-    }
-
-    /// The link as a scenario.
-    pub(super) fn saved(&self, link: &Link) -> Result<String, String> {
-        let (steps, _) = self.steps(link)?;
-        let mut header = Header::new(steps.model().scope().clone());
-        header.title = "Saved from the explorer".into();
-        header.without = steps.model().guards().dropped().map(|guard| guard.name().to_string()).collect();
-        let actions: Vec<Action> =
-            (1..=steps.len()).filter_map(|at| Some(steps.step(at)?.0.clone())).collect();
-        Trace::scenario(header, actions).to_text().map_err(|error| error.to_string())
     }
 }
 
@@ -385,15 +351,27 @@ fn question(language: Language, scope: &Scope) -> String {
 fn may(language: Language, steps: &Steps, before: &View) -> Vec<Next> {
     let (model, mut next) = (steps.model(), Vec::new());
     model.expand(steps.state(), |_, action, after| {
+        let (region, store) = place_of(action, before);
         next.push(Next {
             name: name_of(action),
             words: render::action_in(language, action, Some(before)),
-            region: region_of(action),
-            store: action.stores().first().copied().unwrap_or(0),
+            region,
+            store,
             changes: render::changes_in(language, before, &model.cluster(&after).view()),
         });
     });
     next
+}
+
+/// The region and the store of an action; 0 if it has none. A late message happens to its receiver.
+fn place_of(action: &Action, before: &View) -> (u64, u64) {
+    match action {
+        Action::Late { slot } => before
+            .held
+            .get(*slot)
+            .map_or((0, 0), |held| (held.region, if held.is_to_pd() { 0 } else { held.to.store })),
+        _ => (region_of(action), action.stores().first().copied().unwrap_or(0)),
+    }
 }
 
 /// The region of an action; 0 if it has none.

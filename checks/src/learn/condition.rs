@@ -16,11 +16,22 @@ use crate::explore::Steps;
 pub struct Unmet {
     english: String,
     chinese: String,
+    is_final: bool,
 }
 
 impl Unmet {
     pub(super) fn new(english: impl Into<String>, chinese: impl Into<String>) -> Self {
-        Self { english: english.into(), chinese: chinese.into() }
+        Self { english: english.into(), chinese: chinese.into(), is_final: false }
+    }
+
+    /// The same where no further step can help.
+    pub(super) fn for_good(english: impl Into<String>, chinese: impl Into<String>) -> Self {
+        Self { is_final: true, ..Self::new(english, chinese) }
+    }
+
+    /// Whether no further step can help.
+    pub fn is_final(&self) -> bool {
+        self.is_final
     }
 
     /// It in this language.
@@ -41,7 +52,7 @@ impl fmt::Display for Unmet {
 /// An error in a lesson's files: an unknown scope or name.
 impl From<String> for Unmet {
     fn from(words: String) -> Self {
-        Self { chinese: words.clone(), english: words }
+        Self::for_good(words.clone(), words)
     }
 }
 

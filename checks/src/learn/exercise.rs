@@ -84,7 +84,7 @@ impl Exercise {
 
     fn too_long(&self, unmet: &Unmet) -> Unmet {
         let (most, chinese) = (self.steps, unmet.words(Language::Chinese));
-        Unmet::new(
+        Unmet::for_good(
             format!("the goal is not reached within {most} steps: {unmet}"),
             format!("{most} 步之内没有达到目标：{chinese}"),
         )
@@ -92,7 +92,7 @@ impl Exercise {
 
     fn not_within(&self, number: usize, action: &Action) -> Unmet {
         let scope = &self.scope;
-        Unmet::new(
+        Unmet::for_good(
             format!(
                 "step {number}, `{action}`, is not within {scope}: it has other commands, or no budget left"
             ),
@@ -125,7 +125,7 @@ pub fn guards(without: &[String]) -> Result<GuardSet, String> {
 fn refused(number: usize, action: &Action, reason: Reason) -> Unmet {
     let meaning = places::meaning_of_reason(reason);
     let (chinese, because) = (action.in_chinese(), reason.in_chinese());
-    Unmet::new(
+    Unmet::for_good(
         format!("step {number}, `{action}`, is refused: {reason} ({})", meaning.trim_end_matches('.')),
         format!("第 {number} 步“{chinese}”被拒绝：{reason}（{}）", because.trim_end_matches('。')),
     )

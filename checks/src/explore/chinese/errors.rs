@@ -87,6 +87,9 @@ const ERRORS: &[Template] = &[
     ),
     ("{}: cut short: {}; record or copy it again", "{1}：文件被截断：{2}；请重新录制或复制"),
     ("this server answers to {}", "这个服务只回答 {1}"),
+    ("line {}: {}", "第 {1} 行：{2}"),
+    ("the file is larger than {} bytes", "文件超过 {1} 字节"),
+    ("the file is no text in UTF-8", "文件不是 UTF-8 文本"),
 ];
 
 #[cfg(test)]

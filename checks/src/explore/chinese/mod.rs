@@ -88,6 +88,51 @@ pub(super) fn violation(violation: &Violation) -> String {
     format!("{}：{}（{place}{what}）", property.name(), of_property(*property))
 }
 
+/// A note of a step. Rollcall's own, as in the museum, are told in the reader's language; a
+/// person's stay as they are.
+pub(super) fn note(language: Language, note: &str) -> String {
+    match language {
+        Language::English => note.into(),
+        Language::Chinese => broken(note).or_else(|| of_exhibit(note)).unwrap_or_else(|| note.into()),
+    }
+}
+
+/// A violation or a missed goal by its sentence.
+fn broken(english: &str) -> Option<String> {
+    let (name, what) = english.split_once(": ")?;
+    let statement = match Property::from_name(name) {
+        Some(property) => of_property(property),
+        None => of_goal(Goal::from_name(name)?),
+    };
+    Some(format!("{name}：{statement}（{}）", concrete::of(what).unwrap_or_else(|| what.into())))
+}
+
+/// What an exhibit says of the step that its guard decides.
+fn of_exhibit(english: &str) -> Option<String> {
+    for (before, between, chinese) in EXHIBITS {
+        if let Some((guard, what)) = english.strip_prefix(before).and_then(|rest| rest.split_once(between)) {
+            return Some(format!("{}{}", chinese.replace("{}", guard), broken(what)?));
+        }
+    }
+    let only_time = "the guard changes this step; only time is lost";
+    (english == only_time).then(|| "guard 改变的是这一步；损失的只是时间".into())
+}
+
+/// The beginnings of these notes, around the guard's name.
+const EXHIBITS: &[(&str, &str, &str)] = &[
+    (
+        "the rules with every guard do this here; without ",
+        " it is refused, and ",
+        "guard 全开时规则在这里这样做；关掉 {} 它就被拒绝，于是 ",
+    ),
+    (
+        "the rules with every guard do this here with another result; without ",
+        " ",
+        "guard 全开时这一步有别的结果；关掉 {} 之后 ",
+    ),
+    ("the guard changes this step; without ", " ", "guard 改变的是这一步；关掉 {} 之后 "),
+];
+
 /// Why a goal is not owed.
 pub(super) fn of_stuck_reason(name: &str) -> Option<&'static str> {
     Some(match name {
@@ -172,6 +217,26 @@ mod tests {
             told,
             "no_target：没有合法的目标 store。region 1 没有合法的目标 store（store 1 正在下线，store 3 已满）"
         );
+    }
+
+    /// Every note in the museum is one of Rollcall's own.
+    #[test]
+    fn every_note_of_an_exhibit_is_told_in_chinese() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces/museum");
+        let mut told = 0;
+        for entry in std::fs::read_dir(folder).expect("the museum") {
+            let text = std::fs::read_to_string(entry.expect("an entry").path()).expect("a trace");
+            for line in text.lines().filter(|line| line.contains("\"note\":")) {
+                let step: Value = serde_json::from_str(line).expect("a step");
+                let english = step["note"].as_str().expect("a note");
+                let chinese = note(Language::Chinese, english);
+                let starts = chinese.split_once('：').map_or(chinese.as_str(), |(start, _)| start);
+                assert!(chinese != english && !starts.contains(": "), "{english}: {chinese}");
+                told += 1;
+            }
+        }
+        assert!(told > 80, "{told}");
+        assert_eq!(note(Language::Chinese, "store 1 is to lead"), "store 1 is to lead");
     }
 
     #[test]
