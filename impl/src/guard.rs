@@ -135,6 +135,12 @@ guards! {
     NoDuplicateChange "no_duplicate_change" Store,
     /// Region, data and applied index are written separately, and a crash in between leaves them inconsistent (row 14).
     AtomicApply "atomic_apply" Store,
+    /// A removed peer is cleared in one batch, and its tombstone is written in the next. A crash in between leaves a voter without log and vote, who elects a leader that was not told of the removal (tikv#1262).
+    TombstoneInOneBatch "tombstone_in_one_batch" Store,
+    /// A peer is cleared in one batch, and its snapshot is written in the next. A crash in between leaves a voter that has forgotten its vote and its log (our own rule).
+    SnapshotInOneBatch "snapshot_in_one_batch" Store,
+    /// A split's parent is written in one batch, and its children in the next. A crash in between leaves keys without a region (our own rule).
+    SplitInOneBatch "split_in_one_batch" Store,
     /// One of an even number of voters is removed directly, and the others can never win (row 15, tikv#10595; etcd#10563, cockroach#42251).
     DemoteBeforeRemoval "demote_before_removal" Store,
     /// A tombstone carries the epoch from before the removal and lets messages of that epoch pass (row 17).
@@ -347,6 +353,9 @@ impl Guard {
             Guard::AckCompactedAppend
                 | Guard::ContextCarried
                 | Guard::AtomicApply
+                | Guard::TombstoneInOneBatch
+                | Guard::SnapshotInOneBatch
+                | Guard::SplitInOneBatch
                 | Guard::LogBoundsChecked
                 | Guard::TombstoneListsItself
                 | Guard::OnlyDestroyClearsRanges

@@ -65,9 +65,9 @@ pub use raft::{StateRole, Storage, eraftpb};
 pub use raft_rs::RaftRs;
 pub use raft_rs::raft_storage::PeerStorage;
 pub use raft_rs::replica::{AppendLimit, Innards, Ready, Replica};
-pub use storage::engine::{
-    ApplyState, Creator, Engine, HardState, MemoryEngine, PeerRecord, PeerState, Persisted, Write,
-};
+pub use storage::crash_disk::{CrashDisk, Crashes};
+pub use storage::engine::{ApplyState, Creator, Engine, HardState, PeerRecord, PeerState, Persisted, Write};
+pub use storage::memory_engine::{EngineCall, MemoryEngine};
 pub use storage::redb_engine::RedbEngine;
 pub use store::Store;
 pub use store::ctl;

@@ -17,7 +17,7 @@ use crate::proto::message::is_initial;
 use crate::proto::region::{MemberRole, Region, RegionId};
 use crate::proto::snapshot::SnapshotBody;
 use crate::raft_rs::replica::Replica;
-use crate::storage::engine::Write;
+use crate::storage::engine::{PeerState, Write};
 use crate::store::step::{Failure, StepContext};
 use crate::unsound::innards::innards;
 
@@ -203,9 +203,41 @@ impl<R: Replica> Peer<R> {
     }
 }
 
-/// Splits a batch: first what raft persists with the applied index, then, in another batch, the
-/// applied state.
-pub(crate) fn parted(region: RegionId, batch: Vec<Write>) -> (Vec<Write>, Vec<Write>) {
+/// Whether every step is one batch.
+pub(crate) fn writes_as_one(guards: impl Guards) -> bool {
+    guards.holds(Guard::AtomicApply)
+        && guards.holds(Guard::TombstoneInOneBatch)
+        && guards.holds(Guard::SnapshotInOneBatch)
+        && guards.holds(Guard::SplitInOneBatch)
+}
+
+/// Splits the batch of a step on `region`: what is written first, and what is written in another
+/// batch.
+pub(crate) fn parted(region: RegionId, batch: Vec<Write>, guards: impl Guards) -> (Vec<Write>, Vec<Write>) {
+    let clears = |write: &Write| matches!(write, Write::Clear(of) if *of == region);
+    let record = batch.iter().find_map(|write| match write {
+        Write::Record(record) if record.region.id == region => Some(record.state),
+        _ => None,
+    });
+    let is_cleared = batch.iter().any(clears);
+    let has_others = batch.iter().any(|write| matches!(write, Write::Record(_)) && write.region() != region);
+    match record {
+        Some(PeerState::Tombstone) if is_cleared && !guards.holds(Guard::TombstoneInOneBatch) => {
+            batch.into_iter().partition(|write| !matches!(write, Write::Record(_)))
+        }
+        Some(PeerState::Normal) if is_cleared && !guards.holds(Guard::SnapshotInOneBatch) => {
+            batch.into_iter().partition(clears)
+        }
+        Some(_) if has_others && !is_cleared && !guards.holds(Guard::SplitInOneBatch) => {
+            batch.into_iter().partition(|write| write.region() == region)
+        }
+        _ if !guards.holds(Guard::AtomicApply) => parted_from_applied(region, batch),
+        _ => (batch, Vec::new()),
+    }
+}
+
+/// First what raft persists with the applied index, then the applied state.
+fn parted_from_applied(region: RegionId, batch: Vec<Write>) -> (Vec<Write>, Vec<Write>) {
     let is_rafts = |write: &Write| {
         let of_raft = matches!(
             write,

@@ -18,7 +18,7 @@ pub struct Group {
     /// Its number: later ones are greater.
     pub number: u64,
     /// To be written one after the other, each atomically. More than one only for a store without
-    /// [`Guard::AtomicApply`](crate::Guard::AtomicApply).
+    /// [`Guard::AtomicApply`](crate::Guard::AtomicApply) or another guard of the one batch.
     pub batches: Vec<Vec<Write>>,
     /// Whether they must be synced.
     pub sync: bool,

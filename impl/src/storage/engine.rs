@@ -165,8 +165,21 @@ impl Persisted {
         }
     }
 
+    /// The batch that writes all of it where nothing of the region is.
+    pub fn to_batch(&self) -> Vec<Write> {
+        let region = self.record.region.id;
+        let mut batch = vec![
+            Write::Record(self.record.clone()),
+            Write::HardState(region, self.hard_state),
+            Write::ApplyState(region, self.apply_state),
+            Write::Append(region, self.entries.clone()),
+        ];
+        batch.extend(self.data.iter().map(|(key, value)| Write::Put(region, key.clone(), value.clone())));
+        batch
+    }
+
     /// Applies one write, which must be of this region.
-    fn take(&mut self, write: Write) {
+    pub(super) fn take(&mut self, write: Write) {
         match write {
             Write::Record(record) => self.record = record,
             Write::HardState(_, state) => self.hard_state = state,
@@ -225,78 +238,4 @@ pub trait Engine {
     /// # Errors
     /// If the engine cannot read.
     fn load(&self, region: RegionId) -> Result<Option<Persisted>, EngineError>;
-}
-
-/// An engine in memory, for simulation. It can be copied, and it can lose what was not synced.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct MemoryEngine {
-    synced: BTreeMap<RegionId, Persisted>,
-    unsynced: Vec<Vec<Write>>,
-}
-
-impl MemoryEngine {
-    /// An empty engine.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// What a power failure would leave of a region now.
-    pub fn synced(&self, region: RegionId) -> Option<&Persisted> {
-        self.synced.get(&region)
-    }
-
-    /// Whether something was written that is not synced.
-    pub fn has_unsynced(&self) -> bool {
-        !self.unsynced.is_empty()
-    }
-
-    /// Loses what was not synced, as a power failure does.
-    pub fn lose_unsynced(&mut self) {
-        self.unsynced.clear();
-    }
-
-    fn take(synced: &mut BTreeMap<RegionId, Persisted>, write: Write) {
-        let region = write.region();
-        match (synced.get_mut(&region), write) {
-            (Some(persisted), write) => persisted.take(write),
-            (None, Write::Record(record)) => {
-                synced.insert(region, Persisted::new(record));
-            }
-            // Nothing is there to discard.
-            (None, Write::Clear(_)) => {}
-            (None, write) => panic!("a peer's record is written first, not {write:?}"),
-        }
-    }
-}
-
-impl Engine for MemoryEngine {
-    fn write(&mut self, batch: Vec<Write>) -> Result<(), EngineError> {
-        self.unsynced.push(batch);
-        Ok(())
-    }
-
-    fn sync(&mut self) -> Result<(), EngineError> {
-        for write in self.unsynced.drain(..).flatten() {
-            Self::take(&mut self.synced, write);
-        }
-        Ok(())
-    }
-
-    fn regions(&self) -> Result<Vec<RegionId>, EngineError> {
-        if self.unsynced.is_empty() {
-            return Ok(self.synced.keys().copied().collect());
-        }
-        let mut all = self.clone();
-        all.sync()?;
-        Ok(all.synced.into_keys().collect())
-    }
-
-    fn load(&self, region: RegionId) -> Result<Option<Persisted>, EngineError> {
-        if self.unsynced.is_empty() {
-            return Ok(self.synced.get(&region).cloned());
-        }
-        let mut all = self.clone();
-        all.sync()?;
-        Ok(all.synced.remove(&region))
-    }
 }

@@ -31,7 +31,7 @@ pub struct Effects {
     /// To be written atomically.
     pub batch: Vec<Write>,
     /// To be written after it, separately. Empty except on a store without
-    /// [`Guard::AtomicApply`](crate::Guard::AtomicApply).
+    /// [`Guard::AtomicApply`](crate::Guard::AtomicApply) or another guard of the one batch.
     pub parted: Vec<Write>,
     /// Whether the batch must be synced. One that raises commit indexes alone may wait
     /// for the next ([`Config::unsynced_commits`](crate::Config::unsynced_commits)).

@@ -406,10 +406,10 @@ impl<G: Guards, R: Replica> Store<G, R> {
         let Gathered { batch, out, early, handed_over } = gathered;
         let sync = self.issue_ticket(&batch);
         self.handed_over.extend(handed_over);
-        let (batch, parted) = if self.guards.holds(Guard::AtomicApply) {
+        let (batch, parted) = if unsound::writes_as_one(self.guards) {
             (batch, Vec::new())
         } else {
-            unsound::parted(region, batch)
+            unsound::parted(region, batch, self.guards)
         };
         let ticket = Ticket(self.tickets);
         Effects { batch, parted, sync, messages: early, after_persist: out, ticket, persisted: Vec::new() }

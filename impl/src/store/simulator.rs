@@ -11,12 +11,17 @@ use crate::guard::Guards;
 use crate::proto::message::Message;
 use crate::proto::region::{PeerId, RegionId};
 use crate::raft_rs::replica::{AppendLimit, Replica};
-use crate::storage::engine::MemoryEngine;
+use crate::storage::memory_engine::MemoryEngine;
 use crate::store::input::Output;
 use crate::store::step::{Failure, Gathered, StepContext};
 use crate::store::synced_store::SyncedStore;
 
 impl<G: Guards, R: Replica> SyncedStore<G, MemoryEngine, R> {
+    /// Simulator only: the engine, to watch its calls or to let the power fail at one of them.
+    pub fn engine_mut(&mut self) -> &mut MemoryEngine {
+        &mut self.engine
+    }
+
     /// Simulator only: the leader of `region` takes the log of `to` for matched up to before
     /// `next_index`, and sends the next message: an append, or a snapshot if its own log does not
     /// reach back.

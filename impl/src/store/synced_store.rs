@@ -5,22 +5,24 @@ use std::ops::Deref;
 
 use crate::config::{Config, ConfigError};
 use crate::error::Error;
-use crate::guard::{Guard, Guards, Sound};
+use crate::guard::{Guards, Sound};
 use crate::proto::message::Message;
 use crate::proto::region::{Region, RegionId, StoreId};
 use crate::raft_rs::RaftRs;
 use crate::raft_rs::replica::Replica;
-use crate::storage::engine::{Engine, MemoryEngine, Persisted, Write};
+use crate::storage::engine::{Engine, Persisted, Write};
+use crate::storage::memory_engine::MemoryEngine;
 use crate::store::Store;
 use crate::store::effects::{Effects, Ticket};
 use crate::store::input::{Input, Output};
 use crate::store::step::Gathered;
+use crate::unsound;
 
 /// A [`Store`] on an engine: every step is durable when it returns, except for a commit index
 /// that may wait ([`Config::unsynced_commits`]).
 pub struct SyncedStore<G: Guards = Sound, E: Engine = MemoryEngine, R: Replica = RaftRs> {
     pub(crate) store: Store<G, R>,
-    engine: E,
+    pub(super) engine: E,
 }
 
 impl<G: Guards, E: Engine> SyncedStore<G, E> {
@@ -66,7 +68,7 @@ impl<G: Guards, E: Engine, R: Replica> SyncedStore<G, E, R> {
         let region = input.region();
         let gathered = self.store.gather_step(input)?;
         let waits = !(gathered.early.is_empty() && gathered.handed_over.is_empty());
-        if waits || !self.store.handed_over.is_empty() || !self.store.guards.holds(Guard::AtomicApply) {
+        if waits || !self.store.handed_over.is_empty() || !unsound::writes_as_one(self.store.guards) {
             let effects = self.store.effects(region, gathered);
             return self.persist(effects);
         }

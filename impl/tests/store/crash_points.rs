@@ -8,14 +8,14 @@
 //! The store opens from it and has the same state.
 
 use std::cell::RefCell;
-use std::ops::Range;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, MutexGuard};
 
-use redb::StorageBackend;
+use rollcall_impl::running::Journal;
 use rollcall_impl::{
-    Config, Engine, EngineError, MemoryEngine, Persisted, RedbEngine, RegionId, Sound, Store, StoreId, Write,
+    Config, CrashDisk, Effects, Engine, EngineError, MemoryEngine, Persisted, RedbEngine, RegionId, Sound,
+    Store, StoreId, Write,
 };
+use tempfile::TempDir;
 
 use crate::storm::{Random, Storm, Volatile};
 
@@ -61,86 +61,6 @@ impl Volatile for Recording {
     }
 }
 
-/// An operation on a disk.
-#[derive(Clone, Debug)]
-enum Operation {
-    Write(u64, Arc<[u8]>),
-    SetLen(u64),
-    Sync,
-}
-
-impl Operation {
-    fn take(&self, bytes: &mut Vec<u8>, most: usize) {
-        match self {
-            Operation::Write(offset, data) => {
-                let data = &data[..data.len().min(most)];
-                let at = *offset as usize;
-                if bytes.len() < at + data.len() {
-                    bytes.resize(at + data.len(), 0);
-                }
-                bytes[at..at + data.len()].copy_from_slice(data);
-            }
-            Operation::SetLen(len) => bytes.resize(*len as usize, 0),
-            Operation::Sync => {}
-        }
-    }
-}
-
-/// A disk in memory that records every operation.
-#[derive(Clone, Debug, Default)]
-struct Disk(Arc<Mutex<Recorded>>);
-
-#[derive(Debug, Default)]
-struct Recorded {
-    bytes: Vec<u8>,
-    operations: Vec<Operation>,
-}
-
-impl Disk {
-    fn holding(bytes: Vec<u8>) -> Self {
-        Self(Arc::new(Mutex::new(Recorded { bytes, operations: vec![] })))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Recorded> {
-        self.0.lock().expect("nobody panics with a disk in hand")
-    }
-
-    fn happens(&self, operation: Operation) {
-        let mut disk = self.lock();
-        operation.take(&mut disk.bytes, usize::MAX);
-        disk.operations.push(operation);
-    }
-}
-
-impl StorageBackend for Disk {
-    fn len(&self) -> Result<u64, std::io::Error> {
-        Ok(self.lock().bytes.len() as u64)
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
-        let disk = self.lock();
-        let range = offset as usize..offset as usize + out.len();
-        let there = disk.bytes.get(range).ok_or(std::io::ErrorKind::UnexpectedEof)?;
-        out.copy_from_slice(there);
-        Ok(())
-    }
-
-    fn set_len(&self, len: u64) -> Result<(), std::io::Error> {
-        self.happens(Operation::SetLen(len));
-        Ok(())
-    }
-
-    fn sync_data(&self) -> Result<(), std::io::Error> {
-        self.happens(Operation::Sync);
-        Ok(())
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> Result<(), std::io::Error> {
-        self.happens(Operation::Write(offset, data.into()));
-        Ok(())
-    }
-}
-
 /// What a store persisted, region by region.
 type Kept = Vec<Persisted>;
 
@@ -152,13 +72,15 @@ fn kept(engine: &impl Engine) -> Kept {
         .collect()
 }
 
-/// A run on redb: every operation of its disk, and the store's state after each batch.
+/// A run on redb: its disk, and the store's state after each batch.
 struct Run {
-    operations: Vec<Operation>,
+    disk: CrashDisk,
     /// The state after each number of batches; the first is an empty store.
     kept: Vec<Kept>,
     /// The crash points.
     points: Vec<Point>,
+    /// The batches that belong to more than one region.
+    over_regions: usize,
 }
 
 /// The crash happens after this many operations.
@@ -173,19 +95,20 @@ struct Point {
 
 impl Run {
     fn of(calls: &[Call]) -> Self {
-        let disk = Disk::default();
+        let disk = CrashDisk::new();
         let mut engine = RedbEngine::open_on(disk.clone()).expect("an empty disk");
         let mut plain = MemoryEngine::new();
-        let mut run = Run { operations: vec![], kept: vec![vec![]], points: vec![] };
+        let mut run = Run { disk: disk.clone(), kept: vec![vec![]], points: vec![], over_regions: 0 };
         let (mut written, mut synced) = (0, 0);
         // While the tables are created, nothing must survive.
-        let first = 1..=disk.lock().operations.len();
-        run.points.extend(first.map(|behind| Point { behind, surely: 0, perhaps: 0 }));
+        run.points.extend((1..=disk.operations()).map(|behind| Point { behind, surely: 0, perhaps: 0 }));
         for call in calls {
-            let before = disk.lock().operations.len();
+            let before = disk.operations();
             match call.clone() {
                 Call::Write(batch) => {
                     written += 1;
+                    run.over_regions +=
+                        usize::from(batch.iter().any(|one| one.region() != batch[0].region()));
                     plain.write(batch.clone()).expect("memory");
                     run.kept.push(kept(&plain));
                     engine.write(batch).expect("a disk that works");
@@ -199,7 +122,7 @@ impl Run {
                     assert_eq!(synced, written, "this storm persists each step at once");
                 }
             }
-            let now = disk.lock().operations.len();
+            let now = disk.operations();
             let point = |behind| Point { behind, surely: synced, perhaps: written };
             run.points.extend((before + 1..=now).map(point));
             if matches!(call, Call::Sync) {
@@ -208,70 +131,60 @@ impl Run {
                 run.points.push(Point { behind: now, surely: synced, perhaps: written });
             }
         }
-        run.operations = disk.lock().operations.clone();
         run
-    }
-
-    /// The contents that the disk may have after a crash behind this many operations: without the
-    /// unsynced writes, with all of them, and twice with a drawn part.
-    fn left(
-        &self,
-        behind: usize,
-        synced: &[u8],
-        unsynced: Range<usize>,
-        random: &mut Random,
-    ) -> Vec<Vec<u8>> {
-        let unsynced = &self.operations[unsynced.start..behind.min(unsynced.end)];
-        let mut all = vec![synced.to_vec()];
-        if unsynced.is_empty() {
-            return all;
-        }
-        for choice in 0..3 {
-            let mut bytes = synced.to_vec();
-            let mut order: Vec<_> = unsynced.iter().collect();
-            for operation in &mut order {
-                // A write may arrive in part, from its beginning on.
-                let most = match (choice, random.below(4)) {
-                    (0, _) | (_, 0 | 1) => usize::MAX,
-                    (_, 2) => 0,
-                    _ => 512 * random.below(9) as usize,
-                };
-                // The length of a file changes before what is written beyond its old end.
-                let is_length = matches!(operation, Operation::SetLen(_));
-                operation.take(&mut bytes, if is_length { usize::MAX } else { most });
-            }
-            all.push(bytes);
-        }
-        all
     }
 }
 
-/// The numbers of crash points and of opened files.
+/// The same calls as a disk of a running store makes them: up to six steps that wait, of any regions,
+/// are one batch and one sync ([`Journal`]).
+fn grouped(calls: &[Call], random: &mut Random) -> Vec<Call> {
+    let journal = Journal::default();
+    let take = |out: &mut Vec<Call>| {
+        if journal.waiting() > 0 {
+            let group = journal.take().expect("steps wait");
+            out.extend(group.batches.into_iter().map(Call::Write));
+            out.push(Call::Sync);
+        }
+    };
+    let mut out = Vec::new();
+    for call in calls {
+        match call.clone() {
+            Call::Write(batch) => {
+                journal.append(Effects { batch, sync: true, ..Effects::default() });
+                if random.below(6) == 0 || journal.waiting() == 6 {
+                    take(&mut out);
+                }
+            }
+            Call::Sync => {}
+            Call::Crash => {
+                take(&mut out);
+                out.push(Call::Crash);
+            }
+        }
+    }
+    take(&mut out);
+    out
+}
+
+/// The numbers of crash points, of opened files and of batches over several regions.
 #[derive(Default)]
 struct Tried {
     points: usize,
     files: usize,
+    over_regions: usize,
 }
 
 fn every_crash_point(id: StoreId, calls: &[Call], seed: u64, tried: &mut Tried) {
     let run = Run::of(calls);
-    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let (mut synced, mut since) = (Vec::new(), 0);
+    tried.over_regions += run.over_regions;
+    let mut crashes = run.disk.crashes(seed);
     for Point { behind, surely, perhaps } in run.points.iter().copied() {
         tried.points += 1;
-        let last = run.operations[since..behind].iter().rposition(|last| matches!(last, Operation::Sync));
-        if let Some(last) = last {
-            let upto = since + last + 1;
-            for operation in &run.operations[since..upto] {
-                operation.take(&mut synced, usize::MAX);
-            }
-            since = upto;
-        }
-        for (choice, bytes) in run.left(behind, &synced, since..behind, &mut random).into_iter().enumerate() {
+        for (choice, bytes) in crashes.behind(behind, 2).into_iter().enumerate() {
             tried.files += 1;
             let what =
                 || format!("store {id}, seed {seed}, crash behind operation {behind}, choice {choice}");
-            let engine = match RedbEngine::open_on(Disk::holding(bytes)) {
+            let engine = match RedbEngine::open_on(CrashDisk::holding(bytes)) {
                 Ok(engine) => engine,
                 // A file that was never complete is no store's file yet, and no output has left.
                 Err(_) if surely == 0 && perhaps == 0 => continue,
@@ -286,22 +199,67 @@ fn every_crash_point(id: StoreId, calls: &[Call], seed: u64, tried: &mut Tried) 
     }
 }
 
+/// What the four stores of a storm ask of their engines.
+fn calls_of_a_storm(seed: u64, actions: usize) -> Vec<Vec<Call>> {
+    println!("seed {seed}");
+    let calls: Vec<Rc<RefCell<Vec<Call>>>> = (0..4).map(|_| Rc::default()).collect();
+    let engine =
+        |id: StoreId| Recording { engine: MemoryEngine::new(), calls: Rc::clone(&calls[id as usize - 1]) };
+    let mut storm = Storm::on(seed, seed % 2 == 0, engine);
+    (0..actions).for_each(|_| storm.act());
+    calls.iter().map(|calls| calls.borrow().clone()).collect()
+}
+
 #[test]
 fn nothing_that_was_synced_is_lost_at_any_crash_point() {
     let mut tried = Tried::default();
-    for (seed, merges) in (1..=6).map(|seed| (seed, seed % 2 == 0)) {
-        println!("seed {seed}");
-        let calls: Vec<Rc<RefCell<Vec<Call>>>> = (0..4).map(|_| Rc::default()).collect();
-        let engine = |id: StoreId| Recording {
-            engine: MemoryEngine::new(),
-            calls: Rc::clone(&calls[id as usize - 1]),
-        };
-        let mut storm = Storm::on(seed, merges, engine);
-        (0..1200).for_each(|_| storm.act());
-        for (at, calls) in calls.iter().enumerate() {
-            every_crash_point(at as StoreId + 1, &calls.borrow(), seed, &mut tried);
+    for seed in 1..=6 {
+        for (id, calls) in (1..).zip(calls_of_a_storm(seed, 1200)) {
+            every_crash_point(id, &calls, seed, &mut tried);
         }
     }
     println!("{} crash points, {} files opened", tried.points, tried.files);
     assert!(tried.points > 10_000, "the storms wrote little");
+}
+
+/// Steps of many regions are made durable by one batch and one sync. A crash leaves all of them or
+/// none, and none of an earlier group is lost.
+#[test]
+fn a_group_of_many_regions_is_there_or_not_at_any_crash_point() {
+    let mut tried = Tried::default();
+    for seed in 1..=8u64 {
+        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        for (id, calls) in (1..).zip(calls_of_a_storm(seed, 1200)) {
+            every_crash_point(id, &grouped(&calls, &mut random), seed, &mut tried);
+        }
+    }
+    let Tried { points, files, over_regions } = tried;
+    println!("{points} crash points, {files} files opened, {over_regions} batches over several regions");
+    assert!(points > 2_000 && over_regions > 100, "{points} crash points, {over_regions} batches");
+}
+
+/// A file is made under another name, and renamed once it is complete. Behind every operation on it,
+/// and before the rename, a store opens as a new one; behind the rename it opens.
+#[test]
+fn a_file_that_was_never_complete_is_made_again() {
+    let folder = TempDir::new().unwrap();
+    let (path, beside) = (folder.path().join("store"), folder.path().join("store.new"));
+    let disk = CrashDisk::new();
+    drop(RedbEngine::open_on(disk.clone()).unwrap());
+    let (mut crashes, mut tried) = (disk.crashes(1), 0);
+    for behind in 0..=disk.operations() {
+        for bytes in crashes.behind(behind, 2) {
+            std::fs::write(&beside, &bytes).unwrap();
+            let engine =
+                RedbEngine::open(&path).unwrap_or_else(|error| panic!("operation {behind}: {error}"));
+            assert_eq!(engine.regions().unwrap(), Vec::<RegionId>::new());
+            assert!(!beside.exists(), "operation {behind}");
+            drop(engine);
+            assert!(RedbEngine::open(&path).is_ok(), "operation {behind}: it was renamed");
+            std::fs::remove_file(&path).unwrap();
+            tried += 1;
+        }
+    }
+    println!("{tried} files that were never complete");
+    assert!(tried > disk.operations());
 }

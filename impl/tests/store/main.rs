@@ -13,6 +13,7 @@ mod lifecycle;
 mod lost_batches;
 mod merge;
 mod message_size;
+mod one_batch;
 mod pending_messages;
 mod pending_ranges;
 mod proposals;
