@@ -5,6 +5,7 @@ use rollcall_model::properties::{Property, Violation};
 use rollcall_traces::{ALL_PROPERTIES, Action, History, HistoryParts, Outcome, View};
 
 /// Judges the views of one run.
+#[derive(Clone)]
 pub struct Judge {
     properties: Vec<Property>,
     seen: Option<(View, History)>,

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod conform;
 pub mod conformance;
 mod copies;
+pub mod crash_points;
 mod decides;
 mod driven;
 pub mod explore;

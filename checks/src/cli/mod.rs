@@ -3,6 +3,7 @@
 mod actions;
 mod arguments;
 mod check;
+mod crash;
 mod end;
 mod explain;
 mod explore;
@@ -162,6 +163,15 @@ enum Ask {
         out: Option<PathBuf>,
         #[command(flatten)]
         subject: SubjectArguments,
+    },
+    /// Lets the power fail at every write and every sync of a run: what is left must hold and heal
+    Crash {
+        /// A trace or scenario (`-` is standard input); without one, the exhibits at crash points
+        #[arg(value_name = "FILE")]
+        path: Option<PathBuf>,
+        /// Switches this guard off on the implementation; without a file, shows only its exhibits
+        #[arg(long, value_name = "GUARD")]
+        without: Vec<String>,
     },
     /// Prints a trace in readable form
     Show {
@@ -454,6 +464,8 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
             let out = out.as_deref();
             replay::run(&replay::Wanted { path: &path, without: &without, out, heal, as_stated })
         }
+        Ask::Crash { path: Some(path), without } => crash::one(&path, &without),
+        Ask::Crash { path: None, without } => crash::exhibits(&without),
         Ask::Show { path, mermaid, html, out } => show::run(&path, mermaid, html, out.as_deref()),
         Ask::Museum { markdown: true, .. } => museum::say_page(),
         Ask::Museum { guard, matrix, out, json, walking, subject, .. } if subject.is_asked() => {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{DELAYS, PIECES, Piece};
+use crate::crash_points::exhibits::{EXHIBITS, Exhibit};
 
 /// The text above the tables.
 const ABOVE: &str = include_str!("page.md");
@@ -29,7 +30,31 @@ pub fn page(folder: &Path) -> std::io::Result<String> {
             cell(incident)
         );
     }
+    page += "\n## Exhibits at crash points\n\n";
+    page += CRASHES;
+    page += "| guard | in the model | crash point | what fails there | without a crash | run |\n|---|---|---:|---|---|---|\n";
+    EXHIBITS.iter().for_each(|exhibit| page += &at_a_crash_point(exhibit));
     Ok(page)
+}
+
+/// The text above the exhibits at crash points.
+const CRASHES: &str =
+    "`rollcall crash` shows them. A run goes to disks that record every write and every sync. Behind each of
+these operations the power of one store fails. What is left must be opened, hold and heal
+(`checks/src/crash_points`). The number says the first crash point of the run at which something fails without
+the guard. With every guard no point fails. Where the run holds without a crash, the guard is about crashes
+alone.
+
+";
+
+fn at_a_crash_point(exhibit: &Exhibit) -> String {
+    let Exhibit { guard, file, point, breaks, fails_without_crash } = exhibit;
+    let in_model = if guard.is_implementation_only() { "no" } else { "yes" };
+    let breaks = if breaks.contains(' ') { format!("a panic: {breaks}") } else { format!("`{breaks}`") };
+    let plain = if *fails_without_crash { "fails, too" } else { "holds" };
+    format!(
+        "| `{guard}` | {in_model} | {point} | {breaks} | {plain} | `rollcall crash {file} --without {guard}` |\n"
+    )
 }
 
 fn exhibit(piece: &Piece, steps: usize) -> String {

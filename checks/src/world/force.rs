@@ -5,7 +5,7 @@ use std::rc::Rc;
 use rollcall_impl::{Guards, PeerState, Replica, ctl};
 use rollcall_traces::{Reason, RegionId, StoreId, StoreStatus};
 
-use super::{World, convert};
+use super::{World, power};
 
 impl<G: Guards, R: Replica> World<G, R> {
     /// tikv-ctl `tombstone`. Without force it asks the placement driver for the region. The disk is
@@ -31,7 +31,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         let mut engine = stopped.engine().clone();
         let done = ctl::tombstone_peer(&mut engine, self.guards, store, region, known.as_ref());
         self.nodes[at].store = Some(Rc::new(self.open(store, engine)));
-        done.map_err(|error| convert::reason(error.refusal().expect("a disk that can be read")))?;
+        done.map_err(power::refused)?;
         self.changed = true;
         Ok(())
     }

@@ -27,6 +27,7 @@ mod heal;
 mod late;
 mod pd;
 mod persist;
+mod power;
 mod process;
 mod recovery;
 mod rounds;
@@ -218,10 +219,7 @@ impl<G: Guards, R: Replica> World<G, R> {
                 self.absorb(&outputs, self.handed.ticket);
                 Ok(outputs)
             }
-            Err(error) => match error.refusal() {
-                Some(refusal) => Err(convert::reason(refusal)),
-                None => panic!("the implementation failed, and was not refused: {error}"),
-            },
+            Err(error) => Err(power::refused(error)),
         }
     }
 

@@ -12,7 +12,7 @@ use rollcall_impl::{
 };
 use rollcall_traces::{Entries, Reason, RegionId, Reply, StoreId, StoreStatus};
 
-use super::{World, convert};
+use super::{World, convert, power};
 
 impl<G: Guards, R: Replica> World<G, R> {
     pub(super) fn vote(
@@ -257,7 +257,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         with_read: bool,
     ) -> Result<Message, Reason> {
         let beat = self.touch(leading, region).heartbeat(region, to, with_read);
-        beat.map_err(|error| convert::reason(error.refusal().expect("a leader can always beat")))
+        beat.map_err(power::refused)
     }
 
     /// The leader's next message to a follower whose log matches up to before `next`.
@@ -272,9 +272,7 @@ impl<G: Guards, R: Replica> World<G, R> {
         let limit = convert::to_limit(entries);
         let outputs = match self.touch(leading, region).probe(region, to, next, limit) {
             Ok(outputs) => outputs,
-            Err(error) => {
-                return Err(convert::reason(error.refusal().expect("a leader can always send")));
-            }
+            Err(error) => return Err(power::refused(error)),
         };
         let sent = outputs.into_iter().find_map(|output| match output {
             Output::Message(message) if message.to.id == to => Some(message),
