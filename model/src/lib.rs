@@ -33,6 +33,7 @@ pub use guard::{Guard, GuardSet};
 pub use liveness::next_to_settle;
 pub use model::{
     EXPLORED, Offered, PartCounts, PartsError, ReadSet, RefusalCache, Rollcall, STORES, State, StateRef,
+    Translation,
 };
 pub use rules::{FIRST, first_peer};
 pub use semantics::Semantics;

@@ -11,6 +11,7 @@ pub use crate::engine::refusals::{ReadSet, RefusalCache};
 pub use crate::engine::rollcall::{Offered, Rollcall};
 pub use crate::engine::state::State;
 pub use crate::engine::state_ref::StateRef;
+pub use crate::engine::translation::Translation;
 use crate::guard::GuardSet;
 use crate::properties::Property;
 use crate::semantics::Semantics;

@@ -21,14 +21,14 @@ use crate::engine::state::{InternTables, Rest, State, StoreMeta, StorePart, UNUS
 /// The number of parts of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartCounts {
-    peers: u32,
-    metas: u32,
-    store_parts: u32,
-    pds: u32,
-    held: u32,
-    spent: u32,
-    rests: u32,
-    histories: u32,
+    pub(super) peers: u32,
+    pub(super) metas: u32,
+    pub(super) store_parts: u32,
+    pub(super) pds: u32,
+    pub(super) held: u32,
+    pub(super) spent: u32,
+    pub(super) rests: u32,
+    pub(super) histories: u32,
 }
 
 /// Parts that are malformed or out of order.
@@ -56,20 +56,20 @@ pub enum PartsError {
 }
 
 /// A store's status, the number of its meta, and those of its peers by region.
-type WrittenPlace = (StoreStatus, u32, Vec<(RegionId, u32)>);
+pub(super) type WrittenPlace = (StoreStatus, u32, Vec<(RegionId, u32)>);
 
 /// The parts after `from`, as written.
 #[derive(Serialize, Deserialize)]
-struct Written {
-    from: PartCounts,
-    peers: Vec<Peer>,
-    metas: Vec<(Vec<RangeEntry>, Vec<Held>, Option<PlanUnderWay>)>,
-    store_parts: Vec<WrittenPlace>,
-    pds: Vec<PlacementDriver>,
-    held: Vec<Vec<Held>>,
-    spent: Vec<Budgets>,
-    rests: Vec<(u32, u32, u32)>,
-    histories: Vec<History>,
+pub(super) struct Written {
+    pub(super) from: PartCounts,
+    pub(super) peers: Vec<Peer>,
+    pub(super) metas: Vec<(Vec<RangeEntry>, Vec<Held>, Option<PlanUnderWay>)>,
+    pub(super) store_parts: Vec<WrittenPlace>,
+    pub(super) pds: Vec<PlacementDriver>,
+    pub(super) held: Vec<Vec<Held>>,
+    pub(super) spent: Vec<Budgets>,
+    pub(super) rests: Vec<(u32, u32, u32)>,
+    pub(super) histories: Vec<History>,
 }
 
 impl InternTables {

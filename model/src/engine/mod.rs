@@ -4,7 +4,8 @@
 //! on it ([`txn`]) that records which parts the rule reads ([`memo`]). Steps, history updates and
 //! pairwise checks are memoised by these read sets ([`steps`], [`property_cache`]). Refusals are
 //! reused while every part that they read is unchanged ([`refusals`]). [`checkpoint`] writes the
-//! parts to a journal. A [`fingerprint`] is the same in every process and says who owns a state.
+//! parts to a journal. A [`fingerprint`] is the same in every process and says who owns a state. A
+//! [`translation`] turns another process's numbers into those of this one.
 //!
 //! Rules, properties, bounds and healing do not depend on the engine. They are written over the
 //! cluster traits. [`rollcall::Rollcall`] joins the two, and `model.rs` exports it.
@@ -20,4 +21,5 @@ pub(crate) mod rollcall;
 pub(crate) mod state;
 pub(crate) mod state_ref;
 pub(crate) mod steps;
+pub(crate) mod translation;
 pub(crate) mod txn;

@@ -18,6 +18,7 @@ use crate::engine::property_cache::PropertyCache;
 use crate::engine::state::{InternTables, State};
 use crate::engine::state_ref::StateRef;
 use crate::engine::steps::Steps;
+use crate::engine::translation::Translation;
 use crate::guard::GuardSet;
 use crate::properties::Property;
 
@@ -153,6 +154,30 @@ impl Rollcall {
     /// If it cannot be read, or a part would get another number.
     pub fn take_parts(&self, written: &[u8]) -> Result<(), PartsError> {
         self.parts.take_parts(written)
+    }
+
+    /// Definitions of all parts of these rows, and maybe of others, for another process that was told
+    /// of so many parts; `None` if it knows all of them already.
+    pub fn definitions<'r>(
+        &self,
+        told: &mut PartCounts,
+        rows: impl IntoIterator<Item = &'r [u32]>,
+    ) -> Option<Vec<u8>> {
+        if rows.into_iter().all(|row| told.include(row)) {
+            return None;
+        }
+        let (written, now) = self.parts_since(*told);
+        *told = now;
+        Some(written)
+    }
+
+    /// Takes in what [`Rollcall::definitions`] wrote in another process: each once, in order.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read, or are not the next ones.
+    pub fn learn(&self, theirs: &mut Translation, definitions: &[u8]) -> Result<(), PartsError> {
+        self.parts.learn(theirs, definitions)
     }
 
     /// Whether every number of a row refers to a known part.
