@@ -10,8 +10,11 @@ use super::rows::{Row, States};
 /// The result of an exploration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exploration<S> {
-    /// The distinct states in breadth-first order.
+    /// The distinct states in breadth-first order. Where several processes explored, only those on
+    /// the ways to the first state of each verdict.
     pub states: States<S>,
+    /// How many states there are of each depth, where `states` has only some of them.
+    pub levels: Option<Vec<u64>>,
     /// The graph over their indices; without edges if they were not kept.
     pub graph: Graph,
     /// The transitions taken: every successor generated, known or new.
@@ -122,12 +125,12 @@ pub struct Trace<A> {
 impl<S> Exploration<S> {
     /// The number of distinct states found.
     pub fn distinct(&self) -> u64 {
-        self.states.len() as u64
+        self.levels.as_ref().map_or(self.states.len() as u64, |levels| levels.iter().sum())
     }
 
     /// The greatest depth of a state.
     pub fn depth(&self) -> u32 {
-        self.graph.levels.len() as u32 - 1
+        self.levels.as_ref().map_or(self.graph.levels.len(), Vec::len) as u32 - 1
     }
 
     /// The number of states that were found and not expanded.
@@ -137,8 +140,12 @@ impl<S> Exploration<S> {
 
     /// The greatest depth up to which every state was expanded.
     pub fn depth_expanded(&self) -> Option<u32> {
-        let whole = |level: &std::ops::Range<u32>| u64::from(level.end) <= self.expanded;
-        (self.graph.levels().take_while(whole).count() as u32).checked_sub(1)
+        let sizes = || self.graph.levels().map(|level| level.len() as u64).collect();
+        let ends = self.levels.clone().unwrap_or_else(sizes).into_iter().scan(0, |end, size| {
+            *end += size;
+            Some(*end)
+        });
+        (ends.take_while(|end| *end <= self.expanded).count() as u32).checked_sub(1)
     }
 
     /// Whether every reachable state within the boundary was expanded.

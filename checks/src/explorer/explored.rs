@@ -1,7 +1,7 @@
 //! What the explorer needs from a model. The defaults come from stateright's `Model`.
 
 use ahash::RandomState;
-use rollcall_model::{Rollcall, State};
+use rollcall_model::{PartCounts, PartsError, Rollcall, State, Translation};
 use rollcall_traces::Action;
 use stateright::Model;
 
@@ -43,6 +43,27 @@ pub trait Explored: Model {
     fn fingerprint_after(&self, _known: u64, _before: &[u32], after: &[u32]) -> u64 {
         self.fingerprint(after)
     }
+
+    /// Definitions of what the numbers of these rows stand for, for another process that was told of
+    /// so much; `None` if that suffices. The default is right if the row is the whole state.
+    fn definitions<'r>(
+        &self,
+        _told: &mut PartCounts,
+        _rows: impl IntoIterator<Item = &'r [u32]>,
+    ) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Takes in definitions of another process, each once, in order.
+    ///
+    /// # Errors
+    /// If they cannot be read, or are not the next ones.
+    fn learn(&self, _theirs: &mut Translation, _definitions: &[u8]) -> Result<(), PartsError> {
+        Ok(())
+    }
+
+    /// Turns a row of another process into one of this process.
+    fn translate(&self, _theirs: &Translation, _row: &mut [u32]) {}
 }
 
 impl Explored for Rollcall {
@@ -66,5 +87,21 @@ impl Explored for Rollcall {
 
     fn fingerprint_after(&self, known: u64, before: &[u32], after: &[u32]) -> u64 {
         Rollcall::fingerprint_after(self, known, before, after)
+    }
+
+    fn definitions<'r>(
+        &self,
+        told: &mut PartCounts,
+        rows: impl IntoIterator<Item = &'r [u32]>,
+    ) -> Option<Vec<u8>> {
+        Rollcall::definitions(self, told, rows)
+    }
+
+    fn learn(&self, theirs: &mut Translation, definitions: &[u8]) -> Result<(), PartsError> {
+        Rollcall::learn(self, theirs, definitions)
+    }
+
+    fn translate(&self, theirs: &Translation, row: &mut [u32]) {
+        theirs.translate(row);
     }
 }

@@ -308,6 +308,7 @@ impl Merger {
     ) -> Exploration<M::State> {
         Exploration {
             states: States::new(states),
+            levels: None,
             verdicts: verdicts(&properties, self.found, &ended),
             graph: self.graph,
             transitions: self.transitions,

@@ -52,7 +52,7 @@ pub use kept::{Keep, Kept, Misfit};
 pub use progress::Progress;
 pub use reaching::reaching;
 pub use rows::{Row, States};
-pub use sharded::{Kind, MOST_WORKERS, explore_in_shards};
+pub use sharded::{Kind, MOST_WORKERS, Processes, explore_in_shards, explore_with_others};
 
 use chunk::Level;
 use merge::Merger;
@@ -142,6 +142,18 @@ pub enum ExploreError {
     NotInShards {
         /// What it does without.
         what: &'static str,
+    },
+    /// A process that took part ended too early.
+    #[error("process {process} has ended in the middle of the search")]
+    Lost {
+        /// Its number.
+        process: usize,
+    },
+    /// The connections to other processes cannot be used.
+    #[error("the connections to other processes fail: {why}")]
+    NotConnected {
+        /// Why.
+        why: String,
     },
     /// The checkpoints belong to another exploration.
     #[error("the checkpoints are of another exploration: {what}")]

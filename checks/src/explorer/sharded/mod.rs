@@ -14,15 +14,21 @@
 //! Distributing siblings loses cache locality. Each worker restores it by sorting its share of a
 //! level by row before it expands it.
 
+mod abroad;
+#[cfg(test)]
+mod across;
 mod assemble;
+mod link;
 mod owner;
 mod port;
 mod summary;
 #[cfg(test)]
 mod tests;
 mod watched;
+mod ways;
 mod worker;
 
+use std::net::{Shutdown, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,17 +36,22 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use stateright::Model;
-use timely::communication::{Config, initialize};
+use timely::communication::allocator::ProcessBuilder;
+use timely::communication::allocator::zero_copy::initialize::initialize_networking_from_sockets;
+use timely::communication::{AllocatorBuilder, Config, Hooks, initialize_from};
 
 use super::exploration::Exploration;
 use super::progress::Progress;
 use super::rows::Row;
 use super::{ExploreError, Explored, Options, checked_properties, is_interrupted};
+use abroad::Abroad;
+use link::Link;
+pub use link::Processes;
 use port::Port;
 use watched::Watched;
 use worker::{Bounds, Search, Share, Worker};
 
-/// More workers than this are refused: each has a mailbox for each.
+/// More workers than this, in all processes, are refused: each has a mailbox for each.
 pub const MOST_WORKERS: usize = 1 << 10;
 
 /// Sorts an action, by itself and the state that it is taken in, into kinds from 0.
@@ -63,12 +74,35 @@ where
     M: Explored + Clone + Send + Sync + 'static,
     M::State: Row + Send + Sync,
 {
-    within(port::UNDER_WAY, model, options, kind)
+    within(port::UNDER_WAY, None, model, options, kind)
+}
+
+/// The same over several processes, each with as many workers and these connections to all others.
+/// Each yields the same, but for what it measured of itself: [`Exploration::levels`] has how many
+/// states there are, and the states are those on the ways to the first state of each verdict.
+///
+/// # Errors
+/// As [`explore_in_shards`], and where a process ends before the search.
+///
+/// # Panics
+/// Where the model panics.
+pub fn explore_with_others<M>(
+    model: &M,
+    options: &Options<'_>,
+    kind: Kind<M>,
+    processes: Processes,
+) -> Result<Exploration<M::State>, ExploreError>
+where
+    M: Explored + Clone + Send + Sync + 'static,
+    M::State: Row + Send + Sync,
+{
+    within(port::UNDER_WAY, Some(processes), model, options, kind)
 }
 
 /// The same, where so many words may be under way from each worker.
 fn within<M>(
     under_way: usize,
+    processes: Option<Processes>,
     model: &M,
     options: &Options<'_>,
     kind: Kind<M>,
@@ -78,9 +112,10 @@ where
     M::State: Row + Send + Sync,
 {
     let properties = checked_properties(model)?;
+    let (me, count) = processes.as_ref().map_or((0, 1), |all| (all.me, all.connections.len()));
     let what = match () {
         () if options.threads == 0 => return Err(ExploreError::NoThreads),
-        () if options.threads > MOST_WORKERS => Some("more than 1,024 workers"),
+        () if options.threads.saturating_mul(count) > MOST_WORKERS => Some("more than 1,024 workers"),
         () if options.keep_edges => Some("edges"),
         () if options.keep.is_some() => Some("checkpoints"),
         () => None,
@@ -105,8 +140,9 @@ where
         width,
         under_way,
         watched: Arc::new(Watched::of(options.threads)),
+        abroad: Abroad::new(me, options.threads, count),
     });
-    let shares = run(&search, options);
+    let shares = run(&search, processes, options)?;
     Ok(assemble::exploration(shares, &search.properties, width, &search.watched))
 }
 
@@ -121,15 +157,15 @@ const LOOK_UP: Duration = Duration::from_millis(20);
 
 /// Runs every worker on a thread of its own. Those of timely outlive no borrow, so what the
 /// options lend stays here: progress is told from this thread, and an interruption passed on.
-fn run<M>(search: &Arc<Search<M>>, options: &Options<'_>) -> Vec<Share>
+fn run<M>(
+    search: &Arc<Search<M>>,
+    processes: Option<Processes>,
+    options: &Options<'_>,
+) -> Result<Vec<Share>, ExploreError>
 where
     M: Explored + Send + Sync + 'static,
     M::State: Row + Send + Sync,
 {
-    let config = match options.threads {
-        1 => Config::Thread,
-        workers => Config::Process(workers),
-    };
     let pass_on = || {
         if is_interrupted(options) {
             search.watched.is_interrupted.store(true, Ordering::Relaxed);
@@ -144,12 +180,13 @@ where
         let tell = |progress| drop(sender.send(News::Progress(progress)));
         let share = catch_unwind(AssertUnwindSafe(|| Worker::new(search, port, &tell).run()));
         if share.is_err() {
-            search.watched.is_broken.store(true, Ordering::Relaxed);
+            search.watched.break_off();
         }
         drop(sender.send(News::Ended));
         share
     };
-    let workers = initialize(config, work).expect("threads of one process need no network");
+    let (builders, connections) = allocators(processes, options.threads, &search.watched)?;
+    let workers = initialize_from(builders, Box::new(()), work).expect("the system has threads");
     let mut running = options.threads;
     while running > 0 {
         match (news.recv_timeout(LOOK_UP), options.progress) {
@@ -162,7 +199,67 @@ where
     }
     let ended = workers.join().into_iter().map(|share| share.expect("its panics are caught"));
     // The panic itself, not what others made of it.
+    let ended: Vec<_> = ended.collect();
+    connections.end(&search.watched);
     let shares: Vec<Option<Share>> =
-        ended.map(|share| share.unwrap_or_else(|what| resume_unwind(what))).collect();
-    shares.into_iter().map(|share| share.expect("whoever stops early does so because one panicked")).collect()
+        ended.into_iter().map(|share| share.unwrap_or_else(|what| resume_unwind(what))).collect();
+    let shares: Option<Vec<Share>> = shares.into_iter().collect();
+    shares.ok_or_else(|| {
+        let process = search.watched.lost().expect("whoever stops early does so because one is lost");
+        ExploreError::Lost { process }
+    })
+}
+
+/// The connections to all others, and what timely keeps until they have ended.
+struct Connections {
+    open: Vec<TcpStream>,
+    guard: Option<Box<dyn Send>>,
+}
+
+impl Connections {
+    /// Waits until what was sent has left and all others have ended. Where somebody has broken off,
+    /// the others learn it at once, and timely's threads are left to the end of the process: one that
+    /// reads waits for ever.
+    fn end(self, watched: &Watched) {
+        let Self { open, guard: Some(guard) } = self else { return };
+        let (sender, ended) = mpsc::channel::<()>();
+        if watched.is_broken() {
+            std::mem::forget(guard);
+        } else {
+            std::thread::spawn(move || {
+                drop(guard);
+                drop(sender);
+            });
+        }
+        let is_waiting = || ended.recv_timeout(LOOK_UP) == Err(RecvTimeoutError::Timeout);
+        while !watched.is_broken() && is_waiting() {}
+        let shut = |connection: &TcpStream| drop(connection.shutdown(Shutdown::Both));
+        open.iter().filter(|_| watched.is_broken()).for_each(shut);
+    }
+}
+
+/// How the workers of this process reach all.
+fn allocators(
+    processes: Option<Processes>,
+    workers: usize,
+    watched: &Arc<Watched>,
+) -> Result<(Vec<AllocatorBuilder>, Connections), ExploreError> {
+    let Some(Processes { me, connections }) = processes else {
+        let config = if workers == 1 { Config::Thread } else { Config::Process(workers) };
+        let (builders, _) = config.try_build().expect("threads of one process need no network");
+        return Ok((builders, Connections { open: Vec::new(), guard: None }));
+    };
+    let not_connected = |error: std::io::Error| ExploreError::NotConnected { why: error.to_string() };
+    let open = connections.iter().flatten().map(TcpStream::try_clone).collect::<Result<_, _>>();
+    let open = open.map_err(not_connected)?;
+    let link = |(process, connection): (usize, Option<_>)| {
+        Some(Link::new(connection?, process, Arc::clone(watched)))
+    };
+    let links = connections.into_iter().enumerate().map(link).collect();
+    let hooks = Hooks::default();
+    let own = ProcessBuilder::new_typed_vector(workers, hooks.refill.clone(), hooks.spill.clone());
+    let (builders, guard) =
+        initialize_networking_from_sockets(own, links, me, workers, hooks).map_err(not_connected)?;
+    let builders = builders.into_iter().map(AllocatorBuilder::Tcp).collect();
+    Ok((builders, Connections { open, guard: Some(Box::new(guard)) }))
 }

@@ -12,7 +12,6 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -30,6 +29,7 @@ use timely::worker::Worker;
 
 use super::summary::{Halt, Summary};
 use super::watched::Watched;
+use super::ways::Step;
 
 /// The most words in flight from one worker to all others together: 16 MiB.
 pub(super) const UNDER_WAY: usize = 1 << 22;
@@ -47,8 +47,13 @@ pub(super) struct Parcel {
 
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) enum Content {
-    /// States, as `owner.rs` reads them.
-    States(Vec<u32>),
+    /// States, as `owner.rs` reads them. The receiver's process must have been told of parts so many
+    /// times; 0 within a process.
+    States { needs: u32, words: Vec<u32> },
+    /// What the sender's process tells the receiver's of parts, as its nth.
+    Parts { nth: u32, definitions: Vec<u8> },
+    /// A state on the way to something that was found.
+    Step(Box<Step>),
     /// So many words were taken in.
     Taken(u32),
     /// All shall end, and soon.
@@ -76,6 +81,8 @@ impl Distributor<Vec<Parcel>> for AtOnce {
         for (parcels, pusher) in self.sorted.iter_mut().zip(pushers) {
             if !parcels.is_empty() {
                 Message::push_at(parcels, stamp.clone(), pusher);
+                // What was written to a connection comes back.
+                parcels.clear();
             }
         }
     }
@@ -94,15 +101,30 @@ struct Inbox {
 
 impl Inbox {
     /// Acknowledgements and halts are handled at once, whatever the sender's epoch: a waiting worker
-    /// must learn that it may continue.
+    /// must learn that it may continue. So are definitions, for which another worker may wait.
     fn put(&mut self, parcel: Parcel) {
-        let is_at_once = matches!(parcel.content, Content::Taken(_) | Content::Halt(_));
+        let is_at_once =
+            matches!(parcel.content, Content::Taken(_) | Content::Halt(_) | Content::Parts { .. });
         let queue = if is_at_once || parcel.epoch <= self.epoch { &mut self.now } else { &mut self.later };
         queue.push_back(parcel);
     }
 }
 
+/// Breaks off if its thread panics. Dropped before what timely would send to the others as if the
+/// search had ended well.
+struct Alarm(Arc<Watched>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.break_off();
+        }
+    }
+}
+
 pub(super) struct Port {
+    // The first field, which is dropped first.
+    alarm: Alarm,
     worker: Worker,
     input: InputHandle<u64, CapacityContainerBuilder<Vec<Parcel>>>,
     whole: ProbeHandle<u64>,
@@ -142,7 +164,8 @@ impl Port {
         let peers = worker.peers();
         let window = under_way / peers;
         let (under_way, taken) = (vec![0; peers], vec![0; peers]);
-        Self { worker, input, whole, inbox, watched, under_way, taken, window }
+        let alarm = Alarm(Arc::clone(&watched));
+        Self { alarm, worker, input, whole, inbox, watched, under_way, taken, window }
     }
 
     pub(super) fn me(&self) -> usize {
@@ -154,7 +177,7 @@ impl Port {
     }
 
     pub(super) fn send(&mut self, to: usize, content: Content) {
-        if let Content::States(words) = &content {
+        if let Content::States { words, .. } = &content {
             self.under_way[to] += words.len();
         }
         let (from, epoch) = (self.me() as u32, *self.input.time());
@@ -183,7 +206,12 @@ impl Port {
     pub(super) fn wait(&mut self) -> bool {
         self.input.flush();
         self.worker.step_or_park(Some(LOOK_UP));
-        !self.watched.is_broken.load(Ordering::Relaxed)
+        !self.is_broken()
+    }
+
+    /// Whether nothing more will come.
+    pub(super) fn is_broken(&self) -> bool {
+        self.watched.is_broken()
     }
 
     /// What came while the level is expanded.
@@ -192,7 +220,7 @@ impl Port {
             let parcel = self.inbox.borrow_mut().now.pop_front()?;
             match &parcel.content {
                 Content::Taken(words) => self.under_way[parcel.from as usize] -= *words as usize,
-                Content::States(words) => {
+                Content::States { words, .. } => {
                     let from = parcel.from as usize;
                     self.taken[from] += words.len();
                     if self.taken[from] >= self.window / 4 {
@@ -201,7 +229,7 @@ impl Port {
                     }
                     return Some(parcel);
                 }
-                Content::Halt(_) | Content::Done(_) => return Some(parcel),
+                _ => return Some(parcel),
             }
         }
     }
@@ -228,10 +256,11 @@ impl Port {
     /// Lets timely end: whoever leaves sooner leaves others waiting.
     pub(super) fn end(mut self) {
         self.input.flush();
-        let Self { mut worker, input, watched, .. } = self;
+        let Self { alarm, mut worker, input, watched, .. } = self;
         drop(input);
-        while worker.has_dataflows() && !watched.is_broken.load(Ordering::Relaxed) {
+        while worker.has_dataflows() && !watched.is_broken() {
             worker.step_or_park(Some(LOOK_UP));
         }
+        drop(alarm);
     }
 }

@@ -6,7 +6,7 @@ use super::super::exploration::Bound;
 use super::super::kinds;
 
 /// A state: whose it is, and its index there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Place {
     pub(super) owner: u32,
     pub(super) index: u32,

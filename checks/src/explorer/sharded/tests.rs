@@ -59,7 +59,7 @@ where
     }
 }
 
-fn actions<A>(trace: Trace<A>) -> Vec<A> {
+pub(super) fn actions<A>(trace: Trace<A>) -> Vec<A> {
     trace.steps.into_iter().map(|(action, _)| action).collect()
 }
 
@@ -70,7 +70,7 @@ fn levels<S: Row + Ord>(explored: &Exploration<S>) -> Vec<BTreeSet<S>> {
 }
 
 /// The trace to a state leads there, in as many steps as it is deep.
-fn replays<M>(model: &M, explored: &Exploration<M::State>, index: u32)
+pub(super) fn replays<M>(model: &M, explored: &Exploration<M::State>, index: u32)
 where
     M: Explored,
     M::State: Row + std::fmt::Debug,
@@ -144,7 +144,7 @@ fn nobody_waits_for_ever_where_hardly_anything_may_be_under_way() {
     let ordered = explore(&layers, &options(1), |_, _| 0).unwrap();
     for workers in [2, 3] {
         // Beyond one slice in each of the last levels.
-        let explored = within(1, &layers, &options(workers), |_, _, _| 0).unwrap();
+        let explored = within(1, None, &layers, &options(workers), |_, _, _| 0).unwrap();
         assert_eq!(
             (explored.distinct(), explored.transitions, explored.depth()),
             (ordered.distinct(), ordered.transitions, ordered.depth())
@@ -211,23 +211,26 @@ fn what_it_cannot_do_is_refused() {
 
 /// Panics in the middle of a level, in one worker of three.
 #[derive(Clone)]
-struct Panics(Layers);
+pub(super) struct Panics {
+    pub(super) layers: Layers,
+    pub(super) panics: bool,
+}
 
 impl Model for Panics {
     type State = (u32, u32);
     type Action = u32;
 
     fn init_states(&self) -> Vec<(u32, u32)> {
-        self.0.init_states()
+        self.layers.init_states()
     }
 
     fn actions(&self, state: &(u32, u32), actions: &mut Vec<u32>) {
-        self.0.actions(state, actions);
+        self.layers.actions(state, actions);
     }
 
     fn next_state(&self, state: &(u32, u32), action: u32) -> Option<(u32, u32)> {
-        assert!(state.0 < 5 || state.1 % 50 != 7, "the model is broken here");
-        self.0.next_state(state, action)
+        assert!(!self.panics || state.0 < 5 || state.1 % 50 != 7, "the model is broken here");
+        self.layers.next_state(state, action)
     }
 
     fn properties(&self) -> Vec<stateright::Property<Self>> {
@@ -240,5 +243,5 @@ impl Explored for Panics {}
 #[test]
 #[should_panic(expected = "the model is broken here")]
 fn a_model_that_panics_ends_every_worker() {
-    in_shards(&Panics(Layers { depth: 8, width: 500, successors: 4 }), 3);
+    in_shards(&Panics { layers: Layers { depth: 8, width: 500, successors: 4 }, panics: true }, 3);
 }

@@ -12,10 +12,12 @@ use super::super::progress::Progress;
 use super::super::rows::{Row, Rows};
 use super::super::{Explored, Memory, Options};
 use super::Kind;
+use super::abroad::{Abroad, Needed};
 use super::owner::{BESIDE, Owner};
-use super::port::{Content, Port};
+use super::port::{Content, Parcel, Port};
 use super::summary::{Found, Halt, Place, Summary};
 use super::watched::Watched;
+use super::ways::Step;
 
 /// States that are expanded between two looks at the inbox.
 const SLICE: usize = 2_048;
@@ -36,6 +38,7 @@ pub(super) struct Search<M: Model> {
     /// Words that may be under way from one worker to all others together.
     pub(super) under_way: usize,
     pub(super) watched: Arc<Watched>,
+    pub(super) abroad: Abroad,
 }
 
 /// What of the options ends a search.
@@ -67,28 +70,42 @@ pub(super) struct Share {
     pub(super) expanded: u64,
     pub(super) checked: u64,
     pub(super) ended: Ended,
+    /// Where there are other processes.
+    pub(super) whole: Option<Whole>,
+}
+
+/// What a process knows of the states of all.
+pub(super) struct Whole {
+    /// The states of each depth.
+    pub(super) levels: Vec<u64>,
+    /// The ways to what was found.
+    pub(super) steps: Vec<Step>,
 }
 
 pub(super) struct Worker<'a, M: Model> {
-    search: &'a Search<M>,
-    port: Port,
+    pub(super) search: &'a Search<M>,
+    pub(super) port: Port,
     tell: &'a dyn Fn(Progress),
-    owner: Owner,
-    me: usize,
-    workers: usize,
+    pub(super) owner: Owner,
+    pub(super) me: usize,
+    pub(super) workers: usize,
     /// Totals of this worker in this level.
     level: Summary,
     /// Totals of the workers that finished this level, and their number.
-    done: Summary,
+    pub(super) done: Summary,
     done_by: usize,
     /// All levels before.
-    all: Summary,
+    pub(super) all: Summary,
     halt: Option<Halt>,
     /// Outgoing words for each worker.
     outgoing: Vec<Vec<u32>>,
     /// Workers for which a whole batch is ready.
     full: Vec<usize>,
     spare: Vec<Vec<u32>>,
+    /// Parcels with numbers of parts of which this process has still to be told.
+    waiting: Vec<Parcel>,
+    /// States on the ways to what was found.
+    pub(super) steps: Vec<Step>,
     actions: Vec<M::Action>,
     /// Scratch: the row of a successor.
     after: Vec<u32>,
@@ -119,6 +136,8 @@ where
             outgoing: vec![Vec::new(); workers],
             full: Vec::new(),
             spare: Vec::new(),
+            waiting: Vec::new(),
+            steps: Vec::new(),
             actions: Vec::new(),
             after: Vec::new(),
             published: 0,
@@ -126,7 +145,7 @@ where
         }
     }
 
-    /// To the end; `None` if another panicked.
+    /// To the end; `None` if another panicked, or a process is lost.
     pub(super) fn run(mut self) -> Option<Share> {
         self.begin();
         let mut sizes = Vec::new();
@@ -136,8 +155,7 @@ where
             let order = self.owner.next_level();
             self.expand_level(&order, expand)?;
             self.port.send_all(&Content::Done(Box::new(self.level.clone())));
-            self.port.close();
-            self.wait_for_all()?;
+            self.wait_for_level()?;
             let level = std::mem::take(&mut self.done);
             if level.states == 0 {
                 break Ended::Exhausted;
@@ -147,7 +165,6 @@ where
             if let Some(bound) = self.bound_of(&level, (!expand).then_some(depth)) {
                 break Ended::Stopped(bound);
             }
-            self.port.begin_next();
             self.report(&sizes);
         };
         let last = sizes.last().copied().unwrap_or(0);
@@ -157,10 +174,19 @@ where
             // The owners of the last level's states are unknown.
             Ended::Stopped(_) => (all_of(&sizes) - last, all_of(&sizes) - last),
         };
+        let whole = match self.search.abroad.is_anybody() {
+            true => Some(self.whole(sizes)?),
+            false => None,
+        };
         let Self { port, owner, all, .. } = self;
         port.end();
         let Owner { rows, levels, parents, parents_owners, .. } = owner;
-        Some(Share { rows, levels, parents, parents_owners, all, expanded, checked, ended })
+        Some(Share { rows, levels, parents, parents_owners, all, expanded, checked, ended, whole })
+    }
+
+    fn whole(&mut self, mut levels: Vec<u64>) -> Option<Whole> {
+        levels.extend(Some(self.count_rest()?).filter(|rest| *rest > 0));
+        Some(Whole { levels, steps: self.walk_back()? })
     }
 
     fn begin(&mut self) {
@@ -192,6 +218,9 @@ where
             ..Summary::default()
         };
         for slice in order.chunks(SLICE) {
+            if self.port.is_broken() {
+                return None;
+            }
             self.port.step();
             self.take_in_what_came();
             while self.port.is_too_far_ahead() && self.halt.is_none() {
@@ -284,43 +313,106 @@ where
         }
         let next = self.spare.pop().unwrap_or_default();
         let words = std::mem::replace(&mut self.outgoing[to], next);
-        self.port.send(to, Content::States(words));
+        let needs = self.define(to, &words, self.search.width + BESIDE);
+        self.port.send(to, Content::States { needs, words });
+    }
+
+    /// Sends the definitions of rows that a worker's process still lacks; how many times it will then
+    /// have been told.
+    pub(super) fn define(&mut self, to: usize, words: &[u32], stride: usize) -> u32 {
+        let Search { model, abroad, width, .. } = self.search;
+        if !abroad.has(to) {
+            return 0;
+        }
+        let rows = words.chunks_exact(stride).map(|state| &state[..*width]);
+        let Needed { times, definitions } = abroad.needed(model, to, rows);
+        if let Some(definitions) = definitions {
+            self.port.send(to, Content::Parts { nth: times, definitions });
+        }
+        times
     }
 
     fn take_in_what_came(&mut self) {
+        for parcel in std::mem::take(&mut self.waiting) {
+            self.take_in(parcel);
+        }
         while let Some(parcel) = self.port.next() {
-            match parcel.content {
-                Content::States(mut words) => {
-                    self.owner.take_in(parcel.from as usize, &words);
-                    words.clear();
-                    if self.spare.len() < 4 * self.workers {
-                        self.spare.push(words);
-                    }
-                }
-                Content::Halt(halt) => self.halt = self.halt.or(Some(halt)),
-                Content::Done(level) => {
-                    self.done.add(&level);
-                    self.done_by += 1;
-                }
-                Content::Taken(_) => {}
-            }
+            self.take_in(parcel);
         }
     }
 
-    /// The frontier passes the level: whatever belongs to the next one has come.
-    fn wait_for_all(&mut self) -> Option<()> {
+    fn take_in(&mut self, mut parcel: Parcel) {
+        if !self.translate(&mut parcel) {
+            self.waiting.push(parcel);
+            return;
+        }
+        let from = parcel.from as usize;
+        match parcel.content {
+            Content::States { mut words, .. } => {
+                self.owner.take_in(from, &words);
+                words.clear();
+                if self.spare.len() < 4 * self.workers {
+                    self.spare.push(words);
+                }
+            }
+            Content::Parts { nth, definitions } => {
+                self.search.abroad.learn(&self.search.model, from, nth, definitions);
+            }
+            Content::Step(step) => self.steps.push(*step),
+            Content::Halt(halt) => self.halt = self.halt.or(Some(halt)),
+            Content::Done(level) => {
+                self.done.add(&level);
+                self.done_by += 1;
+            }
+            Content::Taken(_) => {}
+        }
+    }
+
+    /// Gives rows of another process the numbers of this one; false if it must be told more first.
+    fn translate(&self, parcel: &mut Parcel) -> bool {
+        let (Search { model, abroad, width, .. }, from) = (self.search, parcel.from as usize);
+        if !abroad.has(from) {
+            return true;
+        }
+        match &mut parcel.content {
+            Content::States { needs, words } => {
+                let rows = words.chunks_exact_mut(width + BESIDE).map(|state| &mut state[..*width]);
+                abroad.translate(model, (from, *needs), rows)
+            }
+            Content::Step(step) => {
+                abroad.translate(model, (from, step.needs), std::iter::once(&mut step.row[..]))
+            }
+            _ => true,
+        }
+    }
+
+    /// Waits until all have said what they did, and whatever belongs to the next level has come.
+    pub(super) fn wait_for_level(&mut self) -> Option<()> {
+        self.wait_for_step()?;
+        assert_eq!(std::mem::take(&mut self.done_by), self.workers, "all said what they did");
+        self.publish();
+        Some(())
+    }
+
+    /// Waits until the frontier has passed this level, and begins the next one.
+    pub(super) fn wait_for_step(&mut self) -> Option<()> {
+        self.port.close();
         loop {
             let is_whole = self.port.is_whole();
             self.take_in_what_came();
-            if is_whole {
+            if is_whole && self.waiting.is_empty() {
                 break;
             }
-            if !self.port.wait() {
+            if is_whole {
+                // Another worker of this process has the definitions, and is about to take them in.
+                std::thread::yield_now();
+                self.port.step();
+            }
+            if self.port.is_broken() || (!is_whole && !self.port.wait()) {
                 return None;
             }
         }
-        assert_eq!(std::mem::take(&mut self.done_by), self.workers, "all said what they did");
-        self.publish();
+        self.port.begin_next();
         Some(())
     }
 
@@ -360,7 +452,7 @@ where
         let watched = &self.search.watched;
         let fresh = self.owner.states() - std::mem::replace(&mut self.published, self.owner.states());
         watched.states.fetch_add(u64::from(fresh), Ordering::Relaxed);
-        watched.bytes[self.me].store(self.owner.bytes(), Ordering::Relaxed);
+        watched.bytes[self.search.abroad.place(self.me)].store(self.owner.bytes(), Ordering::Relaxed);
         watched.peak_bytes.fetch_max(watched.held_bytes(), Ordering::Relaxed);
     }
 
