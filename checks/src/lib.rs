@@ -13,6 +13,7 @@ pub mod explore;
 pub mod explorer;
 mod export;
 pub mod healing;
+pub mod hosts;
 pub mod journal;
 pub mod judge;
 pub mod learn;

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use rollcall_model::liveness::Goal;
 use rollcall_model::properties::Property;
 use rollcall_model::scopes::Size;
@@ -16,12 +16,13 @@ use rollcall_traces::{Action, Divergence, Trace};
 use serde::Serialize;
 
 use super::end::{End, INTERRUPTED};
+use super::hosts::{Sharing, Spread};
 use super::lasting::Lasting;
 use super::out::{errln, grouped, outln};
 use super::selected::SelectedScope;
 use super::{out, terminal};
 use crate::decides::decides;
-use crate::explorer::{self, Bound, Ended, Exploration, Keep, Kept, Options};
+use crate::explorer::{self, Bound, Ended, Exploration, ExploreError, Keep, Kept, Options};
 use crate::journal::{Journal, Opened};
 use crate::lookup;
 use crate::lookup::Owed;
@@ -39,8 +40,8 @@ pub(super) struct Wanted<'a> {
     pub(super) json: bool,
     /// Whether to heal; `None` decides by size.
     pub(super) heal: Option<bool>,
-    /// Explores with this many workers, each owning a share of the states.
-    pub(super) workers: Option<usize>,
+    /// Who explores.
+    pub(super) sharing: &'a Sharing,
     pub(super) lasting: &'a Lasting,
 }
 
@@ -125,7 +126,11 @@ impl<'a> Check<'a> {
         let model = selected.plan.model(selected.guards)?;
         let chosen = goals.as_ref().is_some_and(|goals| !goals.is_empty());
         let by_itself = goals.is_none() && selected.plan.size != Size::Deep;
-        let heals = wanted.heal.unwrap_or(chosen || by_itself);
+        let is_spread = matches!(wanted.sharing, Sharing::Hosts(_));
+        if is_spread && chosen {
+            bail!("--hosts explores without healing, so it cannot judge a goal");
+        }
+        let heals = !is_spread && wanted.heal.unwrap_or(chosen || by_itself);
         let (idle, judged): (Vec<Property>, Vec<Property>) = selected
             .plan
             .properties
@@ -160,7 +165,10 @@ impl<'a> Check<'a> {
         };
         self.report.resumed_states = opened.as_ref().map(|_| kept.states());
         let started = Instant::now();
-        let explored = self.explore(opened.as_ref(), kept)?;
+        let explored = match self.explore(opened.as_ref(), kept)? {
+            Ok(explored) => explored,
+            Err(why) => return self.ended_before_its_end(&why),
+        };
         let mut report = report_of(&self.selected.plan, &explored, started.elapsed().as_secs_f64());
         self.report.distinct_states = explored.distinct();
         self.report.transitions = explored.transitions;
@@ -185,7 +193,22 @@ impl<'a> Check<'a> {
         self.conclude(found)
     }
 
-    fn explore(&self, journal: Option<&Mutex<Journal>>, kept: Kept) -> Result<Exploration<State>> {
+    /// Several processes explore, or would have explored, and something came between.
+    fn ended_before_its_end(mut self, why: &str) -> Result<End> {
+        errln!("rollcall: not conclusive: {why}");
+        self.report.verdict = "not conclusive";
+        if self.wanted.json {
+            outln!("{}", serde_json::to_string(&self.report)?);
+        }
+        Ok(End::NotConclusive)
+    }
+
+    /// What was explored; or why several processes could not.
+    fn explore(
+        &self,
+        journal: Option<&Mutex<Journal>>,
+        kept: Kept,
+    ) -> Result<Result<Exploration<State>, String>> {
         let interrupt = Arc::clone(&INTERRUPTED);
         let options = Options {
             stop_at_first_violation: true,
@@ -196,15 +219,39 @@ impl<'a> Check<'a> {
             threads: super::lasting::default_threads(),
             ..Options::default()
         };
-        if let Some(threads) = self.wanted.workers {
-            return Ok(explorer::explore_in_shards(
-                &self.model,
-                &Options { threads, ..options },
-                Rollcall::kind_of,
-            )?);
+        let model = &self.model;
+        match self.wanted.sharing {
+            Sharing::Ordered => {
+                let kind = |state: &State, action: &_| model.kind_of(state, action);
+                Ok(Ok(explorer::resume(model, &options, kind, kept)?))
+            }
+            Sharing::Workers(workers) => {
+                let options = Options { threads: *workers, ..options };
+                Ok(Ok(explorer::explore_in_shards(model, &options, Rollcall::kind_of)?))
+            }
+            Sharing::Hosts(spread) => {
+                let options = Options { threads: spread.workers, ..options };
+                let processes = match spread.meet(model) {
+                    Ok(processes) => processes,
+                    Err(error) => return Ok(Err(error.to_string())),
+                };
+                match explorer::explore_with_others(model, &options, Rollcall::kind_of, processes) {
+                    Err(ExploreError::Lost { process }) => Ok(Err(format!(
+                        "{} has ended in the middle of the search; begin again in every process",
+                        spread.called(process)
+                    ))),
+                    explored => Ok(Ok(explored?)),
+                }
+            }
         }
-        let kind = |state: &State, action: &_| self.model.kind_of(state, action);
-        Ok(explorer::resume(&self.model, &options, kind, kept)?)
+    }
+
+    /// This process among several, unless it is the one that says everything.
+    fn is_other(&self) -> Option<&'a Spread> {
+        match self.wanted.sharing {
+            Sharing::Hosts(spread) if spread.me > 0 => Some(spread),
+            _ => None,
+        }
     }
 
     /// Returns a violation or a state that does not heal; adds everything else to the failures.
@@ -225,7 +272,8 @@ impl<'a> Check<'a> {
             self.report.failures.append(&mut report.failures);
         }
         let found = if self.heals { self.heal(explored, report)? } else { None };
-        if found.is_none() && self.wanted.without.is_some() {
+        let has_all = explored.levels.is_none();
+        if found.is_none() && has_all && self.wanted.without.is_some() {
             let sound = self.sound();
             let threads = super::lasting::default_threads();
             let begins = self.selected.plan.model(sound).is_ok_and(|sound| {
@@ -324,6 +372,7 @@ impl<'a> Check<'a> {
             self.report.trace_steps = Some(whole.steps.len());
             // For a violation in its own steps, the file itself is the trace.
             path = match (self.wanted.out, self.selected.violated_on_the_way()) {
+                _ if self.is_other().is_some() => None,
                 (Some(path), _) => Some(path.to_path_buf()),
                 (None, Some(_)) => None,
                 (None, None) => Some(default_name(&self.model, &name).into()),
@@ -336,6 +385,11 @@ impl<'a> Check<'a> {
                 self.report.trace = out::keep(trace, path).then(|| path.display().to_string());
             }
             outln!("{}", serde_json::to_string(&self.report)?);
+            return Ok(end);
+        }
+        if let Some(spread) = self.is_other() {
+            let (me, all) = (spread.me, spread.processes());
+            outln!("{}: {verdict} (process {me} of {all}; process 0 says more)", self.report.scope);
             return Ok(end);
         }
         match &trace {
@@ -394,6 +448,9 @@ impl<'a> Check<'a> {
         match self.report.healed_states {
             Some(healed) => {
                 listed(&format!("met once faults stop, from {healed} states"), &self.report.goals)
+            }
+            None if matches!(self.wanted.sharing, Sharing::Hosts(_)) => {
+                outln!("  healing was not checked (not with `--hosts`)");
             }
             None => outln!("  healing was not checked (`--heal`)"),
         }

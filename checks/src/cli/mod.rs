@@ -8,6 +8,7 @@ mod end;
 mod explain;
 mod explore;
 mod heal;
+mod hosts;
 mod lasting;
 mod learn;
 mod list;
@@ -30,7 +31,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
-use clap::builder::RangedU64ValueParser;
 use clap::{ColorChoice, Parser, Subcommand};
 
 use arguments::{FamilyArgument, SizeArgument, refuse_by_properties, refuse_with_subject};
@@ -39,8 +39,6 @@ use end::{INTERRUPTED, USAGE, in_a_line};
 use lasting::{Lasting, default_threads};
 use out::errln;
 use subject::{AdapterOptions, SubjectArguments, Walking};
-
-use crate::explorer::MOST_WORKERS;
 
 #[derive(Parser)]
 #[command(
@@ -128,10 +126,8 @@ enum Ask {
         /// Prints one JSON object instead of text
         #[arg(long)]
         json: bool,
-        /// Explores with N workers, each owning a share of the states
-        #[arg(long, value_name = "N", conflicts_with = "resume",
-            value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_WORKERS as u64))]
-        workers: Option<usize>,
+        #[command(flatten)]
+        sharing: hosts::SharingArguments,
         #[command(flatten)]
         lasting: Lasting,
     },
@@ -423,7 +419,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
                 results,
             })
         }
-        Ask::Check { scope, without, property, out, heal, no_heal, json, workers, lasting } => {
+        Ask::Check { scope, without, property, out, heal, no_heal, json, sharing, lasting } => {
             let heal = if no_heal { Some(false) } else { heal.then_some(true) };
             check::run(&check::Wanted {
                 scope: &scope,
@@ -432,7 +428,7 @@ fn dispatch(ask: Ask) -> anyhow::Result<End> {
                 out: out.as_deref(),
                 json,
                 heal,
-                workers,
+                sharing: &sharing.sharing()?,
                 lasting: &lasting,
             })
         }

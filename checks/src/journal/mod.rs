@@ -91,8 +91,9 @@ pub enum JournalError {
 
 /// What is explored, and by which build.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Header {
-    program: String,
+pub(crate) struct Header {
+    /// The version, and a checksum of the executable.
+    pub(crate) program: String,
     scope: Scope,
     without: Vec<String>,
     properties: Vec<String>,
@@ -101,7 +102,7 @@ struct Header {
 }
 
 impl Header {
-    fn of(model: &Rollcall, edges: bool) -> Self {
+    pub(crate) fn of(model: &Rollcall, edges: bool) -> Self {
         Self {
             program: program().to_string(),
             scope: model.scope().clone(),
@@ -113,7 +114,7 @@ impl Header {
     }
 
     /// How another exploration differs.
-    fn differs(&self, theirs: &Self) -> Option<String> {
+    pub(crate) fn differs(&self, theirs: &Self) -> Option<String> {
         let listed = |names: &[String]| if names.is_empty() { "none".into() } else { names.join(", ") };
         let said = |what: &str, theirs: String, ours: String| format!("{what} {theirs}, not {ours}");
         Some(match () {
