@@ -124,6 +124,24 @@ module.exports = (page, is, { open, becomes, text, drop }) => {
       await says("a guard that nobody has", "The file drops a guard that this page cannot drop: unknown guard `one_vote_a_tern`; did you mean `one_vote_a_term`? `rollcall guards` lists them all.");
       is("the file is shown all the same", await page.evaluate(() => shown.steps.length > 100), true);
     },
+    // What is wrong with a file, an operator's steps and PD's words for a store, in Chinese.
+    async chinese() {
+      await language("zh");
+      await open("#exhibit=no_proposals_while_transferring");
+      await page.evaluate(() => step(shown.steps.findIndex((taken) => taken.changes.some((change) => /operator/.test(change))) + 1));
+      await page.waitForFunction(() => /operator/.test(document.querySelector("#pd").textContent) && document.body.dataset.drawn === String(mark), null, { timeout: 20000 });
+      is("an operator's steps", await text("#pd"), /▸加 learner 10@3 → /);
+      is("PD's stores", await text("#pd"), /store 2 \w+ · 有心跳/);
+      is("no English step", /learner store|enter joint|connected/.test(await text("#pd")), false);
+      await open("#scope=grow_and_shrink_smoke");
+      for (const [file, wanted] of [['{"record":"header","schema":"rollcall-trace/99"}', "文件:1:29：文件的版本是 `rollcall-trace/99`，这里读的是 `rollcall-trace/1`"],
+        [scenario.slice(0, 2000), "文件:8:9：文件被截断：最后一行不完整；请重新录制或复制"]]) {
+        await page.evaluate(() => say(""));
+        await drop(file);
+        await says("what is wrong with a file", wanted);
+      }
+      await language("en");
+    },
     // Answers as the terminal takes them; what can never become right is told so.
     async answers() {
       const { exercise } = JSON.parse(fs.readFileSync("traces/lessons/05-the-leader-of-two-removes-itself.json", "utf8"));

@@ -283,6 +283,7 @@ async function main() {
   await branches.keys();
   await links.withheld();
   await links.notes();
+  await links.chinese();
   await links.answers();
   await links.found();
   complaints.length = 0;

@@ -193,6 +193,7 @@ function truthOf(view, region) {
   return best;
 }
 
+const PD_STATES = { up: "Up", offline: "Offline", tombstone: "Tombstone" };
 // `refused` says of a region why PD took its last report for stale, if it did.
 function drawDriver(into, view, refused) {
   into.replaceChildren();
@@ -205,7 +206,7 @@ function drawDriver(into, view, refused) {
   for (const [id, store] of Object.entries(pd.stores)) {
     const status = view.stores[id]?.status, away = status !== undefined && status !== "up";
     into.append(el("div", `row${away && store.liveness === "connected" ? " stale" : ""}`, el("b", "", `store ${id}`),
-      ` ${store.state} · ${store.liveness}${store.full ? " · full" : ""}${away ? ` · ${w("truth")}: ${w(status)}` : ""}`));
+      ` ${PD_STATES[store.state] ?? store.state} · ${w(`live_${store.liveness}`)}${store.full ? ` · ${w("full")}` : ""}${away ? ` · ${w("truth")}: ${w(status)}` : ""}`));
   }
   const planned = { ...pd.operators };
   for (const one of pd.waiting ?? []) planned[one.region] ??= { ...one.operator, waits: true };
@@ -223,13 +224,16 @@ function drawDriver(into, view, refused) {
     if (why) row.append(el("div", "field stale", `${w("reportrefused")}: ${why}`));
     into.append(row);
   }
-  if (pd.recovery) into.append(el("div", "row", `recovery: ${pd.recovery.stage}`));
+  if (pd.recovery) into.append(el("div", "row", `${w("recovery")}: ${pd.recovery.stage}`));
+}
+// What a step of an operator does; a seat is a peer on its store.
+function stepText(one) {
+  const [kind, of] = Object.entries(one)[0], seat = (of) => `${of.peer}@${of.store}`, seats = (all) => `{${(all ?? []).map(seat).join(" ")}}`;
+  return w(`operator_${kind}`, { to: of.to, seat: seat(of), promote: seats(of.promote), demote: seats(of.demote), keys: (of.keys ?? []).map(quoted).join(", ") });
 }
 function operatorText(operator) {
   if (!operator) return w("nooperator");
-  const plain = (value) => typeof value !== "object" || value === null ? String(value)
-    : Array.isArray(value) ? value.map(plain).join(", ") : Object.entries(value).map(([name, of]) => `${name.replaceAll("_", " ")} ${plain(of)}`).join(" ");
-  const step = (one, at) => `${at < operator.done ? "✓" : at === operator.done ? "▸" : ""}${plain(one).replaceAll("_", " ")}`;
+  const step = (one, at) => `${at < operator.done ? "✓" : at === operator.done ? "▸" : ""}${stepText(one)}`;
   return `${w("operator")} ${operator.purpose}${operator.waits ? ` (${w("waits")})` : ""}: ${operator.steps.map(step).join(" → ")}`;
 }
 

@@ -315,7 +315,13 @@ async fn lesson(State(known): Shared, uri: Uri) -> Response {
 /// A file that was chosen, or dropped on the page.
 async fn open(State(known): Shared, uri: Uri, body: Body) -> Response {
     match body {
-        Ok(text) => opened(&known, spoken(&uri), "the file", &text),
+        Ok(text) => {
+            let name = match spoken(&uri) {
+                Language::English => "the file",
+                Language::Chinese => "文件",
+            };
+            opened(&known, spoken(&uri), name, &text)
+        }
         Err(error) => untaken(&uri, &error),
     }
 }

@@ -260,7 +260,7 @@ fn peer_changes(language: Language, was: &Peer, is: &Peer) -> Vec<String> {
     }
     words.extend(number("applied", was.applied, is.applied));
     words.extend(durable_changes(language, was, is));
-    words.extend(region_changes(was, is));
+    words.extend(region_changes(language, was, is));
     words.extend(data_changes(language, was, is));
     match (&was.snapshot, &is.snapshot) {
         (old, Some(new)) if old.as_ref() != Some(new) => {
@@ -397,7 +397,7 @@ fn entry_words(language: Language, entry: &Entry) -> String {
     entry.command.as_ref().map_or_else(|| say!(language, "empty", "空"), |command| language.of(command))
 }
 
-fn region_changes(was: &Peer, is: &Peer) -> Vec<String> {
+fn region_changes(language: Language, was: &Peer, is: &Peer) -> Vec<String> {
     let (old, new) = (&was.region, &is.region);
     let mut words = Vec::new();
     if old.epoch != new.epoch {
@@ -411,7 +411,8 @@ fn region_changes(was: &Peer, is: &Peer) -> Vec<String> {
         words.push(format!("peers {{{}}}", joined(&new.peers, " ")));
     }
     if (&old.start, &old.end) != (&new.start, &new.end) {
-        words.push(format!("range [{}, {})", new.start, new.end));
+        let (start, end) = (&new.start, &new.end);
+        words.push(say!(language, "range [{start}, {end})", "范围 [{start}, {end})"));
     }
     words
 }

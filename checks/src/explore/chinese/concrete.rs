@@ -217,6 +217,7 @@ const MISSED: &[Template] = &[
     ("{} is dead", "{1} 已死"),
     ("{} is on a store that leaves", "{1} 在下线的 store 上"),
     ("healing does not end within {} steps", "{1} 步之内恢复没有结束"),
+    ("healing does not end within {} actions", "{1} 步之内恢复没有结束"),
     ("{}, step {} of {}: {}", "{1}，第 {2} 步，共 {3} 步：{4}"),
     ("transfer leader to store {}", "把 leader 让给 store {1}"),
     ("add learner {}", "加 learner {1}"),
