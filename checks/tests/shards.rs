@@ -1,13 +1,19 @@
 //! The search in shards on the smoke scopes: the counts are those that `smoke.rs` has pinned
-//! of the ordered explorer, and where a guard is missing the counterexample is as long.
+//! of the ordered explorer, and where a guard is missing the counterexample is as long. The same for
+//! several processes on this machine.
 
 use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
 
 use rollcall_checks::explorer::{Bound, Ended, Exploration, Options, explore, explore_in_shards};
 use rollcall_checks::walk::{violation_trace, walk};
 use rollcall_model::properties::Property;
 use rollcall_model::scopes::{self, Family, Size, plans};
 use rollcall_model::{Guard, GuardSet, Rollcall, State};
+use rollcall_traces::Trace;
+use tempfile::TempDir;
 
 fn options(workers: usize) -> Options<'static> {
     Options { threads: workers, keep_edges: false, ..Options::default() }
@@ -64,30 +70,37 @@ fn decommission() {
     agrees_with_what_is_pinned(Family::Decommission, snapshot, |at| [2, 3, 2, 2, 2, 1, 2, 2][at % 8]);
 }
 
+/// A guard, what falls without it, and where.
+const MISSING: [(Guard, Property, &str); 3] = [
+    (Guard::SnapshotOnce, Property::AppliedAgreement, "replace_one_by_one_smoke"),
+    (Guard::OneVoteATerm, Property::ElectionSafety, "old_term_entries_smoke"),
+    (Guard::StopAfterDestroy, Property::CleanTombstone, "leader_removed_after_handover_smoke"),
+];
+
+fn without(guard: Guard, property: Property, scope: &str) -> Rollcall {
+    let mut plan = scopes::named(scope).expect("it is there");
+    plan.properties = vec![property];
+    plan.model(GuardSet::without(guard)).expect("it begins")
+}
+
+fn first_violation(model: &Rollcall, options: &Options<'_>, is_ordered: bool) -> Trace {
+    let options = Options { stop_at_first_violation: true, ..*options };
+    let kind = |state: &State, action: &_| model.kind_of(state, action);
+    let explored = match is_ordered {
+        true => explore(model, &options, kind).expect("it is explored"),
+        false => in_shards(model, &options),
+    };
+    assert_eq!(explored.ended, Ended::Stopped(Bound::Violation));
+    let verdict = explored.violations().next().expect("it is violated");
+    violation_trace(model, &explored, verdict.property, verdict.first.expect("a state"))
+}
+
 #[test]
 fn without_a_guard_the_same_property_falls_after_as_many_steps() {
-    for (guard, property, scope) in [
-        (Guard::SnapshotOnce, Property::AppliedAgreement, "replace_one_by_one_smoke"),
-        (Guard::OneVoteATerm, Property::ElectionSafety, "old_term_entries_smoke"),
-        (Guard::StopAfterDestroy, Property::CleanTombstone, "leader_removed_after_handover_smoke"),
-    ] {
-        let mut plan = scopes::named(scope).expect("it is there");
-        plan.properties = vec![property];
-        let model = plan.model(GuardSet::without(guard)).expect("it begins");
-        let first = |options: &Options<'_>, is_ordered| {
-            let options = Options { stop_at_first_violation: true, ..*options };
-            let kind = |state: &State, action: &_| model.kind_of(state, action);
-            let explored = match is_ordered {
-                true => explore(&model, &options, kind).expect("it is explored"),
-                false => in_shards(&model, &options),
-            };
-            assert_eq!(explored.ended, Ended::Stopped(Bound::Violation), "{scope} without {guard}");
-            let verdict = explored.violations().next().expect("it is violated");
-            assert_eq!(verdict.property, property.name());
-            violation_trace(&model, &explored, verdict.property, verdict.first.expect("a state"))
-        };
-        let ordered = first(&options(1), true);
-        let ways = [1, 2, 3].map(|workers| first(&options(workers), false));
+    for (guard, property, scope) in MISSING {
+        let model = without(guard, property, scope);
+        let ordered = first_violation(&model, &options(1), true);
+        let ways = [1, 2, 3].map(|workers| first_violation(&model, &options(workers), false));
         for way in &ways {
             assert_eq!(way.steps.len(), ordered.steps.len(), "{scope} without {guard}");
             assert_eq!(way, &ways[0], "the same way for any number of workers");
@@ -97,5 +110,85 @@ fn without_a_guard_the_same_property_falls_after_as_many_steps() {
             assert_eq!(last.violated, [property.name()], "{scope} without {guard}");
             assert!(again.steps.iter().rev().skip(1).all(|step| step.violated.is_empty()));
         }
+    }
+}
+
+/// What the program says as each of so many processes on this machine.
+fn on_hosts(folder: &Path, processes: usize, arguments: &[&str]) -> Vec<(Option<i32>, serde_json::Value)> {
+    let bound: Vec<_> = (0..processes).map(|_| TcpListener::bind("127.0.0.1:0").expect("a port")).collect();
+    let hosts = bound.iter().map(|one| one.local_addr().expect("it has one").to_string());
+    let hosts: Vec<String> = hosts.collect();
+    drop(bound);
+    std::fs::write(folder.join("hosts"), hosts.join("\n")).expect("a file");
+    let start = |process: usize| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+        command.arg("check").args(arguments).args(["--json", "--hosts", "hosts", "--process"]);
+        command.arg(process.to_string()).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.spawn().expect("it starts")
+    };
+    let running: Vec<Child> = (0..processes).map(start).collect();
+    let ended = running.into_iter().map(|child| child.wait_with_output().expect("it ends"));
+    let said = |output: Output| {
+        let json = serde_json::from_slice(&output.stdout);
+        (output.status.code(), json.expect("one JSON object"))
+    };
+    ended.map(said).collect()
+}
+
+/// A few scopes of each family here; `.ci/hosts` takes all of them.
+#[test]
+fn two_processes_find_what_is_pinned() {
+    let snapshots = [
+        include_str!("snapshots/smoke__smoke_conf-change.snap"),
+        include_str!("snapshots/smoke__smoke_split.snap"),
+        include_str!("snapshots/smoke__smoke_decommission.snap"),
+    ];
+    let pinned: BTreeMap<&str, [u64; 3]> = snapshots.into_iter().flat_map(pinned).collect();
+    let folder = TempDir::new().expect("a folder");
+    for (scope, processes, workers) in [
+        ("two_voters_to_one_smoke", 2, "2"),
+        ("split_against_a_remove_smoke", 2, "1"),
+        ("batch_split_smoke", 3, "1"),
+        ("process_ends_while_a_store_leaves_smoke", 2, "1"),
+        ("leaders_store_leaves_smoke", 3, "2"),
+    ] {
+        for (code, said) in on_hosts(folder.path(), processes, &[scope, "--workers", workers]) {
+            let figure = |name: &str| said[name].as_u64().expect("a number");
+            let figures = ["distinct_states", "transitions", "depth"].map(figure);
+            assert_eq!(figures, pinned[scope], "{scope} in {processes} processes of {workers}");
+            assert_eq!((code, &said["verdict"]), (Some(0), &"holds".into()), "{scope}: {said}");
+        }
+    }
+}
+
+#[test]
+fn two_processes_walk_a_counterexample_back() {
+    let folder = TempDir::new().expect("a folder");
+    for (guard, property, scope) in MISSING {
+        let model = without(guard, property, scope);
+        let ordered = first_violation(&model, &options(1), true);
+        let (without, judged) = (guard.name(), property.name());
+        let traces = ["1", "2"].map(|workers| {
+            let asked = [scope, "--without", without, "--property", judged, "--workers", workers];
+            let said = on_hosts(folder.path(), 2, &asked);
+            for (code, said) in &said {
+                assert_eq!((*code, &said["verdict"]), (Some(1), &"violated".into()), "{said}");
+                assert_eq!(said["violation"], judged);
+                assert_eq!(said["trace_steps"], ordered.steps.len(), "{scope} without {guard}");
+            }
+            // Process 0 alone writes it.
+            assert!(said[1].1["trace"].is_null());
+            let path = folder.path().join(said[0].1["trace"].as_str().expect("it was written"));
+            let text = std::fs::read_to_string(&path).expect("it is there");
+            std::fs::remove_file(path).expect("it is there");
+            text
+        });
+        assert_eq!(traces[0], traces[1], "the same way for any number of workers");
+        let in_one = first_violation(&model, &options(2), false);
+        let actions = |trace: &Trace| trace.steps.iter().map(|step| step.action.clone()).collect::<Vec<_>>();
+        let read = Trace::parse("trace", &traces[0]).expect("it is a trace");
+        assert_eq!(actions(&read), actions(&in_one), "the same way as in one process");
+        let again = walk(&model, actions(&read));
+        assert_eq!(again.steps.last().expect("there are steps").violated, [property.name()]);
     }
 }

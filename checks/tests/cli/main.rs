@@ -8,6 +8,7 @@ mod exploring;
 mod exporting;
 mod findings;
 mod good_input;
+mod hosts;
 mod input;
 mod lasting;
 mod learning;
