@@ -8,7 +8,7 @@
 //! heal from the first and from the last.
 //!
 //! Left out: failures of several disks in the middle of their own batches, unsafe recovery, and the
-//! placement driver's disk.
+//! placement driver's disk (`impl/tests/pd/crash_points.rs`).
 
 mod disk;
 pub mod exhibits;

@@ -5,3 +5,4 @@ pub(crate) mod crash_disk;
 pub(crate) mod engine;
 pub(crate) mod memory_engine;
 pub(crate) mod redb_engine;
+pub(crate) mod redb_file;

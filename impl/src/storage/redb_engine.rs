@@ -4,33 +4,29 @@
 //! batches so far durable with one more transaction, for all regions together. Only one process can
 //! open a file. A file that is damaged, or written by a newer version, is refused with an error
 //! that names it, and stays unchanged: all pages are checked against their checksums on a
-//! copy-on-write view of the file (`overlay.rs`). This check takes as long as reading the file
+//! copy-on-write view of the file (`redb_file.rs`). This check takes as long as reading the file
 //! twice, once at each start. Left out: damage that redb's checksums cannot detect, and returning
 //! space to the file system.
 
-mod overlay;
 mod record;
 
-use std::fs::OpenOptions;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use protobuf::Message as _;
 use raft::eraftpb::Entry;
 use redb::{
-    Builder, Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageBackend,
-    StorageError, Table, TableDefinition, TableError, WriteTransaction,
+    Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, StorageError, Table,
+    TableDefinition, TableError, WriteTransaction,
 };
 
-use self::overlay::Overlay;
 use crate::error::EngineError;
 use crate::proto::position::Position;
 use crate::proto::region::RegionId;
 use crate::storage::engine::{ApplyState, Engine, HardState, Persisted, Write};
+use crate::storage::redb_file::FileKind;
 
 type Numbers = (u64, u64, u64);
 
-const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const RECORDS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("records");
 /// Term, vote, commit.
 const HARD_STATES: TableDefinition<'_, u64, Numbers> = TableDefinition::new("hard_states");
@@ -41,14 +37,19 @@ const ENTRIES: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("en
 /// By region and key.
 const DATA: TableDefinition<'_, (u64, &[u8]), &[u8]> = TableDefinition::new("data");
 
-/// The version of the tables and of the records' encoding.
-const FORMAT: u64 = 1;
-
 /// An engine on a file.
 pub struct RedbEngine {
     database: Database,
     path: PathBuf,
 }
+
+/// What a store's file is.
+const KIND: FileKind = FileKind {
+    of: "store",
+    format: "format",
+    knows: 1,
+    make: |transaction| Ok(Tables::open(transaction).map(drop)?),
+};
 
 impl RedbEngine {
     /// Opens the file at `path`, or creates it.
@@ -58,12 +59,7 @@ impl RedbEngine {
     /// newer format, or if the file system fails. A refused file is unchanged.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, EngineError> {
         let path = path.as_ref();
-        let refused = |reason: String| EngineError { what: "open its file", reason };
-        if path.try_exists().map_err(|error| refused(format!("{}: {error}", path.display())))? {
-            Self::open_known(path).map_err(|reason| refused(format!("{}: {reason}", path.display())))
-        } else {
-            Self::create(path).map_err(|reason| refused(format!("{}: {reason}", path.display())))
-        }
+        Ok(Self { database: KIND.open(path)?, path: path.to_path_buf() })
     }
 
     /// Opens the data in `backend`, or creates an empty store there. This is for tests with a
@@ -73,51 +69,7 @@ impl RedbEngine {
     /// If the data is damaged or has a newer format, or if the backend fails. Unlike in
     /// [`open`](RedbEngine::open) there is no overlay, so redb may have repaired refused data.
     pub fn open_on(backend: impl StorageBackend) -> Result<Self, EngineError> {
-        let refused = |reason: String| EngineError { what: "open its file", reason };
-        let is_new = backend.len().map_err(|error| refused(error.to_string()))? == 0;
-        let mut builder = Builder::new();
-        builder.set_check_integrity_on_open(!is_new);
-        let database = builder.create_with_backend(backend).map_err(|error| refused(words(&error)))?;
-        if is_new {
-            make_tables(&database).map_err(|error| refused(error.to_string()))?;
-        }
-        check_format(&database).map_err(refused)?;
-        Ok(Self { database, path: PathBuf::new() })
-    }
-
-    fn create(path: &Path) -> Result<Self, String> {
-        // The file is created under another name and renamed once complete, so a crash leaves no
-        // incomplete file.
-        let io = |error: std::io::Error| format!("it cannot be made: {error}");
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".new");
-        match std::fs::remove_file(&beside) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(error)),
-            _ => {}
-        }
-        let database = Database::create(&beside).map_err(|error| words(&error))?;
-        make_tables(&database).map_err(|error| error.to_string())?;
-        std::fs::rename(&beside, path).map_err(io)?;
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
-        }
-        Ok(Self { database, path: path.to_path_buf() })
-    }
-
-    /// redb changes a file while it checks it, so an overlay is opened first: a refused file stays
-    /// unchanged.
-    fn open_known(path: &Path) -> Result<Self, String> {
-        let io = |error: std::io::Error| format!("it cannot be read: {error}");
-        let file = OpenOptions::new().read(true).write(true).open(path).map_err(io)?;
-        if file.metadata().map_err(io)?.len() == 0 {
-            return Err("it is empty, and no store's file".to_string());
-        }
-        let mut builder = Builder::new();
-        builder.set_check_integrity_on_open(true);
-        let opened = Overlay::new(file).and_then(|overlay| builder.create_with_backend(overlay));
-        check_format(&opened.map_err(|error| words(&error))?)?;
-        let database = builder.open(path).map_err(|error| words(&error))?;
-        Ok(Self { database, path: path.to_path_buf() })
+        Ok(Self { database: KIND.open_on(backend)?, path: PathBuf::new() })
     }
 
     /// The path of its file; empty if it has none.
@@ -263,42 +215,6 @@ impl<'t> Tables<'t> {
     }
 }
 
-/// Creates the tables of an empty store.
-fn make_tables(database: &Database) -> Result<(), redb::Error> {
-    let transaction = database.begin_write()?;
-    Tables::open(&transaction)?;
-    transaction.open_table(META)?.insert("format", FORMAT)?;
-    Ok(transaction.commit()?)
-}
-
-fn check_format(database: &impl ReadableDatabase) -> Result<(), String> {
-    let read = || -> Result<Option<u64>, redb::Error> {
-        let transaction = database.begin_read()?;
-        let meta = match transaction.open_table(META) {
-            Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-            meta => meta?,
-        };
-        Ok(meta.get("format")?.map(|format| format.value()))
-    };
-    match read().map_err(|error| error.to_string())? {
-        Some(FORMAT) => Ok(()),
-        Some(newer) if newer > FORMAT => {
-            Err(format!("it has format {newer}, and this program knows {FORMAT}: it is of a newer one"))
-        }
-        _ => Err("it is no store's file".to_string()),
-    }
-}
-
 fn corrupted(what: &str) -> redb::Error {
     redb::Error::Corrupted(what.to_string())
-}
-
-/// The error for the user: what is wrong with the file, and what to do.
-fn words(error: &DatabaseError) -> String {
-    match error {
-        DatabaseError::DatabaseAlreadyOpen => "it is open in another process".to_string(),
-        DatabaseError::Storage(StorageError::Corrupted(what)) => format!("it is damaged: {what}"),
-        DatabaseError::Storage(StorageError::Io(error)) => format!("it cannot be read: {error}"),
-        other => other.to_string(),
-    }
 }

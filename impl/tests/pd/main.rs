@@ -3,6 +3,7 @@
 mod admin;
 mod checker;
 mod cluster;
+mod crash_points;
 mod decommission;
 mod guards;
 mod guards_of_plans;

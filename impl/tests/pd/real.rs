@@ -4,20 +4,21 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use rollcall_impl::pd::{
-    Dispatch, Order, PdConfig, PdError, PdInput, PdMemoryEngine, PdOutput, PdRefusal, PlacementDriver,
-    RegionReport, StoreState,
+    Dispatch, Order, PdConfig, PdEngine, PdError, PdInput, PdMemoryEngine, PdOutput, PdRefusal,
+    PlacementDriver, RegionReport, StoreState,
 };
 use rollcall_impl::{
     Command, Config, Derive, Guards, Input, Member, MemoryEngine, Message, Output, Refusal, Region, RegionId,
     Sound, StateRole, StoreId, SyncedStore,
 };
 
-use crate::cluster::{EMPTY, Pd, REGION, key, region};
+use crate::cluster::{EMPTY, REGION, key, region};
 
 /// Stores, the messages between them, and their placement driver.
-pub(crate) struct Real<G: Guards = Sound> {
+#[derive(Clone)]
+pub(crate) struct Real<G: Guards = Sound, E = PdMemoryEngine> {
     pub(crate) stores: BTreeMap<StoreId, SyncedStore<Sound>>,
-    pub(crate) pd: Pd<G>,
+    pub(crate) pd: PlacementDriver<E, G>,
     pub(crate) sent: VecDeque<Message>,
 }
 
@@ -31,6 +32,13 @@ impl Real {
 impl<G: Guards> Real<G> {
     /// The same under PD with these guards.
     pub(crate) fn under(guards: G, config: PdConfig, count: u64, voters: &[StoreId]) -> Real<G> {
+        Real::on(PdMemoryEngine::new(), guards, config, count, voters)
+    }
+}
+
+impl<G: Guards, E: PdEngine> Real<G, E> {
+    /// The same with PD on this engine.
+    pub(crate) fn on(engine: E, guards: G, config: PdConfig, count: u64, voters: &[StoreId]) -> Self {
         let first = region(REGION, ("", ""), (1, 1), voters);
         let open = |id| {
             let mut store = SyncedStore::open(id, Config::SIMULATOR, Sound, MemoryEngine::new()).unwrap();
@@ -40,7 +48,7 @@ impl<G: Guards> Real<G> {
             (id, store)
         };
         let stores = (1..=count).map(open).collect();
-        let mut pd = PlacementDriver::open(config, guards, PdMemoryEngine::new()).unwrap();
+        let mut pd = PlacementDriver::open(config, guards, engine).unwrap();
         pd.bootstrap(&(1..=count).collect::<Vec<_>>(), &[first], 1000).unwrap();
         let mut real = Real { stores, pd, sent: VecDeque::new() };
         real.store_heartbeats();
@@ -83,6 +91,8 @@ impl<G: Guards> Real<G> {
         let outputs = match self.pd.step(input) {
             Ok(outputs) => outputs,
             Err(PdError::Refused { refusal, .. }) => return Err(refusal),
+            // Its power has failed. Nobody gets an answer.
+            Err(PdError::Engine(_)) => return Ok(Vec::new()),
             Err(error) => panic!("{error}"),
         };
         for output in &outputs {

@@ -7,9 +7,10 @@
 use std::collections::BTreeSet;
 
 use rollcall_impl::pd::{
-    AdminOperator, Dispatch, KnownRegion, PdConfig, PdEngine, PdInput, PdOutput, RegionReport, StoreState,
+    AdminOperator, Dispatch, KnownRegion, PdConfig, PdEngine, PdInput, PdMemoryEngine, PdOutput,
+    RegionReport, StoreState,
 };
-use rollcall_impl::{Derive, Input, RegionId, StateRole, StoreId};
+use rollcall_impl::{Derive, Input, RegionId, Sound, StateRole, StoreId};
 
 use crate::cluster::key;
 use crate::real::Real;
@@ -17,6 +18,7 @@ use crate::real::Real;
 const STORES: u64 = 5;
 
 /// A small generator whose whole state is its seed (SplitMix64).
+#[derive(Clone)]
 struct Dice(u64);
 
 impl Dice {
@@ -28,15 +30,23 @@ impl Dice {
     }
 }
 
-struct Storm {
-    real: Real,
+#[derive(Clone)]
+pub(crate) struct Storm<E = PdMemoryEngine> {
+    pub(crate) real: Real<Sound, E>,
     dice: Dice,
     late_reports: Vec<RegionReport>,
     late_orders: Vec<Dispatch>,
     buried: Vec<StoreId>,
 }
 
-impl Storm {
+impl<E: PdEngine + Clone> Storm<E> {
+    /// A storm with PD on this engine.
+    pub(crate) fn on(engine: E, seed: u64) -> Self {
+        let real = Real::on(engine, Sound, PdConfig::DEFAULT, STORES, &[1, 2, 3]);
+        let (late_reports, late_orders, buried) = (Vec::new(), Vec::new(), Vec::new());
+        Storm { real, dice: Dice(seed), late_reports, late_orders, buried }
+    }
+
     fn any_store(&mut self) -> StoreId {
         1 + self.dice.roll(STORES)
     }
@@ -58,7 +68,7 @@ impl Storm {
         }
     }
 
-    fn act(&mut self) {
+    pub(crate) fn act(&mut self) {
         let (store, region) = (self.any_store(), self.any_region());
         match self.dice.roll(20) {
             0 => drop(self.real.step(store, Input::Campaign { region })),
@@ -116,7 +126,7 @@ impl Storm {
     }
 
     /// Tombstone is final, and no two regions in PD overlap.
-    fn check(&mut self) {
+    pub(crate) fn check(&mut self) {
         for info in self.real.pd.stores() {
             let (store, tombstone) = (info.record.id, info.record.state == StoreState::Tombstone);
             if tombstone && !self.buried.contains(&store) {
@@ -129,18 +139,6 @@ impl Storm {
         for pair in known.windows(2) {
             assert!(!pair[0].overlaps(&pair[1]), "{pair:?}");
         }
-    }
-
-    /// PD's view of stores and regions is on its disk before its outputs leave: a power failure
-    /// undoes none of it.
-    fn check_disk(&self) {
-        let mut disk = self.real.pd.engine().clone();
-        disk.lose_unsynced();
-        let kept = disk.load().unwrap();
-        let stores: Vec<_> = self.real.pd.stores().map(|info| info.record).collect();
-        assert_eq!(kept.stores.into_values().collect::<Vec<_>>(), stores);
-        let regions: Vec<_> = self.real.pd.regions().map(|known| known.region.clone()).collect();
-        assert_eq!(kept.regions.into_values().collect::<Vec<_>>(), regions);
     }
 
     /// PD has a region for every key. A child that is reported before its parent leaves a hole
@@ -157,10 +155,22 @@ impl Storm {
     }
 }
 
+impl Storm {
+    /// PD's view of stores and regions is on its disk before its outputs leave: a power failure
+    /// undoes none of it.
+    fn check_disk(&self) {
+        let mut disk = self.real.pd.engine().clone();
+        disk.lose_unsynced();
+        let kept = disk.load().unwrap();
+        let stores: Vec<_> = self.real.pd.stores().map(|info| info.record).collect();
+        assert_eq!(kept.stores.into_values().collect::<Vec<_>>(), stores);
+        let regions: Vec<_> = self.real.pd.regions().map(|known| known.region.clone()).collect();
+        assert_eq!(kept.regions.into_values().collect::<Vec<_>>(), regions);
+    }
+}
+
 fn storm(seed: u64) -> Storm {
-    let real = Real::new(PdConfig::DEFAULT, STORES, &[1, 2, 3]);
-    let (late_reports, late_orders, buried) = (Vec::new(), Vec::new(), Vec::new());
-    let mut storm = Storm { real, dice: Dice(seed), late_reports, late_orders, buried };
+    let mut storm = Storm::on(PdMemoryEngine::new(), seed);
     for _ in 0..150 {
         storm.act();
         storm.check();
@@ -171,7 +181,7 @@ fn storm(seed: u64) -> Storm {
 
 /// Members campaign in turn until one leads in the highest term. Without `check_quorum`, a leader
 /// with a stale term gets no response from a voter with a higher one.
-fn elect(real: &mut Real) {
+fn elect<E: PdEngine>(real: &mut Real<Sound, E>) {
     // PD may not know a region without a leader.
     let regions: BTreeSet<RegionId> = (1..=STORES).flat_map(|store| real.live(store)).collect();
     for region in regions {
@@ -189,7 +199,7 @@ fn elect(real: &mut Real) {
 
 /// After the storm nothing is late or lost: every leaving store leaves, and every region has three
 /// voters on stores that are Up.
-fn calm(storm: &mut Storm) -> bool {
+pub(crate) fn calm<E: PdEngine + Clone>(storm: &mut Storm<E>) -> bool {
     for _ in 0..60 {
         storm.real.give_up_on_lost_messages();
         storm.real.round();
