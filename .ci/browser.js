@@ -74,6 +74,7 @@ async function main() {
   await page.keyboard.press("z");
 
   // Why not, and without the guard that decides.
+  await page.waitForFunction(() => document.documentElement.lang === "en" && document.body.dataset.drawn === String(mark), null, { timeout: 20000 });
   await page.keyboard.press("x");
   await page.click("#maynot .not");
   await page.waitForSelector(".why");
@@ -320,6 +321,11 @@ async function main() {
   is("the story in Chinese", await text("#story") !== english && /[一-龥]/.test(await text("#story li")), true);
   is("lanes", await page.locator(".lane").count() > 1, true);
   await picture("still");
+  await page.keyboard.press("End");
+  await becomes(`${of}/${of}`);
+  is("the note of its last step in Chinese", await text("#story .note"), /^election_safety：一个 region 的一个 term 里，最多一个 peer 当选（/);
+  is("what it begins with in Chinese", await text("#about"), /^从这里开始store 1 2 3.*三个 voter.*关掉的 guard：campaign_applies_first/);
+  is("the end is in view", await page.evaluate(() => document.querySelector("#tree .here").getBoundingClientRect().right <= innerWidth), true);
   is("nothing comes from elsewhere", requests.filter((url) => !/^(file|data|about):/.test(url)).join(" "), "");
   is("no complaint", complaints.join("\n"), "");
 

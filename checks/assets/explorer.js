@@ -338,7 +338,9 @@ async function why(act, line) {
       button.onclick = () => { link.without = link.without ? `${link.without},${guard}` : guard; leaveExercise(); take(act.name); };
       box.append(button);
     }
-    line.after(box);
+    // The list may have been drawn anew meanwhile.
+    const here = line.isConnected ? line : [...document.querySelectorAll("#maynot .not")].find((one) => one.dataset.name === act.name);
+    here?.after(box);
   } catch (error) { say(error.message); }
 }
 // The way is a row of dots; branches that were tried hang below it, where they left it.

@@ -12,7 +12,7 @@ for (const step of data.steps) views.push(changed(views.at(-1), step.change));
 let at = 0;
 
 const told = (step) => ({ ...step, words: step.words[language], outcome: step.outcome[language],
-  meaning: step.meaning?.[language], changes: step.changes[language] });
+  meaning: step.meaning?.[language], changes: step.changes[language], note: step.note?.[language] });
 
 function readFragment() {
   const fields = Object.fromEntries(location.hash.slice(1).split("&").map((part) => part.split("=")));
@@ -40,8 +40,9 @@ function draw() {
   $("file").replaceChildren(data.verdict ? el("div", "row", `${w("file")}: ${data.verdict[language]}`) : "");
   drawStory($("story"), steps, at, data.question[language]);
   drawLegend($("marks"));
-  if (!$("about").children.length) $("about").append(el("details", "", el("summary"), data.about.map((line) => el("p", "also", line))));
-  $("about").querySelector("summary").textContent = w("about");
+  const open = $("about").querySelector("details")?.open ?? false;
+  $("about").replaceChildren(el("details", "", el("summary", "", w("about")), data.about[language].map((line) => el("p", "also", line))));
+  $("about").firstChild.open = open;
   drawLanes($("lanes"), view, views[at - 1]);
   drawQuorum($("quorum"), view);
   drawKeys($("keys"), view);

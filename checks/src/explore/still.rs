@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use rollcall_model::liveness::Goal;
 use rollcall_model::properties::{Property, Violation};
-use rollcall_traces::render::{about, action_in, changes_in, title};
+use rollcall_traces::render::{about_in, action_in, changes_in, title};
 use rollcall_traces::{
-    Action, Chinese as _, Held, Language, Message, Outcome, PlacementDriver, Step, Store, Trace, Verdict,
-    VerdictResult, View,
+    Action, Chinese as _, Header, Held, Language, Message, Outcome, PlacementDriver, Step, Store, Trace,
+    Verdict, VerdictResult, View,
 };
 use serde::Serialize;
 
@@ -64,8 +64,8 @@ struct StillStep<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     meaning: Option<Both<String>>,
     changes: Both<Vec<String>>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    note: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<Both<String>>,
     rule: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     reports: Option<u64>,
@@ -80,7 +80,7 @@ struct Page<'a> {
     question: Both<&'a str>,
     /// Every property by its name, with its text.
     properties: Vec<serde_json::Value>,
-    about: Vec<String>,
+    about: Both<Vec<String>>,
     without: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<Both<String>>,
@@ -170,7 +170,7 @@ pub fn still(trace: &Trace) -> String {
                 .unwrap_or(&header.scope.question),
         }),
         properties: chinese::properties(),
-        about: about(header),
+        about: Both::of(|language| about(language, header)),
         without: &header.without,
         verdict: trace
             .verdict
@@ -182,6 +182,17 @@ pub fn still(trace: &Trace) -> String {
     };
     let data = serde_json::to_string(&page).expect("a page becomes JSON");
     assets::still(page.title, &data)
+}
+
+/// What the trace begins with. A scope's own question has a Chinese form, a file's has not.
+fn about(language: Language, header: &Header) -> Vec<String> {
+    let mut lines = about_in(language, header);
+    let scope = &header.scope;
+    if let (Language::Chinese, Some(chinese)) = (language, chinese::of_question(&scope.name, &scope.question))
+    {
+        lines.iter_mut().filter(|line| **line == scope.question).for_each(|line| *line = chinese.into());
+    }
+    lines
 }
 
 /// The goal that the trace's verdict says is missed, after which step, and the verdict. Healing is not replayed
@@ -207,7 +218,7 @@ fn still_step<'a>(
         done: outcome.is_done(),
         meaning: (!outcome.is_done()).then(|| Both::of(|language| meaning(language).unwrap_or_default())),
         changes: Both::of(|language| changes_in(language, before, after)),
-        note: &step.note,
+        note: (!step.note.is_empty()).then(|| Both::of(|language| chinese::note(language, &step.note))),
         rule: rule_words(&step.action),
         reports: reports(&step.action, before),
         violated: violations.iter().map(|violation| violation.property.name()).collect(),

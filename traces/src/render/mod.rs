@@ -3,6 +3,7 @@
 //! Both say in words what each step changed. Neither shows a whole view. Without views, as in a
 //! scenario, they show only the actions.
 
+mod about;
 mod changes;
 mod columns;
 mod mermaid;
@@ -10,13 +11,14 @@ mod pd;
 mod run;
 mod terminal;
 
+pub use about::about_in;
 pub use changes::{changes, changes_in};
 pub use mermaid::mermaid;
 pub use run::run;
 pub use terminal::{terminal, terminal_in};
 
 use crate::action::Action;
-use crate::file::{ALL_PROPERTIES, Header, Step, Trace, Verdict, VerdictResult};
+use crate::file::{Header, Step, Trace, Verdict, VerdictResult};
 use crate::view::View;
 use crate::words::{Language, joined};
 
@@ -68,65 +70,6 @@ fn legend(text: &str) -> Option<&'static str> {
     text.split([' ', '\n', ',', '(', ')', '[', ']', '<', '>']).any(is_marked).then_some(
         "2@3 is peer 2 on store 3; behind it L is a learner, I an incoming and D a demoting voter of a joint configuration",
     )
-}
-
-/// The scope and the rules in words, one a line.
-pub fn about(header: &Header) -> Vec<String> {
-    let scope = &header.scope;
-    let mut lines = vec![format!("stores {}", joined(&scope.stores, " "))];
-    lines.extend(scope.regions.iter().map(ToString::to_string));
-    if scope.max_replicas > 0 {
-        let mut pd = format!("the placement driver wants {} voters of a region", scope.max_replicas);
-        if !scope.full.is_empty() {
-            pd.push_str(&format!("; too full for another peer: store {}", joined(&scope.full, " ")));
-        }
-        if !scope.low_space.is_empty() {
-            pd.push_str(&format!("; nearly full: store {}", joined(&scope.low_space, " ")));
-        }
-        if scope.schedule_limit > 0 {
-            pd.push_str(&format!("; at most {} operators at a time", scope.schedule_limit));
-        }
-        if scope.waiting_limit > 0 {
-            pd.push_str(&format!("; {} more may wait", scope.waiting_limit));
-        }
-        if !scope.joining.is_empty() {
-            pd.push_str(&format!("; it does not know store {} yet", joined(&scope.joining, " ")));
-        }
-        lines.push(pd);
-        lines.extend(scope.believed.iter().map(|region| format!("PD knows {region}")));
-    }
-    if !scope.apply_stalled.is_empty() {
-        lines.push(format!(
-            "nothing takes effect on store {}, whose disk hangs",
-            joined(&scope.apply_stalled, " ")
-        ));
-    }
-    if scope.late_persistence {
-        lines.push("what a step writes is durable once it is persisted; a crash takes back the rest".into());
-    }
-    if scope.unsynced_commits {
-        lines.push("a crash reverts a commit index that was written alone".into());
-    }
-    if !scope.question.is_empty() {
-        lines.push(scope.question.clone());
-    }
-    if !header.source.is_empty() {
-        lines.push(format!("from {}", header.source));
-    }
-    lines.extend(header.assumptions.iter().map(|words| format!("assumed: {words}")));
-    if !header.without.is_empty() {
-        lines.push(format!("without the guards {}", header.without.join(", ")));
-    }
-    if header.properties.iter().any(|name| name == ALL_PROPERTIES) {
-        lines.push("judged by every property".into());
-    } else if !header.properties.is_empty() {
-        lines.push(format!("judged by {}", header.properties.join(", ")));
-    }
-    if !scope.setup.is_empty() {
-        lines.push(format!("begins after {} actions:", scope.setup.len()));
-        lines.extend(scope.setup.iter().map(|action| format!("  {action}")));
-    }
-    lines
 }
 
 /// The verdict in words.

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use super::{about, action_words, changes, legend, outcome_words, title, verdict_words, with_views};
+use super::{about_in, action_words, changes, legend, outcome_words, title, verdict_words, with_views};
 use crate::file::Trace;
+use crate::words::Language;
 
 /// The column in which outcomes start, unless an action is longer.
 const OUTCOME_COLUMN: usize = 76;
@@ -29,7 +30,7 @@ pub fn terminal_in(trace: &Trace, columns: usize) -> String {
 
 fn write_trace(text: &mut String, trace: &Trace, columns: Option<usize>) -> std::fmt::Result {
     writeln!(text, "{}", title(&trace.header))?;
-    for line in about(&trace.header) {
+    for line in about_in(Language::English, &trace.header) {
         writeln!(text, "  {line}")?;
     }
     writeln!(text)?;
