@@ -22,7 +22,7 @@ use super::out::{errln, grouped, outln};
 use super::selected::SelectedScope;
 use super::{out, terminal};
 use crate::decides::decides;
-use crate::explorer::{self, Bound, Ended, Exploration, ExploreError, Keep, Kept, Options};
+use crate::explorer::{Bound, Ended, Exploration, Keep, Kept, Options};
 use crate::journal::{Journal, Opened};
 use crate::lookup;
 use crate::lookup::Owed;
@@ -219,31 +219,7 @@ impl<'a> Check<'a> {
             threads: super::lasting::default_threads(),
             ..Options::default()
         };
-        let model = &self.model;
-        match self.wanted.sharing {
-            Sharing::Ordered => {
-                let kind = |state: &State, action: &_| model.kind_of(state, action);
-                Ok(Ok(explorer::resume(model, &options, kind, kept)?))
-            }
-            Sharing::Workers(workers) => {
-                let options = Options { threads: *workers, ..options };
-                Ok(Ok(explorer::explore_in_shards(model, &options, Rollcall::kind_of)?))
-            }
-            Sharing::Hosts(spread) => {
-                let options = Options { threads: spread.workers, ..options };
-                let processes = match spread.meet(model) {
-                    Ok(processes) => processes,
-                    Err(error) => return Ok(Err(error.to_string())),
-                };
-                match explorer::explore_with_others(model, &options, Rollcall::kind_of, processes) {
-                    Err(ExploreError::Lost { process }) => Ok(Err(format!(
-                        "{} has ended in the middle of the search; begin again in every process",
-                        spread.called(process)
-                    ))),
-                    explored => Ok(Ok(explored?)),
-                }
-            }
-        }
+        self.wanted.sharing.explore(&self.model, options, kept)
     }
 
     /// This process among several, unless it is the one that says everything.

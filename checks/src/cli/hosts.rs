@@ -1,4 +1,4 @@
-//! The options of `check` on several machines.
+//! Who explores for `check`: threads, workers that own shares, or several machines.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use rollcall_model::Rollcall;
+use rollcall_model::{Rollcall, State};
 
 use super::end::INTERRUPTED;
 use super::lasting::default_threads;
-use crate::explorer::{MOST_WORKERS, Processes};
+use crate::explorer::{self, Exploration, ExploreError, Kept, MOST_WORKERS, Options, Processes};
 use crate::hosts::{Hosts, Meeting, MeetingError};
 
 #[derive(Args)]
@@ -46,7 +46,7 @@ pub(super) enum Sharing {
 pub(super) struct Spread {
     hosts: Hosts,
     pub(super) me: usize,
-    pub(super) workers: usize,
+    workers: usize,
     wait: Duration,
 }
 
@@ -72,15 +72,45 @@ impl SharingArguments {
     }
 }
 
+impl Sharing {
+    /// What was explored; or why several processes could not explore it.
+    pub(super) fn explore(
+        &self,
+        model: &Rollcall,
+        options: Options<'_>,
+        kept: Kept,
+    ) -> Result<Result<Exploration<State>, String>> {
+        match self {
+            Self::Ordered => {
+                let kind = |state: &State, action: &_| model.kind_of(state, action);
+                Ok(Ok(explorer::resume(model, &options, kind, kept)?))
+            }
+            Self::Workers(workers) => {
+                let options = Options { threads: *workers, ..options };
+                Ok(Ok(explorer::explore_in_shards(model, &options, Rollcall::kind_of)?))
+            }
+            Self::Hosts(spread) => {
+                let options = Options { threads: spread.workers, ..options };
+                let processes = match spread.meet(model) {
+                    Ok(processes) => processes,
+                    Err(error) => return Ok(Err(error.to_string())),
+                };
+                match explorer::explore_with_others(model, &options, Rollcall::kind_of, processes) {
+                    Err(ExploreError::Lost { process }) => Ok(Err(format!(
+                        "{} has ended in the middle of the search; begin again in every process",
+                        spread.hosts.called(process)
+                    ))),
+                    explored => Ok(Ok(explored?)),
+                }
+            }
+        }
+    }
+}
+
 impl Spread {
     /// Waits for all others.
-    pub(super) fn meet(&self, model: &Rollcall) -> Result<Processes, MeetingError> {
+    fn meet(&self, model: &Rollcall) -> Result<Processes, MeetingError> {
         Meeting::begin(&self.hosts, self.me, self.workers, model)?.meet(self.wait, &INTERRUPTED)
-    }
-
-    /// A process, for messages.
-    pub(super) fn called(&self, process: usize) -> String {
-        self.hosts.called(process)
     }
 
     pub(super) fn processes(&self) -> usize {

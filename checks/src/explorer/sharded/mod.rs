@@ -11,6 +11,9 @@
 //! their rows. Of several parents in the previous level the one with the least fingerprint is kept, so
 //! the counterexample is the same for any number of workers.
 //!
+//! Several processes search together over connections (`link.rs`). Rows that leave a process are
+//! translated (`abroad.rs`), and the ways to what was found are walked back over the owners (`ways.rs`).
+//!
 //! Distributing siblings loses cache locality. Each worker restores it by sorting its share of a
 //! level by row before it expands it.
 
@@ -18,6 +21,7 @@ mod abroad;
 #[cfg(test)]
 mod across;
 mod assemble;
+mod bounds;
 mod link;
 mod owner;
 mod port;
@@ -45,11 +49,12 @@ use super::progress::Progress;
 use super::rows::Row;
 use super::{ExploreError, Explored, Options, checked_properties, is_interrupted};
 use abroad::Abroad;
+use bounds::Bounds;
 use link::Link;
 pub use link::Processes;
 use port::Port;
 use watched::Watched;
-use worker::{Bounds, Search, Share, Worker};
+use worker::{Search, Share, Worker};
 
 /// More workers than this, in all processes, are refused: each has a mailbox for each.
 pub const MOST_WORKERS: usize = 1 << 10;

@@ -1,18 +1,18 @@
 //! One worker: it expands what it owns, level by level, and takes in what others find for it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use stateright::{Expectation, Model, Property};
 
+use super::super::Explored;
 use super::super::exploration::{Bound, Ended};
 use super::super::graph::NO_PARENT;
 use super::super::kinds;
 use super::super::progress::Progress;
 use super::super::rows::{Row, Rows};
-use super::super::{Explored, Memory, Options};
 use super::Kind;
 use super::abroad::{Abroad, Needed};
+use super::bounds::Bounds;
 use super::owner::{BESIDE, Owner};
 use super::port::{Content, Parcel, Port};
 use super::summary::{Found, Halt, Place, Summary};
@@ -23,8 +23,6 @@ use super::ways::Step;
 const SLICE: usize = 2_048;
 /// States that are sent together.
 const BATCH: usize = 512;
-/// Memory is checked once in this many slices.
-const SLICES_PER_LOOK: u64 = 4;
 
 /// What all workers read.
 pub(super) struct Search<M: Model> {
@@ -39,22 +37,6 @@ pub(super) struct Search<M: Model> {
     pub(super) under_way: usize,
     pub(super) watched: Arc<Watched>,
     pub(super) abroad: Abroad,
-}
-
-/// What of the options ends a search.
-pub(super) struct Bounds {
-    max_states: u32,
-    max_depth: Option<u32>,
-    max_bytes: Option<u64>,
-    memory: Option<Memory>,
-    stop_at_first_violation: bool,
-}
-
-impl Bounds {
-    pub(super) fn of(options: &Options<'_>) -> Self {
-        let Options { max_states, max_depth, max_bytes, memory, stop_at_first_violation, .. } = *options;
-        Self { max_states, max_depth, max_bytes, memory, stop_at_first_violation }
-    }
 }
 
 /// What a worker owns in the end, and what all together came to.
@@ -85,7 +67,7 @@ pub(super) struct Whole {
 pub(super) struct Worker<'a, M: Model> {
     pub(super) search: &'a Search<M>,
     pub(super) port: Port,
-    tell: &'a dyn Fn(Progress),
+    pub(super) tell: &'a dyn Fn(Progress),
     pub(super) owner: Owner,
     pub(super) me: usize,
     pub(super) workers: usize,
@@ -96,7 +78,7 @@ pub(super) struct Worker<'a, M: Model> {
     done_by: usize,
     /// All levels before.
     pub(super) all: Summary,
-    halt: Option<Halt>,
+    pub(super) halt: Option<Halt>,
     /// Outgoing words for each worker.
     outgoing: Vec<Vec<u32>>,
     /// Workers for which a whole batch is ready.
@@ -110,8 +92,8 @@ pub(super) struct Worker<'a, M: Model> {
     /// Scratch: the row of a successor.
     after: Vec<u32>,
     /// States that the others know of.
-    published: u32,
-    slices: u64,
+    pub(super) published: u32,
+    pub(super) slices: u64,
 }
 
 impl<'a, M> Worker<'a, M>
@@ -415,57 +397,9 @@ where
         self.port.begin_next();
         Some(())
     }
-
-    fn look_at_bounds(&mut self) {
-        self.publish();
-        self.slices += 1;
-        if self.halt.is_none() {
-            self.halt = self.bound_that_is_hit();
-            if let Some(halt) = self.halt {
-                self.port.send_all(&Content::Halt(halt));
-            }
-        }
-    }
-
-    fn bound_that_is_hit(&self) -> Option<Halt> {
-        let Search { bounds, watched, .. } = self.search;
-        if watched.is_interrupted.load(Ordering::Relaxed) {
-            return Some(Halt::Interrupted);
-        }
-        if watched.states.load(Ordering::Relaxed) > u64::from(bounds.max_states) {
-            return Some(Halt::States(bounds.max_states));
-        }
-        if let Some(memory) = bounds.memory
-            && self.slices.is_multiple_of(SLICES_PER_LOOK)
-            && let Some(resident) = (memory.resident)()
-        {
-            watched.peak_resident.fetch_max(resident, Ordering::Relaxed);
-            if resident > memory.limit {
-                return Some(Halt::Memory(memory.limit));
-            }
-        }
-        bounds.max_bytes.filter(|&max| watched.held_bytes() > max).map(Halt::Bytes)
-    }
-
-    /// Lets the others of this process know how much there is.
-    fn publish(&mut self) {
-        let watched = &self.search.watched;
-        let fresh = self.owner.states() - std::mem::replace(&mut self.published, self.owner.states());
-        watched.states.fetch_add(u64::from(fresh), Ordering::Relaxed);
-        watched.bytes[self.search.abroad.place(self.me)].store(self.owner.bytes(), Ordering::Relaxed);
-        watched.peak_bytes.fetch_max(watched.held_bytes(), Ordering::Relaxed);
-    }
-
-    fn report(&self, sizes: &[u64]) {
-        if self.me == 0 {
-            let expanded = all_of(sizes);
-            let states = self.search.watched.states.load(Ordering::Relaxed).max(expanded);
-            (self.tell)(Progress::at(states, states - expanded, sizes));
-        }
-    }
 }
 
-fn all_of(sizes: &[u64]) -> u64 {
+pub(super) fn all_of(sizes: &[u64]) -> u64 {
     sizes.iter().sum()
 }
 
