@@ -54,6 +54,12 @@ pub struct Config {
     /// The most bytes of a message that the transport takes; [`Config::NEVER`] sets no limit (TiKV
     /// `raft-max-size-per-msg`, below `max-grpc-send-msg-len`).
     pub max_message_size: u64,
+    /// The most bytes of a client's key; [`Config::NEVER`] sets no limit (TiKV
+    /// `storage.max-key-size`).
+    pub max_key_size: u64,
+    /// The most bytes of a client's value; [`Config::NEVER`] sets no limit (TiKV
+    /// `raft-entry-max-size`). With the key and an envelope it should fit into a message.
+    pub max_value_size: u64,
 }
 
 /// Why a configuration is invalid.
@@ -107,6 +113,8 @@ impl Config {
         early_appends: false,
         late_persistence: false,
         max_message_size: Config::NEVER,
+        max_key_size: Config::NEVER,
+        max_value_size: Config::NEVER,
     };
 
     /// Checks the configuration.

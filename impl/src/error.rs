@@ -282,6 +282,12 @@ pub enum Refusal {
     /// The source's peer here has not applied what the merge needs.
     #[error("the peer of the merge source here has not applied its part; apply that first")]
     WaitsForSource,
+    /// The key has more bytes than `max_key_size`.
+    #[error("the key is too long; the store takes no longer one")]
+    KeyTooLarge,
+    /// The value has more bytes than `max_value_size`.
+    #[error("the value is too long; divide it")]
+    ValueTooLarge,
     /// The input was valid and had no effect.
     #[error("there was nothing to do")]
     NoEffect,

@@ -80,6 +80,7 @@ pub(crate) fn reason(refusal: imp::Refusal) -> tr::Reason {
         R::InvalidConfVer => tr::Reason::InvalidConfVer,
         R::PeerStillListed => tr::Reason::PeerStillListed,
         R::NoEffect => tr::Reason::NoEffect,
+        R::KeyTooLarge | R::ValueTooLarge => unreachable!("stores of a world have no such limits"),
     }
 }
 

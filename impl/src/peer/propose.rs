@@ -104,6 +104,14 @@ impl<R: Replica> Peer<R> {
             Command::Put { key, .. } | Command::Delete { key } if !storage.region().contains(key) => {
                 Err(Refusal::KeyNotInRegion)
             }
+            Command::Put { key, .. } | Command::Delete { key }
+                if key.len() as u64 > self.config.max_key_size =>
+            {
+                Err(Refusal::KeyTooLarge)
+            }
+            Command::Put { value, .. } if value.len() as u64 > self.config.max_value_size => {
+                Err(Refusal::ValueTooLarge)
+            }
             Command::CompactLog { index } => {
                 let state = storage.apply_state();
                 let fits = *index > state.truncated.index && *index <= state.applied;

@@ -1,5 +1,6 @@
 //! The store from outside, several at a time.
 
+mod bad_input;
 mod basic_conf_change;
 mod cluster;
 mod crash_points;
