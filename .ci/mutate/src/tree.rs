@@ -230,7 +230,7 @@ pub fn build(places: &Places, wanted: &[String]) -> Result<()> {
 
 /// The tests of the crates themselves, without those of the model that compare the rules
 /// with themselves: in the compact state and over a view.
-const OWN: &[&str] = &["store", "pd", "raft_facts", "checking"];
+const OWN: &[&str] = &["store", "pd", "running", "raft_facts", "checking"];
 /// What comes behind them: the tests within the crates, and those of `checks` that ask
 /// what a step does; the others look at the repository.
 const ASKING: &[&str] = &["lib", "smoke", "scenarios", "peers", "golden", "accept", "exhibits", "files"];
