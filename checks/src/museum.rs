@@ -133,6 +133,7 @@ pub const PIECES: &[Piece] = &[
     safety(Guard::VoteDurableFirst, Property::LeaderCompleteness, "power_fails_before_persistence_smoke"),
     safety(Guard::AppendDurableFirst, Property::LeaderCompleteness, "power_fails_before_persistence_smoke"),
     safety(Guard::OwnCopyDurableFirst, Property::LeaderCompleteness, "power_fails_before_persistence_smoke"),
+    safety(Guard::LeadershipDurableFirst, Property::LogMatching, "sole_voter_persists_late_smoke"),
     recovery(Guard::DemotedTakesSnapshots, Goal::RequestsEnd, "demoted_while_it_needs_a_snapshot_smoke"),
     safety(Guard::DataDivided, Property::MetaConsistent, "split_on_two_peers_smoke"),
     safety(Guard::SnapshotChecksOverlap, Property::RangeDisjoint, "child_snapshot_under_way_smoke"),

@@ -104,6 +104,7 @@ scopes! {
         voter_restarts_before_its_snapshot
         power_fails_between_changes
         power_fails_before_persistence
+        sole_voter_persists_late
         demoted_while_it_needs_a_snapshot
         timeout_now_comes_late
         compacted_behind_an_election

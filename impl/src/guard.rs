@@ -201,6 +201,8 @@ guards! {
     AppendDurableFirst "append_durable_first" Store,
     /// A leader counts its own copy of an entry at once. A crash takes back an entry that counts as committed (Raft dissertation, 10.2.1, raft-rs `on_persist_ready`).
     OwnCopyDurableFirst "own_copy_durable_first" Store,
+    /// A new leader sends before its own term is durable. A crash takes the term back, and a sole voter leads it twice (found by this model; raft-rs 0.7 `RawNode::ready`).
+    LeadershipDurableFirst "leadership_durable_first" Store,
     /// A child forgets the vote of the uninitialised peer that it replaces, and votes twice in the term (our own rule).
     SplitKeepsVote "split_keeps_vote" Store,
     /// The hard state of an uninitialised peer is not written, and a restart forgets its term and its vote (TiKV `peer_storage.rs`, "skip persistent hard state"; read from the code).

@@ -70,6 +70,11 @@ impl<R: Replica> Peer<R> {
         }
     }
 
+    /// Whether the leader may send although the batch with which it became leader is not durable.
+    pub(crate) fn sends_as_soon_as_it_leads(&self, guards: impl Guards) -> bool {
+        !guards.holds(Guard::LeadershipDurableFirst)
+    }
+
     /// A leader takes what it hands over for persisted.
     pub(crate) fn count_own_copy_at_once(&mut self, guards: impl Guards) {
         if !guards.holds(Guard::OwnCopyDurableFirst) {

@@ -102,6 +102,8 @@ guards! {
     AppendDurableFirst = "append_durable_first",
     /// A leader counts its own copy of an entry only once it is durable. Otherwise a crash takes back an entry that counts as committed (Raft dissertation, 10.2.1, raft-rs `on_persist_ready`).
     OwnCopyDurableFirst = "own_copy_durable_first",
+    /// A new leader sends only once its own term is durable. Otherwise a crash takes the term back, and a sole voter leads it twice (found by this model; raft-rs 0.7 `RawNode::ready` lets the messages go).
+    LeadershipDurableFirst = "leadership_durable_first",
     /// A child keeps the vote of the uninitialised peer that it replaces. Otherwise the peer votes twice in a term (found by this model).
     SplitKeepsVote = "split_keeps_vote",
     /// The term and the vote of an uninitialised peer survive a crash. Otherwise it votes twice in a term, or follows a leader that it voted against (TiKV `peer_storage.rs`, read from the code).

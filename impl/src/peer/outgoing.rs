@@ -19,12 +19,17 @@ impl<R: Replica> Peer<R> {
         }
         let sent = step.out.len();
         self.send(message, step);
-        if self.led.1 <= step.durable
+        if self.leads_durably(step.durable, step.guards)
             && step.out.len() > sent
             && let Some(Output::Message(message)) = step.out.pop()
         {
             step.early.push(message);
         }
+    }
+
+    /// Whether the batch with which it became leader is among the first `durable` ones.
+    pub(crate) fn leads_durably(&self, durable: u64, guards: impl Guards) -> bool {
+        self.led.1 <= durable || self.sends_as_soon_as_it_leads(guards)
     }
 
     /// Sends a message that must wait for the step's batch.

@@ -308,7 +308,7 @@ impl<G: Guards, R: Replica> Store<G, R> {
     pub fn leads_durably(&self, region: RegionId) -> bool {
         match self.entries.get(&region) {
             Some(PeerEntry { resident: Resident::Live(peer), .. }) => {
-                peer.is_leader() && peer.led.1 <= self.durable
+                peer.is_leader() && peer.leads_durably(self.durable, self.guards)
             }
             _ => false,
         }

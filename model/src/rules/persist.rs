@@ -73,20 +73,27 @@ pub(super) fn sync_all(cluster: &mut impl ClusterMut, store: StoreId) {
 
 /// A reply of the store's peer leaves.
 pub(super) fn before_reply(cluster: &mut impl ClusterMut, store: StoreId, region: RegionId) {
-    let is_early = cluster.peer(store, region).is_some_and(sends_early);
+    let guards = cluster.guards();
+    let is_early = cluster.peer(store, region).is_some_and(|peer| sends_early(peer, guards));
     if !is_early {
         sync(cluster, store);
     }
 }
 
 /// Whether a leader may send: the batch with which it became leader is durable.
-pub(super) fn check_leads_durably(leading: &Peer) -> Result<(), Reason> {
-    if sends_early(leading) { Ok(()) } else { Err(Reason::NotPersisted) }
+pub(super) fn check_leads_durably(leading: &Peer, guards: GuardSet) -> Result<(), Reason> {
+    if sends_early(leading, guards) { Ok(()) } else { Err(Reason::NotPersisted) }
 }
 
-fn sends_early(peer: &Peer) -> bool {
+fn sends_early(peer: &Peer, guards: GuardSet) -> bool {
+    if peer.role != Role::Leader {
+        return false;
+    }
+    if !guards.holds(Guard::LeadershipDurableFirst) {
+        return unsound::sends_as_soon_as_it_leads();
+    }
     let leads_since = |durable: &Durable| durable.term == peer.term && durable.log.last_term() == peer.term;
-    peer.role == Role::Leader && peer.durable.as_deref().is_none_or(leads_since)
+    peer.durable.as_deref().is_none_or(leads_since)
 }
 
 /// Whether a candidate may ask for votes: its campaign is durable.

@@ -28,7 +28,7 @@ pub(crate) fn replicate(
     let leading = cluster.leader(leader, region)?;
     let to = other_member(leading, follower)?;
     cluster.up(follower)?;
-    persist::check_leads_durably(leading)?;
+    persist::check_leads_durably(leading, cluster.guards())?;
     let envelope = Envelope::from_peer(leading, leader, to);
     let receiver = cluster.peer(follower, region).filter(|peer| is_live(peer) && peer.id == to.id);
     let Some(receiver) = receiver else {
@@ -117,7 +117,7 @@ pub(crate) fn heartbeat_round(
     let to = other_member(leading, follower)?;
     cluster.up(follower)?;
     let leading = cluster.leader(leader, region)?;
-    persist::check_leads_durably(leading)?;
+    persist::check_leads_durably(leading, cluster.guards())?;
     let envelope = Envelope::from_peer(leading, leader, to);
     let commit = heartbeat_commit(leading, to.id, cluster.guards());
     let kind = if commit == 0 { Kind::Initial } else { Kind::Ordinary };

@@ -38,6 +38,7 @@ pub(super) fn plans(size: Size) -> Vec<ScopePlan> {
         crashes::voter_restarts_before_its_snapshot(standard),
         crashes::power_fails_between_changes(standard),
         crashes::power_fails_before_persistence(standard),
+        crashes::sole_voter_persists_late(standard),
         laggards::demoted_while_it_needs_a_snapshot(standard),
         laggards::timeout_now_comes_late(standard),
         laggards::compacted_behind_an_election(standard),

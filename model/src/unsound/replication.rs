@@ -49,6 +49,12 @@ pub(crate) fn forget_commit(peer: &mut Peer) {
     peer.commit = peer.applied;
 }
 
+/// Without `leadership_durable_first` a leader's messages do not wait for its own term (raft-rs 0.7
+/// `RawNode::ready`).
+pub(crate) fn sends_as_soon_as_it_leads() -> bool {
+    true
+}
+
 /// Without `uninitialised_vote_survives` a crash takes term and vote of an uninitialised peer
 /// (TiKV `peer_storage.rs`, which writes no hard state before the first snapshot).
 pub(crate) fn term_of_the_initialised(peer: &Peer) -> u64 {

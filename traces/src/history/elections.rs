@@ -3,16 +3,16 @@
 use super::births::may_be_born;
 use super::summary::ClusterSummary;
 use super::{BIRTH, Breach, Committed, Fold, PeerStep, Winner, initialised};
-use crate::peer::Role;
+use crate::peer::{Peer, Role};
 use crate::region::RegionId;
 
 impl Fold<'_> {
     /// A peer that starts to lead has won an election: a leader that steps down cannot win its term
     /// again.
     pub(super) fn leader(&mut self, step: &PeerStep<'_>) {
-        let Some(after) = step.after.filter(|after| after.role == Role::Leader) else { return };
+        let Some(after) = step.after.filter(|after| leads_durably(after)) else { return };
         let led_before = step.before.is_some_and(|before| {
-            before.role == Role::Leader && before.term == after.term && before.id == after.id
+            leads_durably(before) && before.term == after.term && before.id == after.id
         });
         if led_before {
             return;
@@ -88,6 +88,12 @@ impl Fold<'_> {
             self.region_mut(region).committed.retain(|index, _| *index > known_by_all);
         }
     }
+}
+
+/// Whether the peer leads a term that a crash does not take back. A sole voter wins before its disk
+/// is done ([`crate::Scope::late_persistence`]), and nobody hears of that until it is.
+fn leads_durably(peer: &Peer) -> bool {
+    peer.role == Role::Leader && peer.durable.as_ref().is_none_or(|durable| durable.term == peer.term)
 }
 
 /// The index up to which every initialised peer, and every one that a split may still create, knows

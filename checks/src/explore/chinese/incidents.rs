@@ -80,6 +80,10 @@ const INCIDENTS: &[(&str, &str)] = &[
     ),
     ("vote_durable_first", "票落盘之后才发出。否则宕机会收回它，一个 term 里会投两次。"),
     ("append_durable_first", "follower 的日志落盘之后才确认。否则宕机会收回已经算作提交的日志。"),
+    (
+        "leadership_durable_first",
+        "新 leader 等自己的 term 落盘之后才发消息。否则宕机会收回这个 term，唯一的 voter 会在同一个 term 当两次 leader。",
+    ),
     ("own_copy_durable_first", "leader 自己的日志落盘之后才计入多数。否则宕机会收回已经算作提交的日志。"),
     ("split_keeps_vote", "子 peer 保留它所替换的未初始化 peer 的票。否则一个 term 里会投两次。"),
     (

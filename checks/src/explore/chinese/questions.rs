@@ -43,6 +43,10 @@ const QUESTIONS: &[(&str, &str)] = &[
         "直接加入的 voter 在快照到达之前投了票又重启：它还记得自己的票吗？",
     ),
     ("power_fails_between_changes", "断电了，单独写下的 commit index 丢了：这时谁可以竞选？"),
+    (
+        "sole_voter_persists_late",
+        "唯一的 voter 在自己的 term 落盘之前就当上 leader，然后宕机：它会在同一个 term 当两次 leader 吗？",
+    ),
     ("power_fails_before_persistence", "写入比它的步骤晚落盘，中间断电了：有承诺会丢吗？"),
     ("demoted_while_it_needs_a_snapshot", "两个 voter 正在降级，一个丢了，另一个需要快照：joint 能离开吗？"),
     (

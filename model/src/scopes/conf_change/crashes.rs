@@ -111,6 +111,36 @@ pub(super) fn power_fails_before_persistence(standard: bool) -> ScopeOutline {
     (scope, reachable, vec!["campaign", "change peer", "crash", "persist"])
 }
 
+/// A sole voter wins its own election at once, before its term is durable, and has a learner to
+/// send to.
+pub(super) fn sole_voter_persists_late(standard: bool) -> ScopeOutline {
+    let asked = scope(
+        "sole_voter_persists_late",
+        "a sole voter leads before its own term is durable, and crashes: can it lead the term twice?",
+        &[1, 2],
+        region(&[1], &[2]),
+    );
+    let scope = Scope {
+        setup: vec![],
+        commands: vec![put("a"), add_voter(2, 2)],
+        rounds: vec![if standard { Entries::One } else { Entries::All }],
+        campaigners: if standard { vec![1, 2] } else { vec![1] },
+        crashers: vec![1, 2],
+        late_persistence: true,
+        budgets: Budgets {
+            elections: 2,
+            crashes: either(standard, 2, 1),
+            writes: 2,
+            changes: 1,
+            lost: either(standard, 1, 0),
+            ..Budgets::default()
+        },
+        ..asked
+    };
+    let reachable = vec![Reach::EntryUnsynced, Reach::StoreDown];
+    (scope, reachable, vec!["campaign", "put", "change peer", "crash", "persist"])
+}
+
 /// Store 1 leads, everybody has applied its first entry, and all of it is durable.
 fn elected_late() -> Vec<Action> {
     let (region, leader) = (REGION, 1);
