@@ -22,6 +22,12 @@ module.exports = (page, is, { open, becomes, text }) => ({
       const box = (id) => document.getElementById(id).getBoundingClientRect();
       return box("middle").left >= box("left").right && box("middle").top === box("left").top && document.documentElement.scrollWidth <= innerWidth;
     }), true);
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await open("#exercise=12");
+    is("a long name stays in the lesson's box", await page.evaluate(() => {
+      const box = document.getElementById("lesson");
+      return box.scrollWidth <= box.clientWidth;
+    }), true);
     await page.setViewportSize({ width: 1400, height: 900 });
     await page.evaluate(() => localStorage.setItem("language", "zh"));
     await open("#scope=three_voters_to_one_smoke");

@@ -363,6 +363,8 @@ async function timings(page, becomes, open) {
     }));
   }
   const middle = (of) => took.map((one) => one[of]).sort((a, b) => a - b)[took.length >> 1];
+  const whole = took.map((one) => one.asked + one.drawn);
+  console.log(`a step at most: ${Math.max(...whole).toFixed(1)} ms of ${took.length}`);
   console.log(`a step: ${(middle("asked") + middle("drawn")).toFixed(1)} ms (handler ${middle("server").toFixed(1)} ms, asked ${middle("asked").toFixed(1)} ms, drawn ${middle("drawn").toFixed(1)} ms, ${middle("bytes")} bytes)`);
   is("a state is small", middle("bytes") < 40000, true);
 }
