@@ -58,12 +58,13 @@ pub const EXHIBITS: &[Exhibit] = &[
 ];
 
 /// The runs at whose crash points nothing fails: elections and appends, self-removal, changes and
-/// snapshots, splits, a merge, and a decommission.
+/// snapshots, splits, a batch split, merges, and a decommission.
 pub const RUNS: &[&str] = &[
     "traces/scenarios/transfer-leader.jsonl",
     "traces/scenarios/conf-change-remove-leader.jsonl",
     "traces/scenarios/basic-conf-change.jsonl",
     "traces/scenarios/one-split.jsonl",
+    "traces/scenarios/batch-split-into-three.jsonl",
     "traces/scenarios/changes-and-splits-at-odds-with-themselves.jsonl",
     "traces/scenarios/merge-behind-a-snapshot-led-by-who-took-it.jsonl",
     "traces/scenarios/seed-000-merge-heals.jsonl",
