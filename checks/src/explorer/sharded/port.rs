@@ -27,9 +27,8 @@ use timely::dataflow::{InputHandle, ProbeHandle};
 use timely::progress::Stamp;
 use timely::worker::Worker;
 
-use super::summary::{Halt, Summary};
+use super::summary::{Halt, Step, Summary};
 use super::watched::Watched;
-use super::ways::Step;
 
 /// The most words in flight from one worker to all others together: 16 MiB.
 pub(super) const UNDER_WAY: usize = 1 << 22;

@@ -1,4 +1,5 @@
-//! What workers tell each other at the end of a level, so that all decide alike.
+//! What workers tell each other at the end of a level, so that all decide alike, and at the end of
+//! the search.
 
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,18 @@ impl Found {
     pub(super) fn least(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         [one, other].into_iter().flatten().min_by_key(|found| found.fingerprint)
     }
+}
+
+/// A state on a way to something that was found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Step {
+    pub(super) depth: u32,
+    pub(super) fingerprint: u64,
+    pub(super) place: Place,
+    pub(super) parent: Option<Place>,
+    /// How many times the receiver's process must have been told of parts.
+    pub(super) needs: u32,
+    pub(super) row: Vec<u32>,
 }
 
 /// What one worker did in a level, or all together.

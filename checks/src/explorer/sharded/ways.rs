@@ -6,26 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
 use super::super::Explored;
 use super::super::graph::NO_PARENT;
 use super::super::rows::Row;
 use super::port::Content;
-use super::summary::{Place, Summary};
+use super::summary::{Place, Step, Summary};
 use super::worker::Worker;
-
-/// A state on a way.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Step {
-    pub(super) depth: u32,
-    pub(super) fingerprint: u64,
-    pub(super) place: Place,
-    pub(super) parent: Option<Place>,
-    /// How many times the receiver's process must have been told of parts.
-    pub(super) needs: u32,
-    pub(super) row: Vec<u32>,
-}
 
 impl<M> Worker<'_, M>
 where

@@ -15,9 +15,8 @@ use super::abroad::{Abroad, Needed};
 use super::bounds::Bounds;
 use super::owner::{BESIDE, Owner};
 use super::port::{Content, Parcel, Port};
-use super::summary::{Found, Halt, Place, Summary};
+use super::summary::{Found, Halt, Place, Step, Summary};
 use super::watched::Watched;
-use super::ways::Step;
 
 /// States that are expanded between two looks at the inbox.
 const SLICE: usize = 2_048;
