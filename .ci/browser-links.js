@@ -133,6 +133,10 @@ module.exports = (page, is, { open, becomes, text, drop }) => {
       is("an operator's steps", await text("#pd"), /▸加 learner 10@3 → /);
       is("PD's stores", await text("#pd"), /store 2 \w+ · 有心跳/);
       is("no English step", /learner store|enter joint|connected/.test(await text("#pd")), false);
+      const changes = "changes:[(kind:add_learner,peer:2,store:2),(kind:add_learner,peer:3,store:3)]";
+      await open(`#scope=three_voters_to_one_smoke&do=propose(region:1,store:1,command:enter_joint(${changes}));replicate(region:1,leader:1,follower:2,entries:all);`
+        + "apply(region:1,store:1);propose(region:1,store:1,command:leave_joint)");
+      is("a change that is not applied", await text("#lanes .appended"), "已追加，未 apply: 离开 joint");
       await open("#scope=grow_and_shrink_smoke");
       for (const [file, wanted] of [['{"record":"header","schema":"rollcall-trace/99"}', "文件:1:29：文件的版本是 `rollcall-trace/99`，这里读的是 `rollcall-trace/1`"],
         [scenario.slice(0, 2000), "文件:8:9：文件被截断：最后一行不完整；请重新录制或复制"]]) {

@@ -27,6 +27,7 @@ function changeText(command) {
   const one = (change) => `${w(change.kind)} ${change.peer}@${change.store}`;
   if (kind === "change_peer") return one(command.change_peer);
   if (kind === "enter_joint") return `joint(${command.enter_joint.changes.map(one).join(", ")})`;
+  if (kind === "leave_joint") return w("operator_leave_joint");
   return kind;
 }
 const isChange = (command) => ["change_peer", "enter_joint", "leave_joint"].includes(kindOf(command));
