@@ -134,3 +134,49 @@ impl StorageBackend for Overlay {
         self.below.query_lock_range(start, end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// Three blocks of ones.
+    fn ones() -> (tempfile::NamedTempFile, Overlay) {
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        file.write_all(&[1; 3 * BLOCK as usize]).expect("it is written");
+        let overlay = Overlay::new(file.reopen().expect("it is open")).expect("nobody has locked it");
+        (file, overlay)
+    }
+
+    fn all(overlay: &Overlay) -> Vec<u8> {
+        let mut read = vec![9; overlay.len().expect("a length") as usize];
+        overlay.read(0, &mut read).expect("it is read");
+        read
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_the_file_stays_as_it_is() {
+        let (file, overlay) = ones();
+        overlay.write(BLOCK - 2, &[7; 4]).expect("it is written");
+        let mut expected = vec![1; 3 * BLOCK as usize];
+        expected[BLOCK as usize - 2..BLOCK as usize + 2].fill(7);
+        assert_eq!(all(&overlay), expected);
+        assert_eq!(std::fs::read(file.path()).expect("it is read"), [1; 3 * BLOCK as usize]);
+        let beyond = overlay.read(3 * BLOCK - 1, &mut [0; 2]).map_err(|error| error.kind());
+        assert_eq!(beyond, Err(ErrorKind::UnexpectedEof));
+    }
+
+    #[test]
+    fn what_was_cut_off_reads_as_zeros() {
+        for cut in [BLOCK + 100, 2 * BLOCK, 3 * BLOCK - 1] {
+            let (_file, overlay) = ones();
+            overlay.set_len(cut).expect("it is cut");
+            assert_eq!(all(&overlay), vec![1; cut as usize]);
+            overlay.set_len(3 * BLOCK).expect("it grows");
+            let mut expected = vec![1; 3 * BLOCK as usize];
+            expected[cut as usize..].fill(0);
+            assert!(all(&overlay) == expected, "cut at {cut}");
+        }
+    }
+}
