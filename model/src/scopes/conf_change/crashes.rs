@@ -3,7 +3,7 @@
 use rollcall_traces::{Action, Budgets, ChangeKind, Command, Entries, Reply, Scope};
 
 use super::super::making::{
-    REGION, add_voter, change, either, enter_joint, put, region, remove, round, scope,
+    REGION, add_learner, add_voter, change, either, enter_joint, put, region, remove, round, scope,
 };
 use super::super::plan::ScopeOutline;
 use crate::bounds::reach::Reach;
@@ -122,7 +122,7 @@ pub(super) fn sole_voter_persists_late(standard: bool) -> ScopeOutline {
     );
     let scope = Scope {
         setup: vec![],
-        commands: vec![put("a"), add_voter(2, 2)],
+        commands: vec![put("a"), add_voter(2, 2), remove(2, 2), add_learner(12, 2)],
         rounds: vec![if standard { Entries::One } else { Entries::All }],
         campaigners: if standard { vec![1, 2] } else { vec![1] },
         crashers: vec![1, 2],
@@ -131,13 +131,13 @@ pub(super) fn sole_voter_persists_late(standard: bool) -> ScopeOutline {
             elections: 2,
             crashes: either(standard, 2, 1),
             writes: 2,
-            changes: 1,
+            changes: 2,
             lost: either(standard, 1, 0),
             ..Budgets::default()
         },
         ..asked
     };
-    let reachable = vec![Reach::EntryUnsynced, Reach::StoreDown];
+    let reachable = vec![Reach::EntryUnsynced, Reach::StoreDown, Reach::PeerRemoved];
     (scope, reachable, vec!["campaign", "put", "change peer", "crash", "persist"])
 }
 
