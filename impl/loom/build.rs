@@ -117,6 +117,8 @@ const MUTANTS: &[(&str, &[Replacement])] = &[
             "let _ = target;\n            for region in [touched] {",
         )],
     ),
+    // The surroundings hear of each step that the apply stage tried too early.
+    ("reports_what_waits", &[("node", "leaving.unhandled.clear();", "")]),
     // A failed store still takes steps.
     (
         "steps_when_failed",

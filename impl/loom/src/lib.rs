@@ -35,6 +35,7 @@ generated!(
     sound idle_after_check idle_while_polled push_into_closed no_wake_up one_hears_the_stop forgets_another
     sends_when_closed releases_out_of_order overtakes_the_disk disk_not_woken hands_over_too_late
     ignores_the_disk no_reminder steps_when_failed forgets_requests forgets_the_target
+    reports_what_waits
 );
 
 /// Checks every interleaving with at most `preemptions` preemptions, and returns their number.

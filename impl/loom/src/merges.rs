@@ -7,7 +7,7 @@ use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{Command, Engine, Input, MemoryEngine, Message, Output, PeerState, Sound};
 
 use super::cluster::{CHILD, Cluster, REGION, put, split};
-use super::nodes::{Disk, World, deaf_to_merges, request, right, swallowing, wait_until};
+use super::nodes::{Disk, World, deaf_to_merges, request, right, swallowing, talkative, wait_until};
 use super::{ends_in_a_deadlock, interleavings};
 
 /// The source has the keys before m, the target those from m on.
@@ -100,6 +100,12 @@ macro_rules! a_merge_races_an_append {
 #[test]
 fn a_merge_races_the_append_that_its_source_waits_for() {
     a_merge_races_an_append!(right);
+}
+
+#[test]
+#[should_panic(expected = "a merge that waits is reported")]
+fn loom_finds_a_stage_that_reports_what_waits() {
+    a_merge_races_an_append!(talkative);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use loom::thread;
 use rollcall_impl::eraftpb::{Message as RaftMessage, MessageType};
 use rollcall_impl::{
     ChangeKind, End, Engine, EngineError, Epoch, Guard, Guards, Input, Lacking, Member, MemberRole,
-    MemoryEngine, Message, MessagePayload, Output, PeerState, Region, Sound, StateRole, Write,
+    MemoryEngine, Message, MessagePayload, Output, PeerState, Refusal, Region, Sound, StateRole, Write,
 };
 
 use super::cluster::{CHILD, Cluster, REGION, change, put, region, split};
@@ -161,7 +161,11 @@ macro_rules! node {
 
                 fn unhandled(&self, _: u64, why: Unhandled) {
                     let is_request = match why {
-                        Unhandled::Refused { request, .. } => request.is_some(),
+                        Unhandled::Refused { request, error } => {
+                            let waits = error.refusal() == Some(Refusal::WaitsForSource);
+                            assert!(!waits, "a merge that waits is reported");
+                            request.is_some()
+                        }
                         Unhandled::Stopped(input) => {
                             matches!(*input, Input::Request { .. } | Input::Get { .. })
                         }
@@ -229,6 +233,7 @@ node!(stubborn, steps_when_failed);
 node!(silent, forgets_requests);
 node!(deaf_to_merges, forgets_the_target);
 node!(swallowing, push_into_closed);
+node!(talkative, reports_what_waits);
 
 /// Three stores have committed a split. Store 1 has applied it, and its child sends a vote request
 /// to store 3. Returns the disk of store 3, and the request.
