@@ -1,8 +1,9 @@
 // How the page looks and what it says of a state: the header, the legend, names, PD beside
 // the truth, wrong links.
 "use strict";
+const fs = require("fs");
 
-module.exports = (page, is, { open, becomes, text }) => ({
+module.exports = (page, is, { open, becomes, text, drop }) => ({
   // The header is one line from 1,280 px on, and nothing sticks out, however long a name is.
   async sizes() {
     const longest = "learner_of_a_child_removed_before_it_is_born_smoke";
@@ -80,6 +81,19 @@ module.exports = (page, is, { open, becomes, text }) => ({
     is("under what they break, in order", groups.length > 10 && groups.slice(0, -1).join() === groups.slice(0, -1).sort().join(), true);
     is("all of them", await page.locator("#page .line").count() > 90, true);
     await page.keyboard.press("Escape");
+  },
+  // All strips of keys are on one scale, and long keys do not stick out of a narrow page.
+  async strips() {
+    await open("#exhibit=removed_peer_splits_nothing");
+    const edges = await page.evaluate(() => [...document.querySelectorAll("#keys .bar")].map((bar) =>
+      [...bar.children].map((part) => Math.round(part.getBoundingClientRect().left)).join()));
+    is("strips of keys to be compared", edges.length > 2, true);
+    is("a key stands at one place in all of them", new Set(edges).size, 1);
+    await page.setViewportSize({ width: 420, height: 900 });
+    await drop(fs.readFileSync("traces/scenarios/seed-001-leaderless-region.jsonl", "utf8"));
+    await page.waitForFunction(() => shown.notes.about.length && document.body.dataset.drawn === String(mark), null, { timeout: 20000 });
+    is("long keys stay on the page", await page.evaluate(() => document.documentElement.scrollWidth - innerWidth <= 0), true);
+    await page.setViewportSize({ width: 1400, height: 900 });
   },
   // PD refuses a report that comes late, and the page says why.
   async reports() {
