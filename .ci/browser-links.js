@@ -55,6 +55,26 @@ module.exports = (page, is, { open, becomes, text, drop }) => {
         await page.waitForFunction(() => document.body.dataset.heals, null, { timeout: 20000 });
       }
     },
+    // A guard is chosen by typing its name.
+    async typed() {
+      await open("#scope=three_voters_to_one_smoke");
+      await press("g");
+      await page.keyboard.type("change_waits");
+      await press("Enter");
+      is("every letter counts", await page.inputValue("#without"), "change_waits_for_own_election");
+      await press("i");
+      is("after Enter letters are keys again", await page.evaluate(() => document.getElementById("legend").open), true);
+    },
+    // A lesson may be left anywhere, with the steps so far and no others.
+    async left() {
+      for (const fragment of ["#lesson=5&at=2", "#lesson=5"]) {
+        await open(fragment);
+        const [at] = (await page.evaluate(() => document.body.dataset.ready)).split("/");
+        await press("L");
+        await becomes(`${at}/${at}`);
+        is(`${fragment} is left`, await page.isVisible("#lesson"), false);
+      }
+    },
     // What the scope does not offer stands in the second list, and may be taken from there. A late
     // message is grouped by its receiver.
     async withheld() {

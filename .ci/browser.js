@@ -29,6 +29,11 @@ async function main() {
     await page.waitForFunction(() => document.body.dataset.ready, null, { timeout: 20000 });
   };
   const text = (selector) => page.textContent(selector);
+  const drop = (text) => page.evaluate((text) => {
+    const files = new DataTransfer();
+    files.items.add(new File([text], "dropped.jsonl"));
+    document.dispatchEvent(new DragEvent("drop", { dataTransfer: files, cancelable: true }));
+  }, text);
   const picture = async (name) => { if (pictures) await page.screenshot({ path: `${pictures}/${name}.png` }); };
 
   if (process.env.PICTURE) {
@@ -82,7 +87,7 @@ async function main() {
   await page.focus("#may .act");
   is("an effect", await page.locator("#effect li").count() > 0, true);
 
-  const looks = require("./browser-looks.js")(page, is, { open, becomes, text });
+  const looks = require("./browser-looks.js")(page, is, { open, becomes, text, drop });
   await looks.sizes();
   await looks.names();
   is("no complaint", complaints.join("\n"), "");
@@ -199,6 +204,7 @@ async function main() {
   is("a stale belief", await page.locator(".stale").count() > 0, true);
   await looks.leaderless();
   await looks.reports();
+  await looks.strips();
   await open("#exhibit=demote_before_removal");
   await page.waitForFunction(() => document.body.dataset.heals === "stuck", null, { timeout: 20000 });
   is("who asks, and who could answer", await text("#quorum"), /store 1: candidate.*✘ needs 2 of \{1@1 2@2\} .*alive 1 \{1@1\}/);
@@ -215,11 +221,6 @@ async function main() {
   const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("s")]);
   const saved = fs.readFileSync(await download.path(), "utf8");
   is("the saved scenario", saved, /"record":"header"/);
-  const drop = (text) => page.evaluate((text) => {
-    const files = new DataTransfer();
-    files.items.add(new File([text], "dropped.jsonl"));
-    document.dispatchEvent(new DragEvent("drop", { dataTransfer: files, cancelable: true }));
-  }, text);
   await open("#scope=grow_and_shrink_smoke");
   await drop(saved);
   await becomes("1/1");
@@ -271,6 +272,8 @@ async function main() {
   const links = require("./browser-links.js")(page, is, { open, becomes, text, drop });
   await links.unscoped();
   await links.kept();
+  await links.typed();
+  await links.left();
   await open("#scope=grow_and_shrink_smoke");
   await drop('{"record":"header","schema":"rollcall-trace/99"}');
   await page.waitForFunction(() => /rollcall-trace\/99/.test(document.getElementById("error").textContent), null, { timeout: 20000 });

@@ -55,7 +55,11 @@ function otherLanguage() {
 }
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || $("dialog").open || !shown) return;
-  if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) { if (event.key === "Escape") { if (event.target === $("scope")) $("scope").value = link.scope; event.target.blur(); } return; }
+  if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) {
+    if (event.key === "Escape" && event.target === $("scope")) $("scope").value = link.scope;
+    if (event.key === "Escape" || (event.key === "Enter" && event.target.tagName === "SELECT")) event.target.blur();
+    return;
+  }
   if (event.key === "Enter" && /^(BUTTON|SUMMARY)$/.test(event.target.tagName)) return;
   const does = keys[event.key];
   if (does) { event.preventDefault(); does(); }
@@ -88,8 +92,15 @@ $("side").onchange = () => { link.side = $("side").value; go(); };
 $("scrub").oninput = () => step(Number($("scrub").value));
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", async (event) => { event.preventDefault(); const file = event.dataTransfer.files[0]; if (file) openText(await file.text()); });
-// Letters are keys of the page again once something was chosen.
-for (const id of ["without", "other", "side", "sought", "scrub"]) $(id).addEventListener("change", () => $(id).blur());
+// Letters are keys of the page again once something was chosen: by the mouse at once, by letters
+// with Enter or Escape, because every letter chooses.
+let typed = false;
+for (const id of ["without", "other", "side", "sought"]) {
+  $(id).addEventListener("pointerdown", () => { typed = false; });
+  $(id).addEventListener("keydown", () => { typed = true; });
+  $(id).addEventListener("change", () => { if (!typed) $(id).blur(); });
+}
+$("scrub").addEventListener("change", () => $("scrub").blur());
 window.addEventListener("popstate", () => start(false));
 window.addEventListener("hashchange", () => { if (decodeURIComponent(location.hash) !== decodeURIComponent(fragment())) start(false); });
 // A page that was left open finds out when somebody comes back to it.

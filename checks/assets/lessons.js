@@ -55,6 +55,14 @@ function backToLesson(at) {
 }
 // From here on the reader goes his own way, and takes the lesson along.
 function leaveSteps() { if (onLesson() || link.branch) Object.assign(link, { do: link.do.slice(0, behind()), at: null, branch: "" }); }
+// Who leaves keeps the steps so far; a refused one among them stays a step.
+function leaveHere() {
+  leaveSteps();
+  leaveLesson();
+  link.through = link.do.length > 0;
+  go();
+}
+const leaveButton = () => act("leave", w("leave"), leaveHere);
 function leaveLesson() { lesson = null; Object.assign(link, { lesson: 0, branch: "" }); $("lesson").hidden = true; }
 // The last step that is not behind a question which nobody has answered. A link that stands
 // behind one is taken for an answer.
@@ -109,14 +117,14 @@ function drawLesson() {
       const button = el("button", "choice", `${"abc"[letter]}) `, prose(choice));
       button.onclick = () => { answered[next] = letter; step(at + 1); };
       return button;
-    })));
+    })), leaveButton());
     return;
   }
-  if (at < lesson.do.length) { box.append(onButton(at)); return; }
+  if (at < lesson.do.length) { box.append(onButton(at), leaveButton()); return; }
   box.append(el("h3", "", w("rule")), ...paragraphs(lesson.rule), el("p", "guard", `guard: ${lesson.guard}`), el("h3", "", w("claims")),
     el("ul", "", lesson.claims.map((claim) => el("li", "", claim))), el("h3", "", w("exercise")), ...paragraphs(lesson.exercise),
     el("p", "also", w("answerfile", { n: lesson.number })),
-    act("try", w("try"), () => openExercise(lesson.number)), act("done", w("ends"), () => { leaveLesson(); go(); }));
+    act("try", w("try"), () => openExercise(lesson.number)), act("done", w("ends"), leaveHere));
 }
 function drawAnswer(box, question, letter) {
   const right = letter === question.right;
@@ -130,11 +138,11 @@ function drawBranch(box, at) {
   const { asked, guess } = branchOf(link.branch), question = lesson.questions[asked];
   box.append(el("h3", "guessed", w("guessed"), `${"abcd"[guess]}) `, prose(question.choices[guess])), el("p", "", prose(question.told[guess])));
   if (at < link.do.length) box.append(onButton(at));
-  box.append(act("back", w("back"), () => backToLesson(question.before)));
+  box.append(act("back", w("back"), () => backToLesson(question.before)), leaveButton());
 }
 function drawAside(box) {
   let shared = 0;
   if (link.scope === lesson.scope) while (shared < link.do.length && link.do[shared] === lesson.do[shared]) shared++;
   box.append(el("p", "", w("aside")), act("back", w("backto", { n: lesson.number }), () => backToLesson(shared)),
-    act("leave", w("leave"), () => { leaveLesson(); go(); }));
+    leaveButton());
 }
