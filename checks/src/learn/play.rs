@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use rollcall_traces::{Action, Outcome, render};
+use rollcall_traces::{Action, Outcome, Returned, render};
 
 use super::{Language, Lesson, Prose, Question, QuestionProse};
 use crate::explore::Steps;
@@ -176,9 +176,7 @@ fn narrate(steps: &mut Steps, action: &Action, narrated: Option<&String>, said: 
     let before = steps.view();
     let outcome = steps.take(action).clone();
     let mut text = format!("\n{:>3} {}", steps.len(), said.language.of(action));
-    if let Outcome::Refused(reason) = &outcome {
-        text += &format!("  [{}: {reason}]", said.refused);
-    }
+    text += &answered(&outcome, said);
     if let Some(words) = narrated {
         text += &format!("\n      {words}");
     }
@@ -189,6 +187,16 @@ fn narrate(steps: &mut Steps, action: &Action, narrated: Option<&String>, said: 
         text += &format!("\n      {}: {violation}", said.violated);
     }
     text
+}
+
+/// What the step's sender is told, in brackets: the reason of a refusal, or what comes back. Empty
+/// where nothing comes back.
+fn answered(outcome: &Outcome, said: &Words) -> String {
+    match outcome {
+        Outcome::Refused(reason) => format!("  [{}: {reason}]", said.refused),
+        Outcome::Done(Returned::Nothing) => String::new(),
+        Outcome::Done(_) => format!("  [{}]", said.language.of(outcome)),
+    }
 }
 
 /// Prints what really happens, and the branch of a wrong guess. Without a guess, every branch is
@@ -222,11 +230,7 @@ fn answer(
         let other = lesson.branch(branch)?;
         for number in branch.behind + 1..=other.len() {
             let (action, outcome) = other.step(number).expect("it was taken");
-            let refused = match outcome {
-                Outcome::Refused(reason) => format!("  [{}: {reason}]", said.refused),
-                Outcome::Done(_) => String::new(),
-            };
-            say(&format!("    > {}{refused}", said.language.of(action)));
+            say(&format!("    > {}{}", said.language.of(action), answered(outcome, said)));
         }
         for violation in other.violations(other.len()) {
             say(&format!("      {}: {violation}", said.violated));
