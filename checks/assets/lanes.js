@@ -73,7 +73,12 @@ function peerCard(region, peer, store, epochs, before, differs) {
   if (apart) epoch.title = w("differs");
   head.append(" ", epoch);
   card.append(head);
-  if (!live(peer)) return card;
+  if (!live(peer)) {
+    // A clean tombstone has neither.
+    const left = ["commit", "applied"].filter((name) => peer[name]).map((name) => `${name} ${peer[name]}`);
+    if (left.length) card.append(el("div", "also", left.join(" ")));
+    return card;
+  }
   if (peer.log) card.append(logCells(peer));
   if (initialised(peer)) card.append(el("div", "acts", `${w("acts")} ${membersText(peer.region)} ${rangeText(peer.region)}`));
   const pending = (peer.log.entries ?? []).filter((entry, at) => isChange(entry.command) && peer.log.truncated.index + 1 + at > peer.applied);

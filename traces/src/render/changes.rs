@@ -173,11 +173,11 @@ fn created(language: Language, peer: &Peer) -> Vec<String> {
     let id = peer.id;
     match peer.state {
         PeerState::Tombstone => {
-            let epoch = peer.region.epoch;
+            let (epoch, left) = (peer.region.epoch, left_behind(language, peer));
             vec![say!(
                 language,
-                "a tombstone of peer {id} at epoch {epoch}",
-                "peer {id} 的墓碑，epoch {epoch}"
+                "a tombstone of peer {id} at epoch {epoch}{left}",
+                "peer {id} 的墓碑，epoch {epoch}{left}"
             )]
         }
         PeerState::Uninitialised => {
@@ -221,12 +221,22 @@ fn destroyed(language: Language, was: &Peer, is: &Peer) -> String {
         say!(language, ", merged into region {into}", "，已并入 region {into}")
     };
     let into = is.merged_into.as_ref().map(into).unwrap_or_default();
-    let (id, epoch) = (was.id, is.region.epoch);
+    let (id, epoch, left) = (was.id, is.region.epoch, left_behind(language, is));
     say!(
         language,
-        "peer {id} is destroyed, its tombstone has epoch {epoch}{into}",
-        "销毁 peer {id}，墓碑的 epoch 是 {epoch}{into}"
+        "peer {id} is destroyed, its tombstone has epoch {epoch}{into}{left}",
+        "销毁 peer {id}，墓碑的 epoch 是 {epoch}{into}{left}"
     )
+}
+
+/// The indexes beside a tombstone. A clean one has none.
+fn left_behind(language: Language, tombstone: &Peer) -> String {
+    let indexes = [("commit", tombstone.commit), ("applied", tombstone.applied)];
+    let left = joined(indexes.iter().filter(|(_, at)| *at > 0).map(|(name, at)| format!("{name} {at}")), " ");
+    if left.is_empty() {
+        return left;
+    }
+    say!(language, ", with {left} beside it", "，旁边还留着 {left}")
 }
 
 fn peer_changes(language: Language, was: &Peer, is: &Peer) -> Vec<String> {
