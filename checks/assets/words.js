@@ -13,7 +13,7 @@ const WORDS = {
     needs: "needs {n} of", has: "has answered", lacks: "lacks", alive: "alive", outgoing: "outgoing half", incoming: "incoming half",
     newest: "newest epochs", hole: "hole", overlap: "overlap", truth: "truth", leader: "leader", operator: "operator",
     nooperator: "no operator", nopd: "This scope has no placement driver; ids come from a counter.", held: "Messages under way",
-    one: "one column", every: "beside: every guard on", impl: "beside: raft-rs", soundimpl: "beside: raft-rs, every guard on", same: "Both columns are equal in all {n} steps.",
+    one: "one column", every: "beside: every guard on", impl: "beside: raft-rs", soundimpl: "beside: raft-rs, every guard on", same: "Both columns are equal at every step ({n}).",
     parted: "They part at step {n}", here: "left", there: "right", stopped: "Step {n} is refused", before: "The state before it is shown.",
     toolarge: "The file is larger than 4 MiB, which is all that the page takes. rollcall replay and rollcall show take larger ones.",
     ended: "The server has ended. Start it again with: {c}. This page keeps its link.",

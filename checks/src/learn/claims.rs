@@ -43,9 +43,18 @@ impl Claim {
         let (steps, states) = (number(self.steps), number(self.states));
         let without = self.without.join(", ");
         let (scope, breaks) = (&self.scope, self.breaks.as_deref().unwrap_or_default());
+        // The scope's first state breaks it, or does not heal.
+        let is_at_once = self.steps == Some(0);
         match (language, self.breaks.is_some()) {
+            (Language::English, true) if is_at_once => {
+                format!("{scope} without {without}: {breaks} breaks from the first state on")
+            }
+            (Language::Chinese, true) if is_at_once => {
+                format!("{scope}，关掉 {without}：{breaks} 从第一个状态起就被破坏")
+            }
             (Language::English, true) => {
-                format!("{scope} without {without}: {breaks} breaks, {steps} steps at the least")
+                let unit = if self.steps == Some(1) { "step" } else { "steps" };
+                format!("{scope} without {without}: {breaks} breaks, {steps} {unit} at the least")
             }
             (Language::English, false) => {
                 format!("{scope} with every guard: {states} states, and all of it holds")

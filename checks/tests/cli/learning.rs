@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use rollcall_checks::learn::{LESSONS, Lesson};
+use rollcall_checks::learn::{LESSONS, Language, Lesson};
 
 use super::{Folder, Ran};
 
@@ -67,6 +67,45 @@ fn a_guess_is_taken_and_a_wrong_one_shows_its_branch() {
         "{}",
         ran.stdout
     );
+}
+
+#[test]
+fn what_comes_back_is_printed() {
+    let folder = Folder::new();
+    // The client's answer, and the one of the branch with the guard.
+    let english = folder.ends(&["learn", "11"], 0).stdout;
+    let english = english.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(english.matches("[done: p absent (region 1 [").count(), 2, "{english}");
+    let chinese = folder.ends(&["learn", "11", "--lang", "zh"], 0).stdout;
+    let chinese = chinese.split_whitespace().collect::<String>();
+    assert_eq!(chinese.matches("[完成：没有p（region1[").count(), 2, "{chinese}");
+}
+
+#[test]
+fn what_is_left_beside_a_tombstone_is_printed() {
+    let folder = Folder::new();
+    // The clean tombstone of the branch with the guard has nothing to print.
+    let english = folder.ends(&["learn", "6"], 0).stdout;
+    assert_eq!(english.matches(", with applied 8 beside it").count(), 1, "{english}");
+    let chinese = folder.ends(&["learn", "6", "--lang", "zh"], 0).stdout;
+    assert_eq!(chinese.matches("applied 8").count(), 1, "{chinese}");
+}
+
+#[test]
+fn a_claim_counts_its_steps_in_words() {
+    let lessons = (1..=LESSONS).map(|number| Lesson::numbered(number).expect("a lesson"));
+    let mut met = [0; 3];
+    for claim in lessons.flat_map(|lesson| lesson.facts.claims).filter(|claim| claim.breaks.is_some()) {
+        let (at, end) = match claim.steps {
+            Some(0) => (0, "breaks from the first state on"),
+            Some(1) => (1, ", 1 step at the least"),
+            _ => (2, " steps at the least"),
+        };
+        met[at] += 1;
+        let words = claim.words(Language::English);
+        assert!(words.ends_with(end), "{words}");
+    }
+    assert!(!met.contains(&0), "{met:?}");
 }
 
 #[test]
