@@ -205,7 +205,7 @@ fn calls_of_a_storm(seed: u64, actions: usize) -> Vec<Vec<Call>> {
     let calls: Vec<Rc<RefCell<Vec<Call>>>> = (0..4).map(|_| Rc::default()).collect();
     let engine =
         |id: StoreId| Recording { engine: MemoryEngine::new(), calls: Rc::clone(&calls[id as usize - 1]) };
-    let mut storm = Storm::on(seed, seed % 2 == 0, engine);
+    let mut storm = Storm::on(seed, seed.is_multiple_of(2), engine);
     (0..actions).for_each(|_| storm.act());
     calls.iter().map(|calls| calls.borrow().clone()).collect()
 }

@@ -32,7 +32,7 @@ fn tombstone_in_one_batch() {
         cluster.apply(3);
         let disks = disks[2].borrow();
         let kept = disks.iter().map(|disk| disk.load(REGION).unwrap().unwrap());
-        assert_eq!(kept.clone().last().unwrap().record.state, PeerState::Tombstone);
+        assert_eq!(kept.clone().next_back().unwrap().record.state, PeerState::Tombstone);
         kept.filter(|kept| kept.record.state == PeerState::Normal && kept.apply_state.applied == 0).count()
     }
     assert_eq!(emptied_by_its_removal(Sound), 0);
