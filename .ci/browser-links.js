@@ -75,6 +75,13 @@ module.exports = (page, is, { open, becomes, text, drop }) => {
         is(`${fragment} is left`, await page.isVisible("#lesson"), false);
       }
     },
+    // In an exercise the search gives no answer.
+    async unaided() {
+      await open("#exercise=5");
+      await press("n");
+      await says("the exercise is the reader's", "The exercise is to find the way yourself. L leaves it; then n searches.");
+      is("no steps are taken", await hash(), "#exercise=5");
+    },
     // What the scope does not offer stands in the second list, and may be taken from there. A late
     // message is grouped by its receiver.
     async withheld() {

@@ -56,7 +56,7 @@ module.exports = (page, is, { open, becomes, text, drop }) => ({
     is("what a guard refuses comes first", await text("#maynot h3"), /− \w+_\w+/);
     is("then what none refuses", await page.locator("#maynot h3").last().locator(".decides").count(), 0);
     await page.keyboard.press("x");
-    is("who has answered, by name", await text("#quorum .half"), /needs 2 of \{1@1 2@2 3@3\} · has answered \d \{1@1.*alive 3 \{1@1 2@2 3@3\}/);
+    is("who has answered, by name", await text("#quorum .half"), /needs 2 of \{1@1 2@2 3@3\} · has answered \d \{1@1.*can answer 3 \{1@1 2@2 3@3\}/);
     is("no message is under way", await text("#held"), "No message is under way.");
     await open("#scope=late_report_and_late_order_smoke&do=region_heartbeat(region:1,store:1,reply:delayed)");
     const late = "#scope=old_term_leader_smoke";
@@ -92,8 +92,24 @@ module.exports = (page, is, { open, becomes, text, drop }) => ({
     await page.setViewportSize({ width: 420, height: 900 });
     await drop(fs.readFileSync("traces/scenarios/seed-001-leaderless-region.jsonl", "utf8"));
     await page.waitForFunction(() => shown.notes.about.length && document.body.dataset.drawn === String(mark), null, { timeout: 20000 });
+    is("what no region ever had is no hole", await page.locator("#keys .hole").count(), 0);
+    is("what a region had is one", await page.evaluate(() => {
+      const into = document.createElement("div");
+      drawKeys(into, { stores: {} }, [{ start: "", end: "6d" }]);
+      return [...into.querySelectorAll(".strip:last-child .part")].map((part) => part.textContent).join();
+    }), "hole,—");
     is("long keys stay on the page", await page.evaluate(() => document.documentElement.scrollWidth - innerWidth <= 0), true);
     await page.setViewportSize({ width: 1400, height: 900 });
+  },
+  // Who can answer: nobody an older term, and a peer that its split has yet to create is not lost.
+  async answering() {
+    const joint = "enter_joint(changes:[(kind:add_learner,peer:2,store:2),(kind:add_learner,peer:3,store:3)])";
+    await open(`#scope=three_voters_to_one_smoke&do=campaign(region:1,store:2);vote(region:1,candidate:2,voter:3);propose(region:1,store:1,command:${joint})`);
+    await becomes("3/3");
+    is("nobody answers a leader of an older term", await text("#quorum"), /store 1: leader, term 6✘ needs 2 of \{1@1 2@2 3@3\} .*can answer 1 \{1@1\}/);
+    await open("#scope=split_and_crash_smoke&do=ask_split(region:1,store:1,keys:['6d'],derive:left);replicate(region:1,leader:1,follower:2,entries:all);apply(region:1,store:1)");
+    await becomes("3/3");
+    is("the child's other peers are not there yet", await text("#quorum"), /region 10, store 1: candidate.*… needs 2 of .*can answer 1 \{11@1\} · not there yet 2 \{12@2 13@3\}/);
   },
   // PD refuses a report that comes late, and the page says why.
   async reports() {
@@ -112,7 +128,7 @@ module.exports = (page, is, { open, becomes, text, drop }) => ({
   async leaderless() {
     await open("#scope=crash_while_a_store_leaves_smoke&do=crash(store:1)");
     is("PD's leader is gone", await text("#pd .field.stale"), /leader: peer 1 ✗ truth: —/);
-    is("who might ask, and who could answer", await text("#quorum"), /store 2: if it asks for votes, term \d+✘ needs 2 of \{1@1 2@2\} .*alive 1 \{2@2\}/);
+    is("who might ask, and who could answer", await text("#quorum"), /store 2: if it asks for votes, term \d+✘ needs 2 of \{1@1 2@2\} .*can answer 1 \{2@2\}/);
     await open("#exhibit=stale_report_refused");
     await becomes("6/6");
     const hash = await page.evaluate(() => location.hash.replace("&through", ";crash(store:1)&through"));

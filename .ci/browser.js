@@ -205,9 +205,10 @@ async function main() {
   await looks.leaderless();
   await looks.reports();
   await looks.strips();
+  await looks.answering();
   await open("#exhibit=demote_before_removal");
   await page.waitForFunction(() => document.body.dataset.heals === "stuck", null, { timeout: 20000 });
-  is("who asks, and who could answer", await text("#quorum"), /store 1: candidate.*✘ needs 2 of \{1@1 2@2\} .*alive 1 \{1@1\}/);
+  is("who asks, and who could answer", await text("#quorum"), /store 1: candidate.*✘ needs 2 of \{1@1 2@2\} .*can answer 1 \{1@1\}/);
   await page.keyboard.press("z");
   await page.waitForFunction(() => document.documentElement.lang === "zh" && document.body.dataset.heals === "stuck", null, { timeout: 20000 });
   is("what is missed, in Chinese", await text("#heals"), /leader_electable：region 有能接受写入的 leader（region 1：没有 leader：store 1 上的 peer 1 是 term \d+ 的/);
@@ -274,6 +275,7 @@ async function main() {
   await links.kept();
   await links.typed();
   await links.left();
+  await links.unaided();
   await open("#scope=grow_and_shrink_smoke");
   await drop('{"record":"header","schema":"rollcall-trace/99"}');
   await page.waitForFunction(() => /rollcall-trace\/99/.test(document.getElementById("error").textContent), null, { timeout: 20000 });

@@ -91,6 +91,8 @@ async function drawDoors(words, into) {
 async function nearest() {
   const mine = mark;
   if (waitsForGuess()) return note(w("guessfirst", { n: behind() + 1 }));
+  // The way would be the answer.
+  if (exercise) return note(w("ownway"));
   note(w("searching"));
   try {
     const found = await ask(`/api/nearest?${query({ property: $("sought").value })}`);

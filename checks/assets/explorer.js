@@ -234,7 +234,7 @@ function draw() {
   drawActs();
   drawLanes($("lanes"), shown.view, shown.before, link.side ? columnName("model", list_of(link.without)) : "");
   if (!waits) drawQuorum($("quorum"), shown.view);
-  drawKeys($("keys"), shown.view);
+  drawKeys($("keys"), shown.view, shown.covered);
   drawDriver($("pd"), shown.view, (region) => reportRefused(shown.steps, shown.at, region));
   drawHeld($("held"), shown.held, (at) => {
     const name = `late(slot:${at})`;

@@ -130,20 +130,41 @@ function drawQuorum(into, view) {
       const granted = new Set((peer.campaign?.granted ?? [peer.id]).map(String));
       const yes = (member) => peer.role === "leader"
         ? member.id === peer.id || (peer.leading?.matched?.[member.id] ?? 0) >= last : granted.has(String(member.id)) || member.id === peer.id;
-      const isUp = (member) => view.stores[member.store]?.status === "up" && live(view.stores[member.store]?.peers?.[region] ?? { state: "tombstone" });
+      const can = (member) => answers(view, region, peer, member);
       const row = el("div", "row", el("b", "", `region ${region}, store ${store}: ${leads(peer) ? peer.role : w("might")}, ${w("term")} ${peer.term}`));
-      for (const [name, members] of joint ? [["outgoing", outgoing], ["incoming", incoming]] : [["", incoming]]) row.append(half(name, members, yes, isUp));
+      for (const [name, members] of joint ? [["outgoing", outgoing], ["incoming", incoming]] : [["", incoming]]) row.append(half(name, members, yes, can));
       into.append(row);
     }
   }
   if (!into.children.length) into.append(el("div", "row", w("noleader")));
 }
-function half(name, members, yes, isUp) {
+// Whether the member can answer: "can", "waits" if its store runs and has no peer of that id yet
+// (a split or a message of the leader brings it), "cannot".
+function answers(view, region, peer, member) {
+  const has = view.stores[member.store], at = has?.peers?.[region];
+  if (has?.status !== "up") return "cannot";
+  if (!at || at.id < member.id) return "waits";
+  if (at.id > member.id || !live(at)) return "cannot";
+  if (at.id === peer.id) return "can";
+  // Nobody answers an older term.
+  if (peer.role === "leader") return at.term > peer.term ? "cannot" : "can";
+  if (peer.campaign?.granted?.includes(member.id)) return "can";
+  const term = peer.role === "candidate" ? peer.term : peer.term + 1, gave = at.vote || at.leader;
+  return at.term > term || (at.term === term && gave && gave !== peer.id) || newer(at.log, peer.log) ? "cannot" : "can";
+}
+const lastOf = (log) => ({ index: log.truncated.index + (log.entries ?? []).length, term: (log.entries ?? []).at(-1)?.term ?? log.truncated.term });
+function newer(log, other) {
+  const [one, two] = [lastOf(log), lastOf(other)];
+  return one.term > two.term || (one.term === two.term && one.index > two.index);
+}
+function half(name, members, yes, answer) {
   const named = (some) => (some.length ? `${some.length} {${some.map(memberText).join(" ")}}` : "0");
-  const needs = Math.floor(members.length / 2) + 1, has = members.filter(yes), can = members.filter(isUp), lacks = members.filter((member) => !yes(member));
-  return el("span", `half ${has.length >= needs ? "met" : can.length >= needs ? "open" : "lost"}`,
-    `${has.length >= needs ? "✔" : can.length >= needs ? "…" : "✘"} ${name ? `${w(name)}: ` : ""}${w("needs", { n: needs })} {${members.map(memberText).join(" ")}} · ${w("has")} ${named(has)} · `
-    + `${lacks.length ? `${w("lacks")} ${lacks.map(memberText).join(" ")} · ` : ""}${w("alive")} ${named(can)}`);
+  const needs = Math.floor(members.length / 2) + 1, has = members.filter(yes), lacks = members.filter((member) => !yes(member));
+  const can = members.filter((member) => answer(member) === "can"), waits = members.filter((member) => answer(member) === "waits");
+  const open = can.length + waits.length >= needs;
+  return el("span", `half ${has.length >= needs ? "met" : open ? "open" : "lost"}`,
+    `${has.length >= needs ? "✔" : open ? "…" : "✘"} ${name ? `${w(name)}: ` : ""}${w("needs", { n: needs })} {${members.map(memberText).join(" ")}} · ${w("has")} ${named(has)} · `
+    + `${lacks.length ? `${w("lacks")} ${lacks.map(memberText).join(" ")} · ` : ""}${w("cananswer")} ${named(can)}${waits.length ? ` · ${w("notthere")} ${named(waits)}` : ""}`);
 }
 
 function newestRegions(view) {
@@ -158,30 +179,34 @@ function newestRegions(view) {
   return newest;
 }
 
-// On a store a place without a region is nothing wrong; in the newest epochs it is a hole.
+// A place without a region: `nowhere` says whether it is a hole.
 function strip(name, ranges, bounds, nowhere) {
   const row = el("div", "strip", el("span", "name", name)), bar = el("div", "bar");
   for (let at = 0; at + 1 < bounds.length; at++) {
     const start = bounds[at];
-    const covers = ranges.filter((range) => range.start <= start && (range.end === "" || range.end > start));
-    const cls = covers.length === 0 ? nowhere : covers.length > 1 ? "overlap" : "one";
-    const name = covers.length > 1 ? `${w("overlap")}: ` : covers.length ? "" : nowhere === "hole" ? w("hole") : "—";
+    const covers = ranges.filter((range) => isIn(range, start));
+    const cls = covers.length === 0 ? nowhere(start) : covers.length > 1 ? "overlap" : "one";
+    const name = { overlap: `${w("overlap")}: `, hole: w("hole"), gap: "—", one: "" }[cls];
     bar.append(el("span", `part ${cls}`, `${name}${covers.map((range) => range.region).join("+")}`));
   }
   row.append(bar);
   return row;
 }
 
-function drawKeys(into, view) {
+const isIn = (range, key) => range.start <= key && (range.end === "" || range.end > key);
+const rangesOf = (view) => Object.values(view.stores).flatMap((store) => store.ranges ?? []);
+// `covered` is what the regions had at first. Only there the newest epochs can have a hole; a
+// store may lack any region.
+function drawKeys(into, view, covered) {
   into.replaceChildren();
   const newest = Object.entries(newestRegions(view)).map(([region, meta]) => ({ region, start: meta.start, end: meta.end }));
-  const all = Object.values(view.stores).flatMap((store) => store.ranges ?? []).concat(newest);
+  const all = rangesOf(view).concat(newest, covered);
   const bounds = [...new Set(["", ...all.map((range) => range.start), ...all.map((range) => range.end).filter((end) => end)])].sort();
   bounds.push("￿");
   const scale = el("div", "strip", el("span", "name", ""), el("div", "bar scale", bounds.slice(0, -1).map((bound) => el("span", "part", quoted(bound)))));
   into.append(scale);
-  for (const [id, store] of Object.entries(view.stores)) if (store.ranges?.length) into.append(strip(`store ${id}`, store.ranges, bounds, "gap"));
-  into.append(strip(w("newest"), newest, bounds, "hole"));
+  for (const [id, store] of Object.entries(view.stores)) if (store.ranges?.length) into.append(strip(`store ${id}`, store.ranges, bounds, () => "gap"));
+  into.append(strip(w("newest"), newest, bounds, (key) => covered.some((range) => isIn(range, key)) ? "hole" : "gap"));
 }
 
 // The truth of a region: what its leader of the highest term has applied; where none lives,

@@ -45,7 +45,7 @@ function draw() {
   $("about").firstChild.open = open;
   drawLanes($("lanes"), view, views[at - 1]);
   drawQuorum($("quorum"), view);
-  drawKeys($("keys"), view);
+  drawKeys($("keys"), view, rangesOf(views[0]));
   drawDriver($("pd"), view, (region) => reportRefused(steps, at, region));
   drawHeld($("held"), view.held_words?.[language]);
   $("scrub").max = steps.length;

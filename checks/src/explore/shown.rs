@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rollcall_model::{GuardSet, Rollcall, State, liveness};
-use rollcall_traces::{Action, Header, Language, Outcome, Reason, Scope, View, render};
+use rollcall_traces::{Action, Header, Language, Outcome, RangeEntry, Reason, Scope, View, render};
 use serde::{Deserialize, Serialize};
 
 use super::given::{FileNotes, Noted};
@@ -143,6 +143,8 @@ pub(super) struct Shown {
     stopped: Option<Stopped>,
     view: View,
     before: Option<View>,
+    /// The ranges that the regions had at first.
+    covered: Vec<RangeEntry>,
     held: Vec<String>,
     may: Vec<Next>,
     broken: Vec<Broken>,
@@ -236,6 +238,7 @@ impl ServerState {
         }
         let notes = self.notes(link, &steps);
         let before = (at > 0).then(|| steps.view_behind(at - 1));
+        let covered = steps.view_behind(0).stores.into_values().flat_map(|store| store.ranges).collect();
         steps.back_to(at);
         let model = steps.model();
         let violations = steps.violations(at);
@@ -256,6 +259,7 @@ impl ServerState {
             may: may(language, &steps, &view),
             view,
             before,
+            covered,
             broken: broken.collect(),
             judged: model.checked().len(),
             notes,
