@@ -8,7 +8,7 @@ use rollcall_model::properties::{Property, Violation};
 use rollcall_traces::render::{about_in, action_in, changes_in, title};
 use rollcall_traces::{
     Action, Chinese as _, Header, Held, Language, Message, Outcome, PlacementDriver, Step, Store, Trace,
-    Verdict, VerdictResult, View,
+    VerdictResult, View,
 };
 use serde::Serialize;
 
@@ -153,13 +153,19 @@ pub fn still(trace: &Trace) -> String {
         steps.push(still_step(step, &outcome, before, after, &violations));
         before = after;
     }
-    if let Some((step, goal, verdict)) = missed_goal(trace)
-        && let Some(step) = step.checked_sub(1).and_then(|index| steps.get_mut(index))
+    if let Some((step, goal)) = missed_goal(trace)
+        && let Some(index) = step.checked_sub(1)
+        && let (Some(step), Some(shown)) = (trace.steps.get(index), steps.get_mut(index))
     {
-        let words = |language| chinese::verdict(language, verdict);
-        step.violated.push(goal.name());
-        step.broken.en.push(format!("{goal}: {}", words(Language::English)));
-        step.broken.zh.push(format!("{goal}：{}", words(Language::Chinese)));
+        let told = step.note.starts_with(&format!("{goal}: "));
+        let words = Both::of(|language| match language {
+            _ if told => chinese::note(language, &step.note),
+            Language::English => format!("{goal}: {}", goal.statement()),
+            Language::Chinese => format!("{goal}：{}", chinese::of_goal(goal)),
+        });
+        shown.violated.push(goal.name());
+        shown.broken.en.push(words.en);
+        shown.broken.zh.push(words.zh);
     }
     let header = &trace.header;
     let page = Page {
@@ -195,12 +201,12 @@ fn about(language: Language, header: &Header) -> Vec<String> {
     lines
 }
 
-/// The goal that the trace's verdict says is missed, after which step, and the verdict. Healing is not replayed
+/// The goal that the trace's verdict says is missed, and after which step. Healing is not replayed
 /// here: a trace has views, and no scope may stand behind it.
-fn missed_goal(trace: &Trace) -> Option<(usize, Goal, &Verdict)> {
+fn missed_goal(trace: &Trace) -> Option<(usize, Goal)> {
     let verdict = trace.verdict.as_ref().filter(|verdict| verdict.result == VerdictResult::Violated)?;
     let goal = Goal::from_name(verdict.property.as_deref()?)?;
-    Some((usize::try_from(verdict.at?).ok()?, goal, verdict))
+    Some((usize::try_from(verdict.at?).ok()?, goal))
 }
 
 fn still_step<'a>(
@@ -240,6 +246,20 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces/museum/merge_forwards_commit.jsonl");
         let page = still(&Trace::read(&path).expect("a trace"));
         assert!(page.contains(r#""violated":["requests_end"]"#), "its end is marked");
+    }
+
+    /// Healing ends in a term of its own, which no state of the page has.
+    #[test]
+    fn a_missed_goal_is_told_without_the_term_of_its_healing() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces/museum/demote_before_removal.jsonl");
+        let page = still(&Trace::read(&path).expect("a trace"));
+        let words = "leader_electable: region 1: no leader: peer 1 on store 1 is candidate";
+        let chinese = "leader_electable：region 有能接受写入的 leader（region 1：没有 leader：store 1 上的 peer 1 是 candidate）";
+        assert!(
+            page.contains(&format!(r#""broken":{{"en":["{words}"],"zh":["{chinese}"]}}"#)),
+            "its verdict"
+        );
+        assert!(page.contains(&format!(r#""note":{{"en":"{words}","zh":"{chinese}"}}"#)), "its story");
     }
 
     /// The views that the page builds from the changes equal the trace's.

@@ -91,10 +91,29 @@ pub(super) fn violation(violation: &Violation) -> String {
 /// A note of a step. Rollcall's own, as in the museum, are told in the reader's language; a
 /// person's stay as they are.
 pub(super) fn note(language: Language, note: &str) -> String {
-    match language {
-        Language::English => note.into(),
-        Language::Chinese => broken(note).or_else(|| of_exhibit(note)).unwrap_or_else(|| note.into()),
+    let own = broken(note).or_else(|| of_exhibit(note));
+    match (language, own) {
+        (Language::English, Some(_)) => without_terms(note),
+        (Language::Chinese, Some(chinese)) => without_terms(&chinese),
+        (_, None) => note.into(),
     }
+}
+
+/// A goal that is missed, without the terms of those who do not lead: healing ends in other terms
+/// than those of the state that is shown.
+fn without_terms(words: &str) -> String {
+    for (marker, start, end) in [(": no leader: ", " of term ", ""), ("没有 leader：", "term ", " 的 ")] {
+        let Some(at) = words.find(marker) else { continue };
+        let (head, mut rest) = words.split_at(at + marker.len());
+        let mut told = head.to_string();
+        while let Some((before, behind)) = rest.split_once(start) {
+            told.push_str(before);
+            let behind = behind.trim_start_matches(|is: char| is.is_ascii_digit());
+            rest = behind.strip_prefix(end).unwrap_or(behind);
+        }
+        return told + rest;
+    }
+    words.into()
 }
 
 /// A violation or a missed goal by its sentence.
@@ -170,9 +189,9 @@ pub(super) fn missed(language: Language, missed: String) -> String {
     match (language, Goal::from_name(name)) {
         (Language::Chinese, Some(goal)) => {
             let what = concrete::of(what).unwrap_or_else(|| what.to_string());
-            format!("{name}：{}（{what}）", of_goal(goal))
+            without_terms(&format!("{name}：{}（{what}）", of_goal(goal)))
         }
-        _ => missed,
+        _ => without_terms(&missed),
     }
 }
 
@@ -200,14 +219,13 @@ mod tests {
 
     #[test]
     fn a_missed_goal_and_what_is_not_owed_are_told_in_chinese() {
-        let told = missed(
-            Language::Chinese,
-            "leader_electable: region 1: no leader: peer 1 on store 1 is follower of term 6".into(),
-        );
-        assert_eq!(
-            told,
-            "leader_electable：region 有能接受写入的 leader（region 1：没有 leader：store 1 上的 peer 1 是 term 6 的 follower）"
-        );
+        let words = "leader_electable: region 1: no leader: peer 1 on store 1 is follower of term 6";
+        let chinese = "leader_electable：region 有能接受写入的 leader（region 1：没有 leader：store 1 上的 peer 1 是 follower）";
+        assert_eq!(missed(Language::Chinese, words.into()), chinese);
+        assert_eq!(note(Language::Chinese, words), chinese);
+        let english = "leader_electable: region 1: no leader: peer 1 on store 1 is follower";
+        assert_eq!(missed(Language::English, words.into()), english);
+        assert_eq!(note(Language::English, words), english);
         let told = stuck_reason(
             Language::Chinese,
             "no_target",
