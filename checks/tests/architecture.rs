@@ -35,6 +35,7 @@ fn dependencies_run_one_way() {
         ("rollcall-impl".to_string(), set(&[])),
         ("rollcall-impl-loom".to_string(), set(&[])),
         ("rollcall-loom".to_string(), set(&[])),
+        ("rollcall-shuttle".to_string(), set(&[])),
         ("rollcall-checks".to_string(), set(&["rollcall-traces", "rollcall-model", "rollcall-impl"])),
     ]);
     assert_eq!(ours(), expected);

@@ -18,7 +18,7 @@
 //!
 //! There is no clock, network or runtime here: ticks are inputs, and outputs go to the
 //! [`Surroundings`]. Threads share only `std::sync` types, and `impl/loom` checks every
-//! interleaving of them under loom.
+//! interleaving of them under loom. `checks/shuttle` runs whole stores under drawn schedules.
 
 mod journal;
 mod mailbox;
