@@ -17,7 +17,7 @@ use crate::hosts::{Hosts, Meeting, MeetingError};
 pub(super) struct SharingArguments {
     /// Explores with N workers, each owning a share of the states; with `--hosts` N in each process
     /// (there by default one for each core)
-    #[arg(long, value_name = "N", conflicts_with = "resume",
+    #[arg(long, value_name = "N",
         value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_WORKERS as u64))]
     workers: Option<usize>,
     /// Explores on several machines: a file with one HOST:PORT a line. The same command runs on each,
@@ -87,7 +87,7 @@ impl Sharing {
             }
             Self::Workers(workers) => {
                 let options = Options { threads: *workers, ..options };
-                Ok(Ok(explorer::explore_in_shards(model, &options, Rollcall::kind_of)?))
+                Ok(Ok(explorer::resume_in_shards(model, &options, Rollcall::kind_of, kept)?))
             }
             Self::Hosts(spread) => {
                 let options = Options { threads: spread.workers, ..options };

@@ -156,15 +156,10 @@ pub(super) fn checkpoint<'a>(
     before: &Totals,
     now: &Totals,
     row: impl Fn(usize) -> &'a [u32],
-    graph: &Graph,
+    graph: &'a Graph,
 ) -> Vec<u8> {
-    let json = serde_json::to_vec(now).expect("numbers become JSON");
-    let mut bytes = Vec::new();
-    bytes.extend((json.len() as u32).to_le_bytes());
-    bytes.extend(json);
-    let mut number = |word: &u32| bytes.extend(word.to_le_bytes());
-    (before.states..now.states).flat_map(row).for_each(&mut number);
-    graph.parents[before.states..].iter().for_each(&mut number);
+    let rows = (before.states..now.states).flat_map(row);
+    let mut bytes = checkpoint_of(now, rows.chain(&graph.parents[before.states..]));
     if let Some(edges) = now.edges {
         for state in before.expanded..now.expanded {
             bytes.extend((graph.row(state as u32).len() as u16).to_le_bytes());
@@ -177,6 +172,17 @@ pub(super) fn checkpoint<'a>(
             bytes.extend(graph.ordinal(edge).to_le_bytes());
         }
     }
+    bytes
+}
+
+/// The data of a checkpoint without edges: its totals, then the rows and then the parents of the states
+/// that it adds.
+pub(super) fn checkpoint_of<'a>(now: &Totals, numbers: impl Iterator<Item = &'a u32>) -> Vec<u8> {
+    let json = serde_json::to_vec(now).expect("numbers become JSON");
+    let mut bytes = Vec::new();
+    bytes.extend((json.len() as u32).to_le_bytes());
+    bytes.extend(json);
+    numbers.for_each(|word| bytes.extend(word.to_le_bytes()));
     bytes
 }
 

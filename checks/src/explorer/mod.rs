@@ -52,7 +52,7 @@ pub use kept::{Keep, Kept, Misfit};
 pub use progress::Progress;
 pub use reaching::reaching;
 pub use rows::{Row, States};
-pub use sharded::{Kind, MOST_WORKERS, Processes, explore_in_shards, explore_with_others};
+pub use sharded::{Kind, MOST_WORKERS, Processes, explore_in_shards, explore_with_others, resume_in_shards};
 
 use chunk::Level;
 use merge::Merger;
@@ -143,6 +143,11 @@ pub enum ExploreError {
         /// What it does without.
         what: &'static str,
     },
+    /// The search in shards continues only from between two levels.
+    #[error(
+        "the checkpoints end within a level, where only the ordered search continues; leave out `--workers`"
+    )]
+    WithinALevel,
     /// A process that took part ended too early.
     #[error("process {process} has ended in the middle of the search")]
     Lost {

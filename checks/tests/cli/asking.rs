@@ -111,8 +111,6 @@ fn workers_find_what_threads_find_and_their_counterexample_replays() {
         let ran = folder.ends(&["check", "old_term_entries_smoke", "--workers", workers], 2);
         assert!(ran.stderr.contains(says), "{}", ran.stderr);
     }
-    let both = ["check", "old_term_entries_smoke", "--workers", "2", "--resume", "x.journal"];
-    assert!(folder.ends(&both, 2).stderr.contains("cannot be used with"));
 }
 
 #[test]

@@ -29,14 +29,28 @@ fn check(more: &[&'static str]) -> Vec<&'static str> {
 
 #[test]
 fn a_killed_run_resumes_to_the_same_counts() {
+    killed_and_resumed(&[], &[], &[]);
+}
+
+/// Its journal does not depend on the number of workers. The ordered explorer continues as well.
+#[test]
+fn a_killed_run_in_shards_resumes_with_other_workers() {
+    killed_and_resumed(&["--workers", "2"], &["--workers", "3"], &["--workers", "1"]);
+    killed_and_resumed(&["--workers", "2"], &["--workers", "1"], &[]);
+}
+
+/// A run that is killed, resumed so, killed again, and resumed so to its end.
+fn killed_and_resumed(first: &[&'static str], second: &[&'static str], last: &[&'static str]) {
     let folder = Folder::new();
     let uninterrupted = folder.ends(CHECK, 0).stdout;
     let journal = folder.path().join("killed.journal");
-    let lasting = check(&["--resume", "killed.journal", "--checkpoint-every", "500"]);
+    let lasting = |more: &[&'static str]| {
+        [&check(&["--resume", "killed.journal", "--checkpoint-every", "500"]), more].concat()
+    };
     let mut from = 0;
     // The second run resumes from a journal and is killed again.
-    for bytes in [60_000, 400_000] {
-        let mut killed = folder.command(&lasting);
+    for (bytes, who) in [(60_000, first), (400_000, second)] {
+        let mut killed = folder.command(&lasting(who));
         let mut killed = killed.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
         while std::fs::metadata(&journal).map_or(0, |journal| journal.len()) < bytes {
             assert_eq!(
@@ -53,7 +67,7 @@ fn a_killed_run_resumes_to_the_same_counts() {
         file.read_exact(&mut begin).expect("it has a beginning");
         assert_eq!(&begin, b"rollcall-journal/1\n");
     }
-    let ran = folder.ends(&lasting, 0);
+    let ran = folder.ends(&lasting(last), 0);
     assert_eq!(figures(&ran.stdout), figures(&uninterrupted));
     from = from.max(resumed(&ran.stdout).expect("it went on"));
     assert!(from > 5_000, "it went on from {from} states");
@@ -102,6 +116,13 @@ fn a_journal_that_cannot_be_gone_on_with_is_left_alone() {
     refused(&["check", "old_term_leader", "--resume", "x.journal"], "its scope is split_and_crash");
     refused(&["verify", "--scope", "split_and_crash", "--resume", "x.journal"], "`check` began it");
     refused(&["verify", "--size", "smoke", "--resume", "x.journal"], "select one with `--scope`");
+    // The ordered explorer was interrupted within a level.
+    let ran = folder.ends(&check(&["--resume", "x.journal", "--workers", "2"]), 2);
+    assert!(
+        ran.stderr.contains("only the ordered search continues; leave out `--workers`"),
+        "{}",
+        ran.stderr
+    );
     let mut bytes = std::fs::read(folder.path().join("x.journal")).expect("the journal");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -124,8 +145,13 @@ fn on_a_small_disk(folder: &Folder, blocks: u32, arguments: &[&str]) -> Ran {
 /// continues from exactly that.
 #[test]
 fn on_a_full_disk_it_reports_how_much_can_be_resumed() {
+    on_a_full_disk(&[]);
+    on_a_full_disk(&["--workers", "2"]);
+}
+
+fn on_a_full_disk(who: &[&'static str]) {
     let folder = Folder::new();
-    let lasting = check(&["--resume", "x.journal", "--checkpoint-every", "500"]);
+    let lasting = [&check(&["--resume", "x.journal", "--checkpoint-every", "500"]), who].concat();
     let ran = on_a_small_disk(&folder, 400, &lasting);
     assert_eq!(ran.code, Some(3), "{}\n{}", ran.stdout, ran.stderr);
     let between = |from: &str, to: &str| {

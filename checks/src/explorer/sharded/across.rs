@@ -10,7 +10,7 @@ use rollcall_model::{GuardSet, Rollcall};
 use stateright::Model;
 
 use super::super::toys::{Grid, Layers, Ring, TwoPhase};
-use super::super::{Bound, Ended, Exploration, ExploreError, Explored, Options, Row, explore};
+use super::super::{Bound, Ended, Exploration, ExploreError, Explored, Kept, Options, Row, explore};
 use super::tests::{Panics, actions, replays};
 use super::{Kind, Processes, within};
 
@@ -50,7 +50,7 @@ where
     let run = |processes: Processes| {
         let me = processes.me;
         // With little room for what is under way, so that senders wait too.
-        within(1 << 14, Some(processes), &model(me), &options(me), kind)
+        within(1 << 14, Some(processes), &model(me), (&options(me), Kept::default()), kind)
     };
     thread::scope(|scope| {
         let run = &run;
@@ -172,6 +172,6 @@ fn a_process_that_never_comes_ends_all() {
     let mut all = connected(2);
     drop(all.pop());
     let grid = Grid { sides: 4, most: 1, ..Grid::default() };
-    let ended = within::<Grid>(1, all.pop(), &grid, &options(2), |_, _, _| 0);
+    let ended = within::<Grid>(1, all.pop(), &grid, (&options(2), Kept::default()), |_, _, _| 0);
     assert_eq!(ended.map(|explored| explored.distinct()), Err(ExploreError::Lost { process: 1 }));
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use super::super::progress::Progress;
 use super::super::rows::Row;
 use super::super::{Explored, Memory, Options};
+use super::News;
 use super::port::Content;
 use super::summary::Halt;
 use super::worker::{Search, Worker, all_of};
@@ -77,7 +78,7 @@ where
         if self.me == 0 {
             let expanded = all_of(sizes);
             let states = self.search.watched.states.load(Ordering::Relaxed).max(expanded);
-            (self.tell)(Progress::at(states, states - expanded, sizes));
+            (self.tell)(News::Progress(Progress::at(states, states - expanded, sizes)));
         }
     }
 }

@@ -22,6 +22,9 @@ mod abroad;
 mod across;
 mod assemble;
 mod bounds;
+mod keeping;
+#[cfg(test)]
+mod kept;
 mod link;
 mod owner;
 mod port;
@@ -34,9 +37,9 @@ mod worker;
 
 use std::net::{Shutdown, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use stateright::Model;
@@ -44,12 +47,14 @@ use timely::communication::allocator::ProcessBuilder;
 use timely::communication::allocator::zero_copy::initialize::initialize_networking_from_sockets;
 use timely::communication::{AllocatorBuilder, Config, Hooks, initialize_from};
 
-use super::exploration::Exploration;
+use super::exploration::{Bound, Ended, Exploration};
+use super::kept::Kept;
 use super::progress::Progress;
 use super::rows::Row;
 use super::{ExploreError, Explored, Options, checked_properties, is_interrupted};
 use abroad::Abroad;
 use bounds::Bounds;
+use keeping::{Barrier, Keeper, Piece, Resumed};
 use link::Link;
 pub use link::Processes;
 use port::Port;
@@ -66,7 +71,7 @@ pub type Kind<M> = fn(&M, &<M as Model>::State, &<M as Model>::Action) -> usize;
 /// [`explore`](super::explore) does, but for the order of states within a level; there are no edges.
 ///
 /// # Errors
-/// As [`explore`](super::explore), and where edges or checkpoints are asked for.
+/// As [`explore`](super::explore), and where edges are asked for.
 ///
 /// # Panics
 /// Where the model panics.
@@ -79,7 +84,28 @@ where
     M: Explored + Clone + Send + Sync + 'static,
     M::State: Row + Send + Sync,
 {
-    within(port::UNDER_WAY, None, model, options, kind)
+    resume_in_shards(model, options, kind, Kept::default())
+}
+
+/// Continues from checkpoints, those of a search with another number of workers or of the ordered
+/// explorer as well. Checkpoints are kept at every barrier between two levels.
+///
+/// # Errors
+/// As [`explore_in_shards`]. Also if the checkpoints belong to another model, or end within a level.
+///
+/// # Panics
+/// Where the model panics.
+pub fn resume_in_shards<M>(
+    model: &M,
+    options: &Options<'_>,
+    kind: Kind<M>,
+    kept: Kept,
+) -> Result<Exploration<M::State>, ExploreError>
+where
+    M: Explored + Clone + Send + Sync + 'static,
+    M::State: Row + Send + Sync,
+{
+    within(port::UNDER_WAY, None, model, (options, kept), kind)
 }
 
 /// The same over several processes, each with as many workers and these connections to all others.
@@ -101,7 +127,7 @@ where
     M: Explored + Clone + Send + Sync + 'static,
     M::State: Row + Send + Sync,
 {
-    within(port::UNDER_WAY, Some(processes), model, options, kind)
+    within(port::UNDER_WAY, Some(processes), model, (options, Kept::default()), kind)
 }
 
 /// The same, where so many words may be under way from each worker.
@@ -109,7 +135,7 @@ fn within<M>(
     under_way: usize,
     processes: Option<Processes>,
     model: &M,
-    options: &Options<'_>,
+    (options, kept): (&Options<'_>, Kept),
     kind: Kind<M>,
 ) -> Result<Exploration<M::State>, ExploreError>
 where
@@ -122,7 +148,7 @@ where
         () if options.threads == 0 => return Err(ExploreError::NoThreads),
         () if options.threads.saturating_mul(count) > MOST_WORKERS => Some("more than 1,024 workers"),
         () if options.keep_edges => Some("edges"),
-        () if options.keep.is_some() => Some("checkpoints"),
+        () if options.keep.is_some() && processes.is_some() => Some("checkpoints in several processes"),
         () => None,
     };
     if let Some(what) = what {
@@ -136,6 +162,9 @@ where
         state.write(&mut row);
         row
     });
+    let shape = (width, properties.len(), options.threads);
+    let Resumed { is_fresh, begins, barrier, mut keeper } =
+        keeping::resumed(model, kept, shape, options.keep)?;
     let search = Arc::new(Search {
         model: model.clone(),
         properties,
@@ -146,26 +175,43 @@ where
         under_way,
         watched: Arc::new(Watched::of(options.threads)),
         abroad: Abroad::new(me, options.threads, count),
+        begins: Mutex::new(begins.into_iter().map(Some).collect()),
+        barrier,
+        is_fresh,
+        keeps: keeper.is_some(),
     });
-    let shares = run(&search, processes, options)?;
-    Ok(assemble::exploration(shares, &search.properties, width, &search.watched))
+    let shares = run(&search, processes, options, keeper.as_mut())?;
+    let mut explored = assemble::exploration(shares, &search.properties, width, &search.watched);
+    if let Some(why) = keeper.and_then(|keeper| keeper.failed)
+        && explored.ended == Ended::Stopped(Bound::Interrupted)
+    {
+        explored.ended = Ended::Stopped(Bound::NotKept(why));
+    }
+    Ok(explored)
 }
 
 /// What a worker tells the thread that waits for all.
 enum News {
     Progress(Progress),
+    Piece(Piece),
+    Barrier(Box<Barrier>),
     Ended,
 }
+
+/// How much of it may wait. A worker whose states are not written yet waits as well.
+const WAITING: usize = 16;
 
 /// How often that thread looks whether somebody has interrupted it.
 const LOOK_UP: Duration = Duration::from_millis(20);
 
 /// Runs every worker on a thread of its own. Those of timely outlive no borrow, so what the
-/// options lend stays here: progress is told from this thread, and an interruption passed on.
+/// options lend stays here: this thread tells of progress, writes checkpoints and passes an
+/// interruption on.
 fn run<M>(
     search: &Arc<Search<M>>,
     processes: Option<Processes>,
     options: &Options<'_>,
+    mut keeper: Option<&mut Keeper<'_>>,
 ) -> Result<Vec<Share>, ExploreError>
 where
     M: Explored + Send + Sync + 'static,
@@ -177,12 +223,12 @@ where
         }
     };
     pass_on();
-    let (sender, news) = mpsc::channel();
+    let (sender, news) = mpsc::sync_channel(WAITING);
     let searched = Arc::clone(search);
     let work = move |allocator| {
         let (search, sender) = (&*searched, sender.clone());
         let port = Port::new(allocator, search.under_way, Arc::clone(&search.watched));
-        let tell = |progress| drop(sender.send(News::Progress(progress)));
+        let tell = |news| drop(sender.send(news));
         let share = catch_unwind(AssertUnwindSafe(|| Worker::new(search, port, &tell).run()));
         if share.is_err() {
             search.watched.break_off();
@@ -192,13 +238,18 @@ where
     };
     let (builders, connections) = allocators(processes, options.threads, &search.watched)?;
     let workers = initialize_from(builders, Box::new(()), work).expect("the system has threads");
-    let mut running = options.threads;
+    let (mut running, mut is_kept) = (options.threads, true);
     while running > 0 {
         match (news.recv_timeout(LOOK_UP), options.progress) {
             (Ok(News::Progress(made)), Some(progress)) => progress(made),
+            (Ok(News::Piece(piece)), _) => is_kept &= keeper.as_mut().is_none_or(|to| to.piece(piece)),
+            (Ok(News::Barrier(at)), _) => is_kept &= keeper.as_mut().is_none_or(|to| to.barrier(&at)),
             (Ok(News::Ended), _) => running -= 1,
             (Err(RecvTimeoutError::Disconnected), _) => break,
             (Ok(News::Progress(_)) | Err(RecvTimeoutError::Timeout), _) => {}
+        }
+        if !is_kept {
+            search.watched.is_interrupted.store(true, Ordering::Relaxed);
         }
         pass_on();
     }

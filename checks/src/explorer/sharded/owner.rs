@@ -7,6 +7,7 @@
 use super::super::graph::make_room;
 use super::super::rows::Rows;
 use super::super::table::Table;
+use super::summary::Place;
 
 /// Words of a state beside its row: its hash, its parent's index there and its parent's hash.
 pub(super) const BESIDE: usize = 3;
@@ -46,6 +47,19 @@ impl Owner {
 
     pub(super) fn states(&self) -> u32 {
         self.parents.len() as u32
+    }
+
+    /// Takes in a state that a checkpoint has.
+    pub(super) fn restore(&mut self, row: &[u32], hash: u32, parent: Place) {
+        self.table.find_or_insert(hash, self.states(), |_| false);
+        self.rows.push(row);
+        self.parents.push(parent.index);
+        self.parents_owners.push(parent.owner as u16);
+    }
+
+    /// What is restored next is in the next level.
+    pub(super) fn restore_level(&mut self) {
+        self.levels.push(self.states());
     }
 
     /// Takes in states that somebody found, each with what is [`BESIDE`] it.

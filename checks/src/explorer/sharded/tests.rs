@@ -8,7 +8,7 @@ use stateright::{Expectation, Model};
 
 use super::super::toys::{Drawn, Grid, Layers, Ring, TwoPhase};
 use super::super::{
-    Bound, Ended, Exploration, ExploreError, Explored, Options, Row, Trace, explore, explore_in_shards,
+    Bound, Ended, Exploration, ExploreError, Explored, Kept, Options, Row, Trace, explore, explore_in_shards,
 };
 use super::within;
 
@@ -144,7 +144,7 @@ fn nobody_waits_for_ever_where_hardly_anything_may_be_under_way() {
     let ordered = explore(&layers, &options(1), |_, _| 0).unwrap();
     for workers in [2, 3] {
         // Beyond one slice in each of the last levels.
-        let explored = within(1, None, &layers, &options(workers), |_, _, _| 0).unwrap();
+        let explored = within(1, None, &layers, (&options(workers), Kept::default()), |_, _, _| 0).unwrap();
         assert_eq!(
             (explored.distinct(), explored.transitions, explored.depth()),
             (ordered.distinct(), ordered.transitions, ordered.depth())

@@ -1,6 +1,6 @@
 //! One worker: it expands what it owns, level by level, and takes in what others find for it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use stateright::{Expectation, Model, Property};
 
@@ -8,11 +8,12 @@ use super::super::Explored;
 use super::super::exploration::{Bound, Ended};
 use super::super::graph::NO_PARENT;
 use super::super::kinds;
-use super::super::progress::Progress;
 use super::super::rows::{Row, Rows};
 use super::Kind;
+use super::News;
 use super::abroad::{Abroad, Needed};
 use super::bounds::Bounds;
+use super::keeping::{Barrier, Begin, PARENT, PIECE, Piece};
 use super::owner::{BESIDE, Owner};
 use super::port::{Content, Parcel, Port};
 use super::summary::{Found, Halt, Place, Step, Summary};
@@ -36,6 +37,12 @@ pub(super) struct Search<M: Model> {
     pub(super) under_way: usize,
     pub(super) watched: Arc<Watched>,
     pub(super) abroad: Abroad,
+    /// What the workers begin with, and the barrier behind which they do.
+    pub(super) begins: Mutex<Vec<Option<Begin>>>,
+    pub(super) barrier: Barrier,
+    /// Whether that is the beginning.
+    pub(super) is_fresh: bool,
+    pub(super) keeps: bool,
 }
 
 /// What a worker owns in the end, and what all together came to.
@@ -66,8 +73,12 @@ pub(super) struct Whole {
 pub(super) struct Worker<'a, M: Model> {
     pub(super) search: &'a Search<M>,
     pub(super) port: Port,
-    pub(super) tell: &'a dyn Fn(Progress),
+    pub(super) tell: &'a dyn Fn(News),
     pub(super) owner: Owner,
+    /// States that checkpoints have beyond the level to be expanded, each with whose its parent is.
+    restored: Vec<(usize, Vec<u32>)>,
+    /// How many states have been handed out to be kept.
+    kept: u32,
     pub(super) me: usize,
     pub(super) workers: usize,
     /// Totals of this worker in this level.
@@ -100,19 +111,25 @@ where
     M: Explored,
     M::State: Row,
 {
-    pub(super) fn new(search: &'a Search<M>, port: Port, tell: &'a dyn Fn(Progress)) -> Self {
+    pub(super) fn new(search: &'a Search<M>, port: Port, tell: &'a dyn Fn(News)) -> Self {
         let (me, workers) = (port.me(), port.peers());
+        let begin = {
+            let mut begins = search.begins.lock().expect("no thread panics while it holds this lock");
+            begins[search.abroad.place(me)].take().expect("each worker begins once")
+        };
         Self {
             search,
             port,
             tell,
-            owner: Owner::new(search.width),
+            kept: begin.owner.states() + begin.found.len() as u32,
+            owner: begin.owner,
+            restored: begin.found,
             me,
             workers,
             level: Summary::default(),
             done: Summary::default(),
             done_by: 0,
-            all: Summary::default(),
+            all: search.barrier.all.clone(),
             halt: None,
             outgoing: vec![Vec::new(); workers],
             full: Vec::new(),
@@ -128,12 +145,19 @@ where
 
     /// To the end; `None` if another panicked, or a process is lost.
     pub(super) fn run(mut self) -> Option<Share> {
-        self.begin();
-        let mut sizes = Vec::new();
+        let mut sizes = self.search.barrier.sizes.clone();
+        if self.search.is_fresh {
+            self.begin();
+            self.keep(&sizes);
+        }
+        self.publish();
         let ended = loop {
             let depth = sizes.len() as u32;
             let expand = self.search.bounds.max_depth.is_none_or(|max| depth < max);
             let order = self.owner.next_level();
+            for (from, words) in std::mem::take(&mut self.restored) {
+                self.owner.take_in(from, &words);
+            }
             self.expand_level(&order, expand)?;
             self.port.send_all(&Content::Done(Box::new(self.level.clone())));
             self.wait_for_level()?;
@@ -146,6 +170,7 @@ where
             if let Some(bound) = self.bound_of(&level, (!expand).then_some(depth)) {
                 break Ended::Stopped(bound);
             }
+            self.keep(&sizes);
             self.report(&sizes);
         };
         let last = sizes.last().copied().unwrap_or(0);
@@ -179,7 +204,25 @@ where
                 self.owner.take_in(self.me, &words);
             }
         }
-        self.publish();
+    }
+
+    /// Hands out the level that is whole now, to be kept.
+    fn keep(&mut self, sizes: &[u64]) {
+        if !self.search.keeps {
+            return;
+        }
+        let (width, of) = (self.search.width, self.me);
+        while self.kept < self.owner.states() {
+            let end = self.owner.states().min(self.kept + PIECE as u32);
+            let mut words = Vec::with_capacity((end - self.kept) as usize * (width + PARENT));
+            for index in self.kept as usize..end as usize {
+                words.extend_from_slice(self.owner.rows.row(index));
+                words.extend([self.owner.parents[index], u32::from(self.owner.parents_owners[index])]);
+            }
+            self.kept = end;
+            (self.tell)(News::Piece(Piece { of, words }));
+        }
+        (self.tell)(News::Barrier(Box::new(Barrier { all: self.all.clone(), sizes: sizes.to_vec() })));
     }
 
     /// What ends the search behind this level; all workers say the same.
@@ -403,6 +446,6 @@ pub(super) fn all_of(sizes: &[u64]) -> u64 {
 }
 
 /// Who owns the state with this fingerprint. Its lower half is its hash there.
-fn owner_of(fingerprint: u64, workers: usize) -> usize {
+pub(super) fn owner_of(fingerprint: u64, workers: usize) -> usize {
     (((fingerprint >> 32) * workers as u64) >> 32) as usize
 }
