@@ -173,6 +173,28 @@ module.exports = (page, is, { open, becomes, text, drop }) => {
       }
       await language("en");
     },
+    // A link may name its language, as a trace's file does; a copied one does from a Chinese page.
+    async spoken() {
+      const spoken = () => page.evaluate(() => document.documentElement.lang);
+      // Without a right to the clipboard the page shows the link that it would have copied.
+      const copied = async (wanted) => {
+        await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { configurable: true, value: { writeText: async () => { throw new Error("refused"); } } }));
+        await press("y");
+        await page.waitForFunction((wanted) => document.getElementById("error").textContent.endsWith(wanted), wanted, { timeout: 20000 }).catch(() => {});
+        is("the copied link", (await text("#error")).split("#")[1], wanted);
+      };
+      for (const fragment of ["scope=three_voters_to_one_smoke", "lesson=5", "exercise=5"]) {
+        await open(`#${fragment}&lang=zh`);
+        is(`#${fragment}&lang=zh in Chinese`, await spoken(), "zh");
+        is(`#${fragment}&lang=zh says nothing`, await text("#error"), "");
+        await copied(`${fragment}&lang=zh`);
+        await open(`#${fragment}&lang=en`);
+        is(`#${fragment}&lang=en in English`, await spoken(), "en");
+        await copied(fragment);
+      }
+      await open("#scope=three_voters_to_one_smoke&lang=fr");
+      await says("a language that nobody translated", "The link has lang=fr, which means nothing here. To open a file, press O or drop it on the page.");
+    },
     // Answers as the terminal takes them; what can never become right is told so.
     async answers() {
       const { exercise } = JSON.parse(fs.readFileSync("traces/lessons/05-the-leader-of-two-removes-itself.json", "utf8"));

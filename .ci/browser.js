@@ -291,6 +291,7 @@ async function main() {
   await links.withheld();
   await links.notes();
   await links.chinese();
+  await links.spoken();
   await links.answers();
   await links.found();
   complaints.length = 0;

@@ -26,7 +26,7 @@ function fragment() {
   if (link.through && !link.exercise && !lesson) parts.push("through");
   return `#${parts.join("&")}`;
 }
-const FIELDS = ["scope", "without", "side", "other", "do", "at", "through", "lesson", "branch", "exercise", "exhibit"];
+const FIELDS = ["scope", "without", "side", "other", "do", "at", "through", "lesson", "branch", "exercise", "exhibit", "lang"];
 // Reads the address; what is wrong with it is said in a sentence.
 function readFragment() {
   let text = location.hash.slice(1), wrong = "";
@@ -39,6 +39,9 @@ function readFragment() {
   if (odd !== undefined) wrong = w("wrongfield", { f: odd, v: fields[odd] });
   if (fields.branch !== undefined && fields.lesson === undefined) wrong = w("wrongfield", { f: "branch", v: fields.branch });
   for (const name of ["scope", "without", "side", "other"]) link[name] = fields[name] ?? "";
+  if (fields.lang === "zh" || fields.lang === "en") language = fields.lang;
+  else if (fields.lang !== undefined) wrong = w("wrongfield", { f: "lang", v: fields.lang });
+  delete fields.lang;
   const spoken = /^(\d+)\.(zh|en)$/.exec(fields.lesson ?? "");
   if (spoken) { fields.lesson = spoken[1]; language = spoken[2]; }
   for (const name of ["at", "lesson", "exercise"]) {

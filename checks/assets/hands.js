@@ -27,9 +27,10 @@ function choose(by) {
   buttons[chosen].focus();
 }
 function setSide(side) { link.side = link.side === side ? "" : side; go(); }
-// The link of what is shown, even where the address has another that is wrong.
+// The link of what is shown, even where the address has another that is wrong. Who copies a
+// Chinese page sends a Chinese one; the default language goes without saying.
 async function copyLink() {
-  const href = location.href.split("#")[0] + fragment();
+  const href = location.href.split("#")[0] + fragment() + (language === "zh" ? "&lang=zh" : "");
   try { await navigator.clipboard.writeText(href); note(w("copied")); } catch { note(href); }
 }
 async function save() {
