@@ -8,7 +8,7 @@ use rollcall_traces::{Action, Budgets, ChangeKind, Command, Derive, Entries, Sco
 
 use super::allowed_stuck;
 use super::decommission::making::{leaves, placed};
-use super::making::{REGION, behind, change, enter_joint, put, put_at, region, scope};
+use super::making::{REGION, add_voter, behind, change, enter_joint, put, put_at, region, scope};
 use super::plan::{Family, ScopeOutline, ScopePlan, Size};
 use super::split::making::{CHILD, at, splitting};
 use crate::bounds::reach::Reach;
@@ -16,7 +16,7 @@ use crate::properties::Property;
 
 pub(super) fn plans(family: Family) -> Vec<ScopePlan> {
     let asked = match family {
-        Family::ConfChange => vec![swap_two_entry_by_entry()],
+        Family::ConfChange => vec![swap_two_entry_by_entry(), three_elections_and_two_crashes()],
         Family::Split => vec![split_and_merged_back()],
         Family::Decommission => {
             vec![crash_and_election_over_a_whole_move(), divided_and_led_by_the_leaving_store()]
@@ -59,6 +59,27 @@ fn swap_two_entry_by_entry() -> ScopeOutline {
     };
     let reachable = vec![Reach::Joint, Reach::JointLeft, Reach::TwoLeaders, Reach::OldTermEntry];
     (scope, reachable, vec!["enter joint", "leave joint", "put", "campaign"])
+}
+
+/// Standard scopes name who campaigns and who crashes. Here any peer does, the one that is added as
+/// well, and a third leader may meet what two others left behind.
+fn three_elections_and_two_crashes() -> ScopeOutline {
+    let asked = scope(
+        "three_elections_and_two_crashes",
+        "a fourth voter is added while any peer campaigns, three times in all, any two processes stop and a reply is lost: do two peers lead one term, or is the committed change lost?",
+        &[1, 2, 3, 4],
+        region(&[1, 2, 3], &[]),
+    );
+    let scope = Scope {
+        commands: vec![add_voter(4, 4)],
+        rounds: vec![Entries::All],
+        campaigners: vec![1, 2, 3, 4],
+        crashers: vec![1, 2, 3, 4],
+        budgets: Budgets { elections: 3, crashes: 2, changes: 1, lost: 1, ..Budgets::default() },
+        ..asked
+    };
+    let reachable = vec![Reach::TwoLeaders, Reach::OldTermEntry, Reach::PeerAdded, Reach::StoreDown];
+    (scope, reachable, vec!["change peer", "campaign", "crash", "restart", "apply snapshot"])
 }
 
 /// Standard scopes split or merge, never both. Here a replica that missed the split must be

@@ -75,6 +75,10 @@ const QUESTIONS: &[(&str, &str)] = &[
         "swap_two_entry_by_entry",
         "一次 joint 变更逐条地换掉三个 voter 中的两个，中途旧的或新的 voter 当选：旧多数派和新多数派会作出不同的决定吗？",
     ),
+    (
+        "three_elections_and_two_crashes",
+        "加入第四个 voter 时，任何 peer 都可以竞选，一共三次，任何两个进程会停，一个回复会丢：会有两个 peer 在同一个 term 当 leader，或者已提交的变更丢失吗？",
+    ),
     ("split_against_an_add", "分裂用的 id 还在路上，一个 peer 加入了：过时的 id 能分裂 region 吗？"),
     (
         "split_after_a_promotion",
