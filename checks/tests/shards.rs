@@ -6,11 +6,15 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
 
-use rollcall_checks::explorer::{Bound, Ended, Exploration, Options, explore, explore_in_shards};
+use rollcall_checks::explorer::{
+    Bound, Ended, Exploration, Options, explore, explore_in_shards, resume_in_shards,
+};
+use rollcall_checks::journal::{Journal, Opened, Pace};
 use rollcall_checks::walk::{violation_trace, walk};
 use rollcall_model::properties::Property;
-use rollcall_model::scopes::{self, Family, Size, plans};
+use rollcall_model::scopes::{self, Family, ScopePlan, Size, plans};
 use rollcall_model::{Guard, GuardSet, Rollcall, State};
 use rollcall_traces::Trace;
 use tempfile::TempDir;
@@ -109,6 +113,76 @@ fn without_a_guard_the_same_property_falls_after_as_many_steps() {
             let last = again.steps.last().expect("there are steps");
             assert_eq!(last.violated, [property.name()], "{scope} without {guard}");
             assert!(again.steps.iter().rev().skip(1).all(|step| step.violated.is_empty()));
+        }
+    }
+}
+
+/// Explores until there are so many states, and continues from the journal with other workers and a
+/// new model, as another process would. How many states it began with.
+fn stopped_and_resumed(
+    model: &dyn Fn() -> Rollcall,
+    at: u32,
+    [first, then]: [usize; 2],
+    options: &Options<'_>,
+) -> (u64, Rollcall, Exploration<State>) {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("x.journal");
+    let open = |model: &Rollcall| Journal::open(&path, model, false, Pace::default()).expect("it opens");
+    let stopped = {
+        let model = model();
+        let journal = Mutex::new(open(&model).journal);
+        let with = Options { threads: first, max_states: at, keep: Some(&journal), ..*options };
+        in_shards(&model, &with)
+    };
+    assert_eq!(stopped.ended, Ended::Stopped(Bound::States(at)));
+    let model = model();
+    let Opened { journal, kept, .. } = open(&model);
+    let (states, journal) = (kept.states(), Mutex::new(journal));
+    let with = Options { threads: then, keep: Some(&journal), ..*options };
+    let resumed = resume_in_shards(&model, &with, Rollcall::kind_of, kept).expect("it is explored");
+    (states, model, resumed)
+}
+
+#[test]
+fn a_scope_that_was_stopped_has_the_same_figures_in_the_end() {
+    let snapshots = [
+        (Family::ConfChange, include_str!("snapshots/smoke__smoke_conf-change.snap")),
+        (Family::Split, include_str!("snapshots/smoke__smoke_split.snap")),
+        (Family::Decommission, include_str!("snapshots/smoke__smoke_decommission.snap")),
+    ];
+    let mut resumed = 0;
+    for (family, snapshot) in snapshots {
+        let pinned = pinned(snapshot);
+        let small = |plan: &ScopePlan| (1_000..5_000).contains(&pinned[plan.scope.name.as_str()][0]);
+        for (at, plan) in plans(family, Size::Smoke).into_iter().filter(small).enumerate() {
+            let name = plan.scope.name.as_str();
+            let model = || plan.model(GuardSet::ALL).expect("it begins");
+            let half = pinned[name][0] as u32 / 2;
+            let workers = [[2, 3], [3, 1], [1, 2]][at % 3];
+            let (from, _, explored) = stopped_and_resumed(&model, half, workers, &options(1));
+            assert!(from > 1 && from < pinned[name][0], "{name} went on from {from} states");
+            let figures = [explored.distinct(), explored.transitions, u64::from(explored.depth())];
+            assert_eq!(figures, pinned[name], "{name} with {workers:?} workers");
+            assert_eq!(explored.ended, Ended::Exhausted, "{name}");
+            assert!(explored.verdicts.iter().all(|verdict| verdict.holds == Some(true)), "{name}");
+            resumed += 1;
+        }
+    }
+    assert!(resumed > 12, "{resumed} scopes are too few");
+}
+
+#[test]
+fn a_counterexample_does_not_depend_on_where_the_search_was_stopped() {
+    for (guard, property, scope) in MISSING {
+        let model = || without(guard, property, scope);
+        let whole = first_violation(&model(), &options(2), false);
+        let stopping = Options { stop_at_first_violation: true, ..options(1) };
+        for (at, workers) in [(10, [2, 3]), (60, [3, 1]), (200, [1, 2])] {
+            let (_, model, explored) = stopped_and_resumed(&model, at, workers, &stopping);
+            let verdict = explored.violations().next().expect("it is violated");
+            let first = verdict.first.expect("a state");
+            let way = violation_trace(&model, &explored, verdict.property, first);
+            assert_eq!(way, whole, "{scope} without {guard}, stopped at {at} states");
         }
     }
 }
