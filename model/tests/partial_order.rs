@@ -38,7 +38,7 @@ fn plan(scope: &str) -> ScopePlan {
 
 fn graph(model: &Rollcall, property: Option<Property>) -> Graph {
     let first = model.first();
-    let mut numbers: HashMap<State, usize> = HashMap::from([(first.clone(), 0)]);
+    let mut numbers: HashMap<State, usize> = HashMap::from([(first, 0)]);
     let mut todo = VecDeque::from([first]);
     let mut states = Vec::new();
     while let Some(state) = todo.pop_front() {
@@ -48,7 +48,7 @@ fn graph(model: &Rollcall, property: Option<Property>) -> Graph {
         for action in actions {
             let Some(after) = model.next_state(&state, action.clone()) else { continue };
             let unknown = numbers.len();
-            let number = *numbers.entry(after.clone()).or_insert_with(|| {
+            let number = *numbers.entry(after).or_insert_with(|| {
                 todo.push_back(after);
                 unknown
             });
