@@ -47,7 +47,6 @@ fn killed_and_resumed(first: &[&'static str], second: &[&'static str], last: &[&
     let lasting = |more: &[&'static str]| {
         [&check(&["--resume", "killed.journal", "--checkpoint-every", "500"]), more].concat()
     };
-    let mut from = 0;
     // The second run resumes from a journal and is killed again.
     for (bytes, who) in [(60_000, first), (400_000, second)] {
         let mut killed = folder.command(&lasting(who));
@@ -69,8 +68,9 @@ fn killed_and_resumed(first: &[&'static str], second: &[&'static str], last: &[&
     }
     let ran = folder.ends(&lasting(last), 0);
     assert_eq!(figures(&ran.stdout), figures(&uninterrupted));
-    from = from.max(resumed(&ran.stdout).expect("it went on"));
-    assert!(from > 5_000, "it went on from {from} states");
+    let from = resumed(&ran.stdout).expect("it went on");
+    // Shards resume from a whole level, and the one that holds the last of 400,000 bytes begins at 3,287.
+    assert!(from >= 3_287, "it went on from {from} states");
     assert!(!journal.exists(), "nothing is left to go on with");
 }
 
