@@ -10,7 +10,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
-use rollcall_impl::eraftpb::MessageType;
 use rollcall_impl::{
     Child, Config, Effects, End, Error, Guards, IdAllocator, Input, Key, Message, Output, Region, Replica,
     Store, Ticket,
@@ -399,9 +398,4 @@ impl Inner {
         });
         self.taken_back += taken.len();
     }
-}
-
-/// Whether the message brings a snapshot.
-pub fn is_snapshot(message: &Message) -> bool {
-    message.raft_type() == Some(MessageType::MsgSnapshot)
 }

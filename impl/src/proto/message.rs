@@ -96,6 +96,11 @@ impl Message {
         }
     }
 
+    /// Whether it brings a snapshot.
+    pub fn is_snapshot(&self) -> bool {
+        self.raft_type() == Some(eraftpb::MessageType::MsgSnapshot)
+    }
+
     /// The type of raft's message, if it is one.
     pub fn raft_type(&self) -> Option<eraftpb::MessageType> {
         self.raft().map(eraftpb::Message::get_msg_type)

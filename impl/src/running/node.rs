@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::journal::{Group, Journal};
 use super::router::{Handler, Router, Unsent};
-use crate::error::Error;
+use crate::error::{Error, Refusal};
 use crate::guard::Guards;
 use crate::proto::region::{RegionId, StoreId};
 use crate::raft_rs::replica::Replica;
@@ -42,6 +42,20 @@ pub enum Unhandled {
     },
     /// The store stopped first.
     Stopped(Box<Input>),
+}
+
+impl Unhandled {
+    /// The number of the client's request that had no effect, and why it was refused; no reason if the
+    /// store stopped first.
+    pub fn request(&self) -> Option<(u64, Option<Refusal>)> {
+        match self {
+            Self::Refused { request, error } => Some(((*request)?, error.refusal())),
+            Self::Stopped(input) => match **input {
+                Input::Request { id, .. } | Input::Get { id, .. } => Some((id, None)),
+                _ => None,
+            },
+        }
+    }
 }
 
 /// The shared state.

@@ -7,8 +7,8 @@ use std::thread;
 
 use rollcall_impl::running::{Handle, RunningStore, Surroundings, Threads, Unhandled};
 use rollcall_impl::{
-    Command, Config, End, Engine, Epoch, Error, Input, Key, Member, MemberRole, MessagePayload, Output,
-    Refusal, Region, RegionId, Sound, StateRole, Store, StoreId,
+    Command, Config, End, Engine, Epoch, Error, Input, Key, Member, MemberRole, Output, Refusal, Region,
+    RegionId, Sound, StateRole, Store, StoreId,
 };
 
 /// The region of these tests.
@@ -71,8 +71,7 @@ impl Surroundings for Post {
             Output::Message(message) => {
                 let stores = self.network.stores.read().unwrap();
                 let (region, to) = (message.region, message.to);
-                let is_snapshot =
-                    matches!(&message.payload, MessagePayload::Raft(raft) if raft.has_snapshot());
+                let is_snapshot = message.is_snapshot();
                 let arrived =
                     stores.get(&to.store).is_some_and(|store| store.send(Input::Message(message)).is_ok());
                 if is_snapshot && let Some(sender) = stores.get(&self.of) {
@@ -85,17 +84,8 @@ impl Surroundings for Post {
     }
 
     fn unhandled(&self, _: RegionId, why: Unhandled) {
-        match why {
-            Unhandled::Refused { request: Some(id), error } => {
-                let refusal = error.refusal().expect("a refusal");
-                self.network.answer(id, Err(Unanswered::Refused(refusal)));
-            }
-            Unhandled::Stopped(input) => {
-                if let Input::Request { id, .. } | Input::Get { id, .. } = *input {
-                    self.network.answer(id, Err(Unanswered::Stopped));
-                }
-            }
-            Unhandled::Refused { request: None, .. } => {}
+        if let Some((id, refusal)) = why.request() {
+            self.network.answer(id, Err(refusal.map_or(Unanswered::Stopped, Unanswered::Refused)));
         }
     }
 

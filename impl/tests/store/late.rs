@@ -118,7 +118,7 @@ impl Cluster {
     /// A message arrives, or is lost. The sender of a snapshot gets its status.
     fn deliver(&mut self, message: Message, arrives: bool) {
         let (from, to, region) = (message.from.store, message.to, message.region);
-        let snapshot = message.raft().is_some_and(|raft| raft.has_snapshot());
+        let snapshot = message.is_snapshot();
         let taken = arrives && self.step(to.store, Input::Message(message)).is_ok();
         if snapshot {
             let _ = self.step(from, Input::ReportSnapshot { region, to: to.id, arrived: taken });

@@ -38,7 +38,7 @@ impl Cluster<Sound> {
     fn deliver_all(&mut self) {
         while let Some(message) = self.sent.pop_front() {
             let (from, to, region) = (message.from.store, message.to, message.region);
-            let is_snapshot = message.raft().is_some_and(|raft| raft.has_snapshot());
+            let is_snapshot = message.is_snapshot();
             let arrived = self.step(to.store, Input::Message(message)).is_ok();
             if is_snapshot {
                 let _ = self.step(from, Input::ReportSnapshot { region, to: to.id, arrived });

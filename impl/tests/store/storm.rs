@@ -219,7 +219,7 @@ impl<E: Volatile> Storm<E> {
             self.cluster.sent.push_back(message.clone());
         }
         let (from, to, region, id) = (message.from.store, message.to.store, message.region, message.to.id);
-        let snapshot = message.raft().is_some_and(|raft| raft.has_snapshot());
+        let snapshot = message.is_snapshot();
         let pending_messages = self.cluster.stores[&to].pending_messages().len();
         let taken = self.cluster.step(to, Input::Message(message));
         self.pending_messages +=

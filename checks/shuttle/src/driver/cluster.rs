@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rollcall_checks::recorder::{Recorder, is_snapshot};
+use rollcall_checks::recorder::Recorder;
 use rollcall_impl::{
     Config, End, Engine, EngineError, Error, Input, Key, MemoryEngine, Output, Persisted, Refusal, Region,
     RegionId, Sound, StateRole, StoreId, Write,
@@ -119,7 +119,7 @@ impl Surroundings for Post {
         self.network.sent.fetch_add(1, Ordering::Relaxed);
         match output {
             Output::Message(message) => {
-                let (region, to, snapshot) = (message.region, message.to, is_snapshot(&message));
+                let (region, to, snapshot) = (message.region, message.to, message.is_snapshot());
                 let receiver = self.network.store(to.store);
                 let arrived = receiver.is_some_and(|store| store.send(Input::Message(message)).is_ok());
                 if snapshot && let Some(sender) = self.network.store(self.of) {
@@ -140,17 +140,8 @@ impl Surroundings for Post {
     }
 
     fn unhandled(&self, _: RegionId, why: Unhandled) {
-        match why {
-            Unhandled::Refused { request: Some(id), error } => {
-                let refusal = error.refusal().expect("a refusal");
-                self.network.answer(id, Err(Unanswered::Refused(refusal)));
-            }
-            Unhandled::Stopped(input) => {
-                if let Input::Request { id, .. } | Input::Get { id, .. } = *input {
-                    self.network.answer(id, Err(Unanswered::Stopped));
-                }
-            }
-            Unhandled::Refused { request: None, .. } => {}
+        if let Some((id, refusal)) = why.request() {
+            self.network.answer(id, Err(refusal.map_or(Unanswered::Stopped, Unanswered::Refused)));
         }
     }
 

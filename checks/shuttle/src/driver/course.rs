@@ -112,11 +112,10 @@ impl Course {
 
     /// The region of the key on that store.
     fn here(&self, key: &Key, store: StoreId) -> Vec<RegionId> {
-        let found = self.cluster.look(|id, shown| {
+        self.cluster.look(|id, shown| {
             let has = |region: &RegionId| shown.peer(*region).is_some_and(|peer| peer.region().contains(key));
             (id == store).then(|| shown.regions().find(has)).flatten()
-        });
-        found
+        })
     }
 
     /// Asks the leader to hand its leadership to that store. It may refuse.
