@@ -7,10 +7,10 @@ use rollcall_model::liveness::StuckReason;
 use rollcall_model::scopes::{self, ScopePlan};
 use rollcall_traces::{Action, Verdict};
 
-const LOST: StuckReason = StuckReason::DiskLost { region: 1, store: 3 };
+const LOST: StuckReason = StuckReason::DiskLost { region: 1, store: 1 };
 
 fn plan(allowed_stuck: &[StuckReason]) -> ScopePlan {
-    let plan = scopes::named("replace_a_lost_store_smoke").expect("a scope of that name");
+    let plan = scopes::named("one_of_four_goes_smoke").expect("a scope of that name");
     ScopePlan { allowed_stuck: allowed_stuck.to_vec(), ..plan }
 }
 
@@ -37,7 +37,7 @@ fn another_reason_fails_with_the_shortest_way_to_it() {
     let [way] = &verified.violations[..] else { panic!("one way") };
     assert_eq!(
         way.steps.iter().map(|step| &step.action).collect::<Vec<_>>(),
-        [&Action::LoseDisk { store: 3 }]
+        [&Action::LoseDisk { store: 1 }]
     );
     assert_eq!(way.verdict, Some(Verdict::violated("stuck", 1)));
 }
