@@ -7,8 +7,8 @@ use super::super::rows::Row;
 use super::super::{Explored, Memory, Options};
 use super::News;
 use super::port::Content;
-use super::summary::Halt;
-use super::worker::{Search, Worker, all_of};
+use super::summary::{Halt, all_of};
+use super::worker::{Search, Worker};
 
 /// Memory is checked once in this many slices.
 const SLICES_PER_LOOK: u64 = 4;

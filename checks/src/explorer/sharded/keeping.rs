@@ -1,4 +1,4 @@
-//! Checkpoints at the barriers between levels, and how a search continues from them.
+//! Checkpoints at the barriers between levels.
 //!
 //! They have the ordered explorer's format, so either explorer continues from them, and with any
 //! number of workers. A worker hands out its states of a level in pieces, when the level is whole.
@@ -11,11 +11,8 @@ use std::io;
 use std::sync::Mutex;
 
 use super::super::graph::NO_PARENT;
-use super::super::kept::{Keep, Kept, Totals, checkpoint_of};
-use super::super::{ExploreError, Explored};
-use super::owner::{BESIDE, Owner};
-use super::summary::{Found, Place, Summary};
-use super::worker::{all_of, owner_of};
+use super::super::kept::{Keep, Totals, checkpoint_of};
+use super::summary::{Place, Summary, all_of};
 
 /// The most states of a piece.
 pub(super) const PIECE: usize = 1 << 14;
@@ -37,26 +34,29 @@ pub(super) struct Barrier {
     pub(super) sizes: Vec<u64>,
 }
 
-/// What a worker begins with.
-pub(super) struct Begin {
-    pub(super) owner: Owner,
-    /// States of the level that was being found, as they come from others, each with whose its parent is.
-    pub(super) found: Vec<(usize, Vec<u32>)>,
-}
-
 /// The numbers of one level's states: for each worker the index of its first one there, and the
 /// numbers from that one on.
 #[derive(Clone, Default)]
-struct Numbers(Vec<(u32, Vec<u32>)>);
+pub(super) struct Numbers(Vec<(u32, Vec<u32>)>);
 
 impl Numbers {
+    /// The first level of so many workers, without states.
+    pub(super) fn of(workers: usize) -> Self {
+        Self(vec![(0, Vec::new()); workers])
+    }
+
+    /// The next state of a worker has this number.
+    pub(super) fn push(&mut self, of: usize, number: u32) {
+        self.0[of].1.push(number);
+    }
+
     fn number(&self, Place { owner, index }: Place) -> u32 {
         let (first, numbers) = &self.0[owner as usize];
         numbers[(index - first) as usize]
     }
 
     /// The level after this one, without states.
-    fn next(&self) -> Self {
+    pub(super) fn next(&self) -> Self {
         Self(self.0.iter().map(|(first, numbers)| (first + numbers.len() as u32, Vec::new())).collect())
     }
 }
@@ -75,7 +75,12 @@ pub(super) struct Keeper<'a> {
     pub(super) failed: Option<io::ErrorKind>,
 }
 
-impl Keeper<'_> {
+impl<'a> Keeper<'a> {
+    /// Continues behind these totals.
+    pub(super) fn new(keep: &'a Mutex<dyn Keep>, totals: Totals, (known, fresh): (Numbers, Numbers)) -> Self {
+        Self { keep, totals, known, fresh, first: Vec::new(), reached: 0, failed: None }
+    }
+
     /// Writes a piece; false if that failed, now or before.
     pub(super) fn piece(&mut self, piece: Piece) -> bool {
         if self.totals.known == 0 {
@@ -109,7 +114,7 @@ impl Keeper<'_> {
                 let parent = Place { owner: state[width + 1], index: state[width] };
                 let is_initial = parent.index == NO_PARENT;
                 parents.push(if is_initial { NO_PARENT } else { self.known.number(parent) });
-                self.fresh.0[*of].1.push(self.totals.states as u32);
+                self.fresh.push(*of, self.totals.states as u32);
                 self.totals.states += 1;
             }
         }
@@ -141,102 +146,4 @@ impl Keeper<'_> {
         self.known = std::mem::take(&mut self.fresh);
         self.fresh = self.known.next();
     }
-}
-
-/// Where a search begins, and who writes how it goes on.
-pub(super) struct Resumed<'a> {
-    /// Whether there were no checkpoints.
-    pub(super) is_fresh: bool,
-    pub(super) begins: Vec<Begin>,
-    pub(super) barrier: Barrier,
-    pub(super) keeper: Option<Keeper<'a>>,
-}
-
-/// Deals the states of checkpoints out to their owners.
-///
-/// # Errors
-/// If they are of another exploration, or of the ordered explorer in the middle of a level.
-pub(super) fn resumed<'a, M: Explored>(
-    model: &M,
-    kept: Kept,
-    (width, properties, workers): (usize, usize, usize),
-    keep: Option<&'a Mutex<dyn Keep>>,
-) -> Result<Resumed<'a>, ExploreError> {
-    let Kept { mut totals, rows, graph } = kept;
-    let is_fresh = totals.states == 0;
-    totals.width = if is_fresh { width } else { totals.width };
-    totals.found.resize(properties.max(totals.found.len()), None);
-    let ends_a_level = totals.expanded == totals.states as u64
-        || totals.levels.last().is_none_or(|first| u64::from(*first) == totals.expanded);
-    let what = match () {
-        () if totals.width != width => Some("their states have other parts"),
-        () if totals.found.len() != properties => Some("they judge other properties"),
-        () if totals.edges.is_some() => Some("one has edges and the other has none"),
-        () => None,
-    };
-    if let Some(what) = what {
-        return Err(ExploreError::NotItsOwn { what });
-    }
-    if !ends_a_level {
-        return Err(ExploreError::WithinALevel);
-    }
-    let mut begins: Vec<Begin> =
-        (0..workers).map(|_| Begin { owner: Owner::new(width), found: Vec::new() }).collect();
-    let (mut known, mut fresh) = (Numbers(vec![(0, Vec::new()); workers]), Numbers::default());
-    let mut places: Vec<Place> = Vec::with_capacity(totals.states);
-    let mut levels = totals.levels.iter().skip(1).map(|first| *first as usize).peekable();
-    for (number, row) in rows.iter().enumerate() {
-        if levels.next_if_eq(&number).is_some() {
-            begins.iter_mut().for_each(|begin| begin.owner.restore_level());
-            known = known.next();
-        }
-        if number == totals.known {
-            fresh = known.next();
-        }
-        let fingerprint = model.fingerprint(row);
-        let of = owner_of(fingerprint, workers);
-        let parent = graph.parents[number];
-        let parents = places.get(parent as usize).copied().unwrap_or(Place { owner: 0, index: NO_PARENT });
-        let Begin { owner, found } = &mut begins[of];
-        if number < totals.known {
-            places.push(Place { owner: of as u32, index: owner.states() });
-            known.0[of].1.push(number as u32);
-            owner.restore(row, fingerprint as u32, parents);
-        } else {
-            let hash = model.fingerprint(rows.row(parent as usize)) as u32;
-            fresh.0[of].1.push(number as u32);
-            let mut words = Vec::with_capacity(width + BESIDE);
-            words.extend_from_slice(row);
-            words.extend([fingerprint as u32, parents.index, hash]);
-            found.push((parents.owner as usize, words));
-        }
-    }
-    if fresh.0.is_empty() {
-        fresh = known.next();
-    }
-    let ends = totals.levels.iter().skip(1).map(|first| u64::from(*first)).chain([totals.known as u64]);
-    let sizes = totals.levels.iter().zip(ends).map(|(first, end)| end - u64::from(*first));
-    let mut sizes: Vec<u64> = sizes.collect();
-    if totals.expanded < totals.known as u64 {
-        sizes.pop();
-    } else if totals.known > 0 {
-        // Nothing is left: the level to be expanded is empty.
-        begins.iter_mut().for_each(|begin| begin.owner.restore_level());
-        (known, fresh) = (known.next(), known.next());
-    }
-    let found = totals.found.iter().map(|number| {
-        let number = (*number)? as usize;
-        Some(Found { fingerprint: model.fingerprint(rows.row(number)), place: places[number] })
-    });
-    let all = Summary {
-        states: totals.expanded,
-        transitions: totals.transitions,
-        outside: totals.outside,
-        kinds: totals.kinds.clone(),
-        found: found.collect(),
-        halt: None,
-    };
-    let keeper =
-        keep.map(|keep| Keeper { keep, totals, known, fresh, first: Vec::new(), reached: 0, failed: None });
-    Ok(Resumed { is_fresh, begins, barrier: Barrier { all, sizes }, keeper })
 }

@@ -28,6 +28,7 @@ mod kept;
 mod link;
 mod owner;
 mod port;
+mod restoring;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -54,10 +55,11 @@ use super::rows::Row;
 use super::{ExploreError, Explored, Options, checked_properties, is_interrupted};
 use abroad::Abroad;
 use bounds::Bounds;
-use keeping::{Barrier, Keeper, Piece, Resumed};
+use keeping::{Barrier, Keeper, Piece};
 use link::Link;
 pub use link::Processes;
 use port::Port;
+use restoring::Resumed;
 use watched::Watched;
 use worker::{Search, Share, Worker};
 
@@ -162,9 +164,8 @@ where
         state.write(&mut row);
         row
     });
-    let shape = (width, properties.len(), options.threads);
     let Resumed { is_fresh, begins, barrier, mut keeper } =
-        keeping::resumed(model, kept, shape, options.keep)?;
+        restoring::resumed(model, kept, (width, properties.len()), options)?;
     let search = Arc::new(Search {
         model: model.clone(),
         properties,

@@ -86,3 +86,13 @@ impl Summary {
         self.halt = self.halt.or(other.halt);
     }
 }
+
+/// The states of these levels.
+pub(super) fn all_of(sizes: &[u64]) -> u64 {
+    sizes.iter().sum()
+}
+
+/// Who owns the state with this fingerprint. Its lower half is its hash there.
+pub(super) fn owner_of(fingerprint: u64, workers: usize) -> usize {
+    (((fingerprint >> 32) * workers as u64) >> 32) as usize
+}

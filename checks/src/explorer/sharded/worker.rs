@@ -13,10 +13,11 @@ use super::Kind;
 use super::News;
 use super::abroad::{Abroad, Needed};
 use super::bounds::Bounds;
-use super::keeping::{Barrier, Begin, PARENT, PIECE, Piece};
+use super::keeping::{Barrier, PARENT, PIECE, Piece};
 use super::owner::{BESIDE, Owner};
 use super::port::{Content, Parcel, Port};
-use super::summary::{Found, Halt, Place, Step, Summary};
+use super::restoring::Begin;
+use super::summary::{Found, Halt, Place, Step, Summary, all_of, owner_of};
 use super::watched::Watched;
 
 /// States that are expanded between two looks at the inbox.
@@ -439,13 +440,4 @@ where
         self.port.begin_next();
         Some(())
     }
-}
-
-pub(super) fn all_of(sizes: &[u64]) -> u64 {
-    sizes.iter().sum()
-}
-
-/// Who owns the state with this fingerprint. Its lower half is its hash there.
-pub(super) fn owner_of(fingerprint: u64, workers: usize) -> usize {
-    (((fingerprint >> 32) * workers as u64) >> 32) as usize
 }
