@@ -16,14 +16,14 @@ use rollcall_traces::{Action, Divergence, Trace};
 use serde::Serialize;
 
 use super::end::{End, INTERRUPTED};
-use super::hosts::{Sharing, Spread};
+use super::hosts::{Begun, Sharing, Spread};
 use super::lasting::Lasting;
 use super::out::{errln, grouped, outln};
 use super::selected::SelectedScope;
 use super::{out, terminal};
 use crate::decides::decides;
-use crate::explorer::{Bound, Ended, Exploration, Keep, Kept, Options};
-use crate::journal::{Journal, Opened};
+use crate::explorer::{Bound, Ended, Exploration, Keep, Kept, Options, Processes};
+use crate::journal::Journal;
 use crate::lookup;
 use crate::lookup::Owed;
 use crate::museum::PIECES;
@@ -157,15 +157,15 @@ impl<'a> Check<'a> {
             return self.conclude(Some(Found { name, trace, healing: None }));
         }
         let journal = self.wanted.lasting.journal_of(&self.selected.plan);
-        let begin =
-            |path: &std::path::PathBuf| Journal::open(path, &self.model, false, self.wanted.lasting.pace());
-        let (opened, kept) = match journal.as_ref().map(begin).transpose()? {
-            Some(Opened { journal, kept, .. }) => (Some(Mutex::new(journal)), kept),
-            None => (None, Kept::default()),
+        let lasting = self.wanted.lasting;
+        let begun = self.wanted.sharing.begin(&self.model, journal.as_deref(), lasting.pace())?;
+        let Begun { journal: opened, kept, processes } = match begun {
+            Ok(begun) => begun,
+            Err(why) => return self.ended_before_its_end(&why),
         };
         self.report.resumed_states = opened.as_ref().map(|_| kept.states());
         let started = Instant::now();
-        let explored = match self.explore(opened.as_ref(), kept)? {
+        let explored = match self.explore(opened.as_ref(), (kept, processes))? {
             Ok(explored) => explored,
             Err(why) => return self.ended_before_its_end(&why),
         };
@@ -179,16 +179,16 @@ impl<'a> Check<'a> {
             && found.is_none()
         {
             errln!("not conclusive: {bound}; {}", covered(&explored));
-            if let (Bound::NotKept(_), Some(journal)) = (bound, &opened) {
+            if let (Bound::NotKept(_), Some(journal), None) = (bound, &opened, &explored.levels) {
                 let kept = journal.lock().expect("no thread panics while it holds this lock").states();
                 errln!("  the journal holds {kept} of these states to go on from");
             }
-            self.wanted.lasting.say_how_to_go_on(&[journal]);
+            lasting.say_how_to_go_on(&[journal]);
         } else if found.is_none() && !self.report.exhausted {
             // It was explored, and not yet healed completely.
-            self.wanted.lasting.say_how_to_go_on(&[journal]);
+            lasting.say_how_to_go_on(&[journal]);
         } else {
-            self.wanted.lasting.remove(&[journal])?;
+            lasting.remove(&[journal])?;
         }
         self.conclude(found)
     }
@@ -207,7 +207,7 @@ impl<'a> Check<'a> {
     fn explore(
         &self,
         journal: Option<&Mutex<Journal>>,
-        kept: Kept,
+        from: (Kept, Option<Processes>),
     ) -> Result<Result<Exploration<State>, String>> {
         let interrupt = Arc::clone(&INTERRUPTED);
         let options = Options {
@@ -219,7 +219,7 @@ impl<'a> Check<'a> {
             threads: super::lasting::default_threads(),
             ..Options::default()
         };
-        self.wanted.sharing.explore(&self.model, options, kept)
+        self.wanted.sharing.explore(&self.model, options, from)
     }
 
     /// This process among several, unless it is the one that says everything.

@@ -92,6 +92,8 @@ pub enum Bound {
     Memory(u64),
     /// A checkpoint could not be written.
     NotKept(std::io::ErrorKind),
+    /// Another process could not write one.
+    NotKeptElsewhere,
     /// More edges than 32 bits can number.
     Edges,
     /// The interrupt was set.
@@ -107,6 +109,7 @@ impl fmt::Display for Bound {
             Bound::Bytes(max) => write!(f, "more than {max} bytes"),
             Bound::Memory(max) => write!(f, "the process holds more than {max} bytes"),
             Bound::NotKept(why) => write!(f, "a checkpoint could not be written: {why}"),
+            Bound::NotKeptElsewhere => write!(f, "another process could not write a checkpoint"),
             Bound::Edges => write!(f, "more edges than can be numbered; explore without keeping them"),
             Bound::Interrupted => write!(f, "interrupted"),
         }

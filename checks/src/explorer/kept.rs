@@ -7,6 +7,9 @@
 //! length of its totals and the totals as JSON, then rows, parents, the number of edges of each
 //! expanded state, then targets and ordinals.
 //!
+//! Where several processes explore, each keeps its own states. A parent may be another's, so it is
+//! written as its place: its index at its worker, and behind all indices the numbers of these workers.
+//!
 //! Only the model can interpret the numbers in rows. For a model that interns components, the
 //! interned components must be kept, too.
 
@@ -17,6 +20,7 @@ use thiserror::Error;
 
 use super::graph::{Graph, MOST_ACTIONS, NO_PARENT};
 use super::rows::Rows;
+use super::sharded::Summary;
 
 /// Keeps checkpoints.
 pub trait Keep: Send {
@@ -39,6 +43,27 @@ pub struct Misfit {
     pub what: &'static str,
 }
 
+/// The place of a process among several that explore together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seat {
+    /// Its number.
+    pub process: usize,
+    /// How many there are.
+    pub processes: usize,
+    /// How many workers each of them has.
+    pub workers: usize,
+}
+
+/// What several processes had done together at a barrier.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Shared {
+    /// Whose states these are.
+    pub(super) seat: Seat,
+    pub(super) all: Summary,
+    /// The sizes of the levels that were expanded.
+    pub(super) sizes: Vec<u64>,
+}
+
 /// The totals, which every checkpoint contains in full.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Totals {
@@ -55,6 +80,29 @@ pub(super) struct Totals {
     pub(super) kinds: Vec<u64>,
     pub(super) found: Vec<Option<u32>>,
     pub(super) edges: Option<u32>,
+    /// Where several processes explore. The states and levels are then those of one process, with an
+    /// empty level where it has no state, and what is counted and found is here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) shared: Option<Shared>,
+}
+
+impl Totals {
+    fn read(bytes: &mut Bytes<'_>) -> Result<Self, Misfit> {
+        let length = bytes.number()? as usize;
+        serde_json::from_slice(bytes.some(length)?)
+            .map_err(|_| Misfit { what: "its totals are not readable" })
+    }
+}
+
+/// How many barriers are whole with a checkpoint of one process among several; `None` if it ends
+/// between two of them.
+///
+/// # Errors
+/// If it is invalid.
+pub fn barriers(checkpoint: &[u8]) -> Result<Option<u64>, Misfit> {
+    let totals = Totals::read(&mut Bytes(checkpoint))?;
+    let shared = totals.shared.as_ref().ok_or(Misfit { what: "one process wrote it alone" })?;
+    Ok((totals.known == totals.states).then_some(shared.sizes.len() as u64 + 1))
 }
 
 /// An exploration as restored from checkpoints.
@@ -63,9 +111,16 @@ pub struct Kept {
     pub(super) totals: Totals,
     pub(super) rows: Rows,
     pub(super) graph: Graph,
+    /// Whose the parents are, where several processes explore.
+    pub(super) parents_owners: Vec<u16>,
 }
 
 impl Kept {
+    /// Whether there was no checkpoint.
+    pub(crate) fn is_none(&self) -> bool {
+        self.rows.is_empty() && self.totals.shared.is_none()
+    }
+
     /// The number of distinct states.
     pub fn states(&self) -> u64 {
         self.graph.parents.len() as u64
@@ -82,14 +137,15 @@ impl Kept {
     /// If it is invalid, or not the next one.
     pub fn take(&mut self, checkpoint: &[u8]) -> Result<(), Misfit> {
         let mut bytes = Bytes(checkpoint);
-        let length = bytes.number()? as usize;
-        let totals: Totals = serde_json::from_slice(bytes.some(length)?)
-            .map_err(|_| Misfit { what: "its totals are not readable" })?;
+        let totals = Totals::read(&mut bytes)?;
         let before = &self.totals;
+        let seat = |of: &Totals| of.shared.as_ref().map(|shared| shared.seat);
         let is_next = totals.states >= before.states
             && totals.expanded >= before.expanded
             && (self.rows.is_empty()
-                || (totals.width == before.width && totals.edges.is_some() == before.edges.is_some()));
+                || (totals.width == before.width
+                    && totals.edges.is_some() == before.edges.is_some()
+                    && seat(&totals) == seat(before)));
         if !is_next || totals.width == 0 || totals.known > totals.states {
             return Err(Misfit { what: "its totals" });
         }
@@ -106,10 +162,15 @@ impl Kept {
         }
         for _ in 0..states {
             let parent = bytes.number()?;
-            if parent != NO_PARENT && parent as usize >= self.graph.parents.len() {
+            let is_here = totals.shared.is_none() && parent != NO_PARENT;
+            if is_here && parent as usize >= self.graph.parents.len() {
                 return Err(Misfit { what: "a state before its parent" });
             }
             self.graph.parents.push(parent);
+        }
+        for _ in 0..totals.shared.as_ref().map_or(0, |_| states) {
+            let owner = bytes.number()?.try_into();
+            self.parents_owners.push(owner.map_err(|_| Misfit { what: "a parent that is nobody's" })?);
         }
         self.take_edges(&mut bytes, &totals)?;
         if !bytes.0.is_empty() {

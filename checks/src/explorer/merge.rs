@@ -53,7 +53,7 @@ impl Merger {
         options: &Options<'_>,
     ) -> Self {
         let is_always: Vec<bool> = is_always.collect();
-        let Kept { totals, mut graph, rows } = kept;
+        let Kept { totals, mut graph, rows, .. } = kept;
         if options.keep_edges && graph.offsets == Default::default() {
             graph.offsets.push(0);
         }
@@ -284,6 +284,7 @@ impl Merger {
             kinds: self.kinds.clone(),
             found: self.found.clone(),
             edges: self.keep_edges.then(|| self.graph.edges()),
+            shared: None,
         };
         let bytes = checkpoint(&self.kept, &now, |index| self.next.row(states, index), &self.graph);
         self.kept = now;

@@ -48,7 +48,7 @@ pub use agree::{Agreement, agree};
 pub use exploration::{Bound, Ended, Exploration, Trace, Verdict};
 pub use explored::Explored;
 pub use graph::{Graph, MOST_ACTIONS, NO_PARENT};
-pub use kept::{Keep, Kept, Misfit};
+pub use kept::{Keep, Kept, Misfit, Seat, barriers};
 pub use progress::Progress;
 pub use reaching::reaching;
 pub use rows::{Row, States};
@@ -217,7 +217,7 @@ where
     let width = initial.first().ok_or(ExploreError::NoInitialState)?.width();
     let is_resumed = kept.states() > 0;
     if is_resumed {
-        fits(&kept, width, properties.len(), options)?;
+        fits(&kept, (width, properties.len()), options, None)?;
     }
     let is_always = properties.iter().map(|p| p.expectation == Expectation::Always);
     let mut merger = Merger::new(is_always, width, kept, options);
@@ -266,13 +266,20 @@ where
     Ok(merger.into_exploration(states, properties, ended))
 }
 
-/// Whether the checkpoints fit this exploration.
-fn fits(kept: &Kept, width: usize, properties: usize, options: &Options<'_>) -> Result<(), ExploreError> {
+/// Whether the checkpoints fit this exploration, and this process.
+fn fits(
+    kept: &Kept,
+    (width, properties): (usize, usize),
+    options: &Options<'_>,
+    seat: Option<Seat>,
+) -> Result<(), ExploreError> {
     let totals = &kept.totals;
+    let theirs = totals.shared.as_ref().map(|shared| shared.seat);
     let what = match () {
         () if totals.width != width => "their states have other parts",
         () if totals.found.len() != properties => "they judge other properties",
         () if totals.edges.is_some() != options.keep_edges => "one has edges and the other has none",
+        () if theirs != seat => "they are of another process, or of another number of processes or workers",
         () => return Ok(()),
     };
     Err(ExploreError::NotItsOwn { what })

@@ -16,8 +16,10 @@ use rustix::net::sockopt;
 use thiserror::Error;
 
 use super::Hosts;
+use super::agreeing::{agreed, run_of};
 use super::words::{Hello, Unread, Word};
-use crate::explorer::Processes;
+use crate::explorer::{Processes, Seat};
+use crate::journal::SharedJournal;
 
 /// How long the loop waits before it tries to connect again.
 const PACE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
@@ -71,6 +73,14 @@ pub enum MeetingError {
         /// What it said.
         why: String,
     },
+    /// This process cannot write its journal.
+    #[error("{process} cannot write its journal: {why}")]
+    NotKept {
+        /// This process.
+        process: String,
+        /// Why.
+        why: String,
+    },
     /// Somebody interrupted this process.
     #[error("interrupted before the search began")]
     Interrupted,
@@ -83,7 +93,7 @@ struct Other {
     /// Why the last attempt to connect failed.
     refused: String,
     /// It has said what it is about to do, and that is the same.
-    is_known: bool,
+    hello: Option<Box<Hello>>,
     is_ready: bool,
 }
 
@@ -92,6 +102,7 @@ pub struct Meeting<'a> {
     hosts: &'a Hosts,
     me: usize,
     hello: Hello,
+    journal: Option<&'a mut SharedJournal>,
     listener: TcpListener,
     others: Vec<Other>,
     /// Those that have connected and not said who they are.
@@ -100,7 +111,7 @@ pub struct Meeting<'a> {
 }
 
 impl<'a> Meeting<'a> {
-    /// Listens at this process's address.
+    /// Listens at this process's address. If it keeps a journal, that goes back to where all continue.
     ///
     /// # Errors
     /// If it cannot, for instance because the port is taken.
@@ -112,14 +123,16 @@ impl<'a> Meeting<'a> {
         me: usize,
         workers: usize,
         model: &Rollcall,
+        journal: Option<&'a mut SharedJournal>,
     ) -> Result<Self, MeetingError> {
         let deaf =
             |why: std::io::Error| MeetingError::Deaf { process: hosts.called(me), why: why.to_string() };
         let listener = TcpListener::bind(&*hosts.0[me]).map_err(deaf)?;
         listener.set_nonblocking(true).map_err(deaf)?;
-        let hello = Hello::new(me, hosts.count(), workers, model);
+        let seat = Seat { process: me, processes: hosts.count(), workers };
+        let hello = Hello::new(seat, model, journal.as_ref().map(|journal| journal.runs().to_vec()));
         let others = (0..hosts.count()).map(|_| Other::default()).collect();
-        Ok(Self { hosts, me, hello, listener, others, strangers: Vec::new(), is_ready: false })
+        Ok(Self { hosts, me, hello, journal, listener, others, strangers: Vec::new(), is_ready: false })
     }
 
     /// Waits until all are ready.
@@ -147,7 +160,8 @@ impl<'a> Meeting<'a> {
             self.connect();
             self.accept();
             self.listen()?;
-            if !self.is_ready && self.others().all(|(_, other)| other.is_known) {
+            if !self.is_ready && self.others().all(|(_, other)| other.hello.is_some()) {
+                self.go_back()?;
                 self.is_ready = true;
                 self.say_to_all(&Word::Ready);
             }
@@ -164,12 +178,27 @@ impl<'a> Meeting<'a> {
         }
     }
 
+    /// Brings the journal to where all continue. Nobody searches before all have done so: else one
+    /// might write a barrier of a run that another has not noted yet.
+    fn go_back(&mut self) -> Result<(), MeetingError> {
+        let Some(journal) = self.journal.as_deref_mut() else { return Ok(()) };
+        let all = self.others.iter().map(|other| other.hello.as_deref().unwrap_or(&self.hello));
+        let runs: Vec<_> = all.clone().map(|hello| hello.runs.as_deref().unwrap_or(&[])).collect();
+        let differs = |(process, what)| MeetingError::Differs { process: self.hosts.called(process), what };
+        let back = agreed(&runs).map_err(differs)?;
+        let run = run_of(all.map(|hello| hello.nonce));
+        journal.go_back(back, run).map_err(|why| MeetingError::NotKept {
+            process: self.hosts.called(self.me),
+            why: why.to_string(),
+        })
+    }
+
     fn others(&self) -> impl Iterator<Item = (usize, &Other)> {
         self.others.iter().enumerate().filter(|(process, _)| *process != self.me)
     }
 
     fn missing(&self, within: Duration) -> MeetingError {
-        let first = self.others().find(|(_, other)| !other.is_known || !other.is_ready);
+        let first = self.others().find(|(_, other)| other.hello.is_none() || !other.is_ready);
         let (process, other) = first.expect("somebody is missing");
         let why = match &*other.refused {
             "" => String::new(),
@@ -277,7 +306,7 @@ impl<'a> Meeting<'a> {
             return Err(MeetingError::Differs { process, what });
         }
         self.others[process].connection = Some(stranger);
-        self.others[process].is_known = true;
+        self.others[process].hello = Some(hello);
         Ok(())
     }
 
@@ -295,7 +324,7 @@ impl<'a> Meeting<'a> {
                 if hello.process != process {
                     return differs(format!("its number is {}; the files of hosts differ", hello.process));
                 }
-                other.is_known = true;
+                other.hello = Some(hello);
             }
             Ok(Word::Ready) => other.is_ready = true,
             Ok(Word::Stop(why)) => return Err(MeetingError::Stopped { process: called, why }),

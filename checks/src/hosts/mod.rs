@@ -3,8 +3,12 @@
 //! One command runs for each line of the file, and its number is the line's among all hosts, from 0.
 //! Each listens at its own address and connects to those before it (`meeting.rs`). They compare what
 //! they are about to do: rows, fingerprints and definitions of parts are only understood by the same
-//! program on the same scope (`words.rs`).
+//! program on the same scope (`words.rs`). Where each has a journal, they agree where to continue
+//! (`agreeing.rs`).
 
+mod agreeing;
+#[cfg(test)]
+mod lasting;
 mod meeting;
 #[cfg(test)]
 mod tests;

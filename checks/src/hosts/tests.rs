@@ -9,12 +9,12 @@ use rollcall_model::{Guard, GuardSet, Rollcall, scopes};
 
 use super::words::{Hello, Unread, Word};
 use super::{Hosts, Meeting, MeetingError};
-use crate::explorer::Processes;
+use crate::explorer::{Processes, Seat};
 
 /// Longer than any of these tests takes.
-const LONG: Duration = Duration::from_secs(300);
+pub(super) const LONG: Duration = Duration::from_secs(300);
 
-fn model(name: &str, guards: GuardSet) -> Rollcall {
+pub(super) fn model(name: &str, guards: GuardSet) -> Rollcall {
     scopes::named(name).expect("it is there").model(guards).expect("it begins")
 }
 
@@ -23,7 +23,7 @@ fn small() -> Rollcall {
 }
 
 /// Hosts on ports that were free a moment ago.
-fn free(count: usize) -> Hosts {
+pub(super) fn free(count: usize) -> Hosts {
     let bound: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a port")).collect();
     let text = bound.iter().map(|one| format!("{}\n", one.local_addr().expect("it has one")));
     Hosts::parse(Path::new("hosts"), &text.collect::<String>()).expect("they are hosts")
@@ -32,8 +32,8 @@ fn free(count: usize) -> Hosts {
 type Met = Result<Processes, String>;
 
 fn meet(hosts: &Hosts, me: usize, workers: usize, model: &Rollcall, within: Duration) -> Met {
-    let met =
-        Meeting::begin(hosts, me, workers, model).and_then(|it| it.meet(within, &AtomicBool::new(false)));
+    let met = Meeting::begin(hosts, me, workers, model, None)
+        .and_then(|it| it.meet(within, &AtomicBool::new(false)));
     met.map_err(|error| error.to_string())
 }
 
@@ -124,7 +124,7 @@ fn who_does_not_come_is_named_and_so_is_a_port_that_is_taken() {
 #[test]
 fn an_interruption_ends_the_waiting() {
     let hosts = free(2);
-    let meeting = Meeting::begin(&hosts, 0, 1, &small()).expect("the port is free");
+    let meeting = Meeting::begin(&hosts, 0, 1, &small(), None).expect("the port is free");
     let met = meeting.meet(LONG, &AtomicBool::new(true));
     assert!(matches!(met, Err(MeetingError::Interrupted)));
 }
@@ -134,7 +134,7 @@ fn an_interruption_ends_the_waiting() {
 fn strangers_are_let_go_and_the_others_meet() {
     let (hosts, model) = (free(2), small());
     thread::scope(|scope| {
-        let meeting = Meeting::begin(&hosts, 0, 1, &model).expect("the port is free");
+        let meeting = Meeting::begin(&hosts, 0, 1, &model, None).expect("the port is free");
         let zero =
             scope.spawn(move || meeting.meet(LONG, &AtomicBool::new(false)).map_err(|it| it.to_string()));
         let mut stranger = TcpStream::connect(&*hosts.0[0]).expect("it listens");
@@ -142,7 +142,8 @@ fn strangers_are_let_go_and_the_others_meet() {
         assert!(matches!(Word::read(&mut stranger), Ok(Word::Hello(_))), "it greets whoever comes");
         assert!(matches!(Word::read(&mut stranger), Err(Unread::Io)), "and lets it go");
         let mut twice = TcpStream::connect(&*hosts.0[0]).expect("it listens");
-        let same = Word::Hello(Box::new(Hello::new(0, 2, 1, &model)));
+        let same =
+            Word::Hello(Box::new(Hello::new(Seat { process: 0, processes: 2, workers: 1 }, &model, None)));
         same.write(&mut twice).expect("it is open");
         assert!(matches!(Word::read(&mut twice), Ok(Word::Hello(_))));
         let Ok(Word::Stop(why)) = Word::read(&mut twice) else { panic!("it is let go with a word") };

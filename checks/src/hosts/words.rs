@@ -10,7 +10,9 @@ use std::io::{self, Read, Write};
 use rollcall_model::Rollcall;
 use serde::{Deserialize, Serialize};
 
-use crate::journal::Header;
+use super::agreeing::nonce;
+use crate::explorer::Seat;
+use crate::journal::{Header, Run};
 
 const MAGIC: &[u8; 17] = b"rollcall hosts 1\n";
 /// A scope with its setup has some kilobytes.
@@ -32,11 +34,16 @@ pub(super) struct Hello {
     processes: usize,
     workers: usize,
     explored: Header,
+    /// Makes the number of a run one that no other run has.
+    pub(super) nonce: u64,
+    /// The runs in its journal, if it keeps one.
+    pub(super) runs: Option<Vec<Run>>,
 }
 
 impl Hello {
-    pub(super) fn new(process: usize, processes: usize, workers: usize, model: &Rollcall) -> Self {
-        Self { process, processes, workers, explored: Header::of(model, false) }
+    pub(super) fn new(seat: Seat, model: &Rollcall, runs: Option<Vec<Run>>) -> Self {
+        let Seat { process, processes, workers } = seat;
+        Self { process, processes, workers, explored: Header::of(model, false), nonce: nonce(), runs }
     }
 
     /// How another process differs.
@@ -55,6 +62,12 @@ impl Hello {
             }
             () if theirs.workers != self.workers => {
                 format!("it has {} workers, not {}", theirs.workers, self.workers)
+            }
+            () if theirs.runs.is_some() && self.runs.is_none() => {
+                "it keeps a journal (`--resume`), and this one does not".into()
+            }
+            () if theirs.runs.is_none() && self.runs.is_some() => {
+                "it keeps no journal (`--resume`), and this one does".into()
             }
             () => return None,
         })

@@ -5,10 +5,13 @@
 //! and the states with their parents and edges. The file is only appended to, so a process may be
 //! killed at any moment. One process at a time may open it.
 //!
+//! Where several processes explore, each has a journal of its own (`shared.rs`).
+//!
 //! A journal belongs to one build of this program. A build with other rules would continue from
 //! states that its rules never reach.
 
 mod frames;
+mod shared;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -24,13 +27,15 @@ use rollcall_traces::Scope;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::explorer::{Keep, Kept};
+use crate::explorer::{Keep, Kept, Seat};
 use frames::{Fault, Frames, MAGIC, append};
+pub use shared::{Back, Run, SharedJournal};
 use sync::Syncer;
 
 const HEADER: u8 = 0;
 const CHECKPOINT: u8 = 1;
 const HEALED: u8 = 2;
+const RUN: u8 = 3;
 
 /// Why a journal cannot be continued. The file is unchanged.
 #[derive(Debug, Error)]
@@ -99,6 +104,9 @@ pub(crate) struct Header {
     properties: Vec<String>,
     reachable: Vec<String>,
     edges: bool,
+    /// Whose it is, where several processes explore.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shared: Option<Seat>,
 }
 
 impl Header {
@@ -110,6 +118,7 @@ impl Header {
             properties: model.checked().iter().map(|property| property.name().to_string()).collect(),
             reachable: model.reachable().iter().map(|reach| reach.name().to_string()).collect(),
             edges,
+            shared: None,
         }
     }
 
@@ -131,9 +140,29 @@ impl Header {
             () if self.reachable != theirs.reachable => "something else must be reached".into(),
             () if self.edges != theirs.edges && theirs.edges => "`verify` began it and keeps edges".into(),
             () if self.edges != theirs.edges => "`check` began it and keeps no edges".into(),
+            () if self.shared != theirs.shared => {
+                said("it was written by", called(theirs.shared), called(self.shared))
+            }
             () => return None,
         })
     }
+
+    /// Appends it to an empty file.
+    fn begin(&self, file: &mut File) -> io::Result<()> {
+        let json = serde_json::to_vec(self).expect("a scope becomes JSON, as in traces");
+        file.set_len(0)?;
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(MAGIC)?;
+        append(file, HEADER, &[&json])
+    }
+}
+
+/// A process, for messages.
+fn called(seat: Option<Seat>) -> String {
+    seat.map_or("a process alone".into(), |Seat { process, processes, workers }| {
+        let each = if workers == 1 { "1 worker each".into() } else { format!("{workers} workers each") };
+        format!("process {process} of {processes} with {each}")
+    })
 }
 
 /// The version, and a checksum of the running program, which contains the rules.
@@ -202,46 +231,39 @@ impl Journal {
     /// The file is left unchanged.
     pub fn open(path: &Path, model: &Rollcall, edges: bool, pace: Pace) -> Result<Opened, JournalError> {
         let io = |source| JournalError::Io { path: path.into(), source };
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => return Err(JournalError::InUse { path: path.into() }),
-            Err(TryLockError::Error(source)) => return Err(io(source)),
-            Ok(()) => {}
-        }
+        let mut file = locked(path)?;
         let header = Header::of(model, edges);
         let mut read = Read { path, model, kept: Kept::default(), healed: 0, is_begun: false };
         let whole = read.all(&file, &header)?;
         let Read { kept, healed, is_begun, .. } = read;
         file.set_len(whole).and_then(|()| file.seek(SeekFrom::Start(whole))).map_err(io)?;
         if !is_begun {
-            let json = serde_json::to_vec(&header).expect("a scope becomes JSON, as in traces");
-            let begun = file
-                .set_len(0)
-                .and_then(|()| file.seek(SeekFrom::Start(0)))
-                .and_then(|_| file.write_all(MAGIC))
-                .and_then(|()| append(&mut file, HEADER, &[&json]));
-            if let Err(source) = begun {
+            if let Err(source) = header.begin(&mut file) {
                 // The disk is full. A file without a header is of no use.
                 let _ = std::fs::remove_file(path);
                 return Err(io(source));
             }
         }
+        let journal = Self::at_the_end(file, model, &kept, pace).map_err(io)?;
+        Ok(Opened { journal, kept, healed })
+    }
+
+    /// Goes on behind what was read.
+    fn at_the_end(file: File, model: &Rollcall, kept: &Kept, pace: Pace) -> io::Result<Self> {
         let now = Instant::now();
-        let journal = Journal {
-            syncer: Syncer::new(&file).map_err(io)?,
+        Ok(Self {
+            syncer: Syncer::new(&file)?,
             file,
             model: model.clone(),
-            parts: match kept.states() {
-                0 => PartCounts::default(),
-                _ => model.parts_since(PartCounts::default()).1,
+            parts: match kept.is_none() {
+                true => PartCounts::default(),
+                false => model.parts_since(PartCounts::default()).1,
             },
             pace,
             states: kept.states(),
             kept_at: now,
             synced_at: now,
-        };
-        Ok(Opened { journal, kept, healed })
+        })
     }
 
     /// Notes that every state before `up_to` heals.
@@ -290,6 +312,18 @@ impl Drop for Journal {
     }
 }
 
+/// Opens a file that no other process writes. Creates it if there is none.
+fn locked(path: &Path) -> Result<File, JournalError> {
+    let io = |source| JournalError::Io { path: path.into(), source };
+    let file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(JournalError::InUse { path: path.into() }),
+        Err(TryLockError::Error(source)) => Err(io(source)),
+        Ok(()) => Ok(file),
+    }
+}
+
 /// Reads a journal from its beginning.
 struct Read<'a> {
     path: &'a Path,
@@ -314,10 +348,11 @@ impl Read<'_> {
                 (1, HEADER) => {
                     let theirs = serde_json::from_slice(&said);
                     let theirs: Header = theirs.map_err(|_| fault(self, Fault::NotOne))?;
-                    self.compare(ours, &theirs)?;
+                    compare(self.path, ours, &theirs)?;
                     self.is_begun = true;
                 }
                 (2.., CHECKPOINT) => self.checkpoint(&said).map_err(damaged)?,
+                (2.., RUN) if ours.shared.is_some() => {}
                 (2.., HEALED) => {
                     let up_to = said.try_into().map(u32::from_le_bytes);
                     self.healed = up_to.map_err(|_| damaged("it has no number".into()))?;
@@ -327,23 +362,8 @@ impl Read<'_> {
         }
     }
 
-    fn compare(&self, ours: &Header, theirs: &Header) -> Result<(), JournalError> {
-        let path = self.path.to_path_buf();
-        if ours.program != theirs.program {
-            let (theirs, ours) = (theirs.program.clone(), ours.program.clone());
-            return Err(JournalError::OtherVersion { path, theirs, ours });
-        }
-        match ours.differs(theirs) {
-            Some(what) => Err(JournalError::OtherScope { path, what }),
-            None => Ok(()),
-        }
-    }
-
     fn checkpoint(&mut self, said: &[u8]) -> Result<(), String> {
-        let split = said
-            .split_first_chunk()
-            .and_then(|(length, rest)| rest.split_at_checked(u32::from_le_bytes(*length) as usize));
-        let (parts, checkpoint) = split.ok_or("it ends too early")?;
+        let (parts, checkpoint) = parts_and_checkpoint(said).ok_or("it ends too early")?;
         self.model.take_parts(parts).map_err(|error| error.to_string())?;
         let before = self.kept.states() as usize;
         self.kept.take(checkpoint).map_err(|error| error.to_string())?;
@@ -355,15 +375,38 @@ impl Read<'_> {
     }
 
     fn error(&self, fault: Fault, at: u64, record: u64) -> JournalError {
-        let path = self.path.to_path_buf();
-        match fault {
-            Fault::NotOne => JournalError::NotOne { path },
-            Fault::OtherSchema(theirs) => {
-                let ours = String::from_utf8_lossy(MAGIC).trim_end().to_string();
-                JournalError::OtherVersion { path, theirs, ours }
-            }
-            Fault::Damaged(what) => JournalError::Damaged { path, record, at, what: what.into() },
-            Fault::Io(source) => JournalError::Io { path, source },
+        error(self.path, fault, at, record)
+    }
+}
+
+/// The two that a record of a checkpoint has.
+fn parts_and_checkpoint(said: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = said.split_first_chunk()?;
+    rest.split_at_checked(u32::from_le_bytes(*length) as usize)
+}
+
+/// Whether the journal belongs to this exploration.
+fn compare(path: &Path, ours: &Header, theirs: &Header) -> Result<(), JournalError> {
+    let path = path.to_path_buf();
+    if ours.program != theirs.program {
+        let (theirs, ours) = (theirs.program.clone(), ours.program.clone());
+        return Err(JournalError::OtherVersion { path, theirs, ours });
+    }
+    match ours.differs(theirs) {
+        Some(what) => Err(JournalError::OtherScope { path, what }),
+        None => Ok(()),
+    }
+}
+
+fn error(path: &Path, fault: Fault, at: u64, record: u64) -> JournalError {
+    let path = path.to_path_buf();
+    match fault {
+        Fault::NotOne => JournalError::NotOne { path },
+        Fault::OtherSchema(theirs) => {
+            let ours = String::from_utf8_lossy(MAGIC).trim_end().to_string();
+            JournalError::OtherVersion { path, theirs, ours }
         }
+        Fault::Damaged(what) => JournalError::Damaged { path, record, at, what: what.into() },
+        Fault::Io(source) => JournalError::Io { path, source },
     }
 }

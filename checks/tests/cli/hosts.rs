@@ -11,24 +11,24 @@ use crate::Folder;
 const CHECK: [&str; 4] = ["check", "two_voters_to_one_smoke", "--hosts", "hosts"];
 
 /// Addresses that were free a moment ago.
-fn free(count: usize) -> Vec<String> {
+pub(crate) fn free(count: usize) -> Vec<String> {
     let bound: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a port")).collect();
     bound.iter().map(|one| one.local_addr().expect("it has one").to_string()).collect()
 }
 
 /// A folder with a file of so many hosts.
-fn folder(count: usize) -> (Folder, Vec<String>) {
+pub(crate) fn folder(count: usize) -> (Folder, Vec<String>) {
     let (folder, hosts) = (Folder::new(), free(count));
     folder.write("hosts", &hosts.join("\n"));
     (folder, hosts)
 }
 
-fn start(mut command: Command) -> Child {
+pub(crate) fn start(mut command: Command) -> Child {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
 }
 
 /// Runs these, each as the process of its place, until all have ended.
-fn all_of(folder: &Folder, all: &[&[&str]]) -> Vec<(Option<i32>, String, String)> {
+pub(crate) fn all_of(folder: &Folder, all: &[&[&str]]) -> Vec<(Option<i32>, String, String)> {
     let command = |(process, arguments): (usize, &&[&str])| {
         let process = process.to_string();
         start(folder.command(&[arguments, &["--process", &process][..]].concat()))
@@ -37,7 +37,7 @@ fn all_of(folder: &Folder, all: &[&[&str]]) -> Vec<(Option<i32>, String, String)
     running.into_iter().map(|child| said(child.wait_with_output().expect("it ends"))).collect()
 }
 
-fn said(output: Output) -> (Option<i32>, String, String) {
+pub(crate) fn said(output: Output) -> (Option<i32>, String, String) {
     let text = |bytes| String::from_utf8(bytes).expect("text");
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
@@ -55,7 +55,6 @@ fn a_wrong_file_of_hosts_is_refused_with_its_line() {
         (&["--process", "0", "--workers", "513"][..], "513 workers on each of 2 hosts are more than 1024"),
         (&["--process", "0", "--property", "leader_electable"], "explores without healing"),
         (&["--process", "0", "--heal"], "cannot be used with"),
-        (&["--process", "0", "--resume", "x.journal"], "cannot be used with"),
         (&[], "--process <K>"),
     ] {
         let ran = folder.ends(&[&CHECK[..], more].concat(), 2);

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::{Folder, Ran};
 
 /// The fields of a JSON line that do not depend on time, memory or the order of threads.
-fn figures(line: &str) -> Vec<(String, serde_json::Value)> {
+pub(crate) fn figures(line: &str) -> Vec<(String, serde_json::Value)> {
     let report: serde_json::Map<_, _> = serde_json::from_str(line).expect("one JSON object");
     let kept = |(name, _): &(String, serde_json::Value)| {
         !name.ends_with("_seconds")
@@ -16,7 +16,7 @@ fn figures(line: &str) -> Vec<(String, serde_json::Value)> {
     report.into_iter().filter(kept).collect()
 }
 
-fn resumed(line: &str) -> Option<u64> {
+pub(crate) fn resumed(line: &str) -> Option<u64> {
     let report: serde_json::Value = serde_json::from_str(line).expect("one JSON object");
     report["resumed_states"].as_u64()
 }
@@ -132,11 +132,16 @@ fn a_journal_that_cannot_be_gone_on_with_is_left_alone() {
 
 /// Runs the program with a limit on the length of files, in blocks of 512 bytes. Writing more fails
 /// as on a full disk, and the test needs no root rights.
-fn on_a_small_disk(folder: &Folder, blocks: u32, arguments: &[&str]) -> Ran {
+pub(crate) fn command_on_a_small_disk(folder: &Folder, blocks: u32, arguments: &[&str]) -> Command {
     let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
     let mut command = Command::new("sh");
     command.args(["-c", &limited, env!("CARGO_BIN_EXE_rollcall")]).args(arguments);
-    let output = command.current_dir(folder.path()).stdin(Stdio::null()).output().expect("there is a shell");
+    command.current_dir(folder.path()).stdin(Stdio::null());
+    command
+}
+
+fn on_a_small_disk(folder: &Folder, blocks: u32, arguments: &[&str]) -> Ran {
+    let output = command_on_a_small_disk(folder, blocks, arguments).output().expect("there is a shell");
     let text = |bytes| String::from_utf8(bytes).expect("text");
     Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }

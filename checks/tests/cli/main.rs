@@ -9,6 +9,7 @@ mod exporting;
 mod findings;
 mod good_input;
 mod hosts;
+mod hosts_lasting;
 mod input;
 mod lasting;
 mod learning;

@@ -14,12 +14,12 @@ use super::super::{Bound, Ended, Exploration, ExploreError, Explored, Kept, Opti
 use super::tests::{Panics, actions, replays};
 use super::{Kind, Processes, within};
 
-fn options(threads: usize) -> Options<'static> {
+pub(super) fn options(threads: usize) -> Options<'static> {
     Options { threads, keep_edges: false, ..Options::default() }
 }
 
 /// Connections between so many processes.
-fn connected(count: usize) -> Vec<Processes> {
+pub(super) fn connected(count: usize) -> Vec<Processes> {
     let none = || (0..count).map(|_| None).collect();
     let mut all: Vec<Processes> = (0..count).map(|me| Processes { me, connections: none() }).collect();
     for one in 0..count {
@@ -34,13 +34,14 @@ fn connected(count: usize) -> Vec<Processes> {
     all
 }
 
-type Yielded<M> = thread::Result<Result<Exploration<<M as Model>::State>, ExploreError>>;
+pub(super) type Yielded<M> = thread::Result<Result<Exploration<<M as Model>::State>, ExploreError>>;
 
-/// What each process yields, with its own model and options.
-fn across<'a, M>(
+/// What each process yields, with its own model, options and checkpoints.
+pub(super) fn across<'a, M>(
     count: usize,
     model: impl Fn(usize) -> M + Sync,
     options: impl Fn(usize) -> Options<'a> + Sync,
+    kept: impl Fn(usize) -> Kept + Sync,
     kind: Kind<M>,
 ) -> Vec<Yielded<M>>
 where
@@ -50,7 +51,7 @@ where
     let run = |processes: Processes| {
         let me = processes.me;
         // With little room for what is under way, so that senders wait too.
-        within(1 << 14, Some(processes), &model(me), (&options(me), Kept::default()), kind)
+        within(1 << 14, Some(processes), &model(me), (&options(me), kept(me)), kind)
     };
     thread::scope(|scope| {
         let run = &run;
@@ -79,7 +80,7 @@ where
     let mut ways: Option<Vec<_>> = None;
     for &(count, workers) in shapes {
         let models: Vec<M> = (0..count).map(|_| model()).collect();
-        let all = across(count, |me| models[me].clone(), |_| asked(workers), kind);
+        let all = across(count, |me| models[me].clone(), |_| asked(workers), |_| Kept::default(), kind);
         for (explored, model) in all.into_iter().zip(&models) {
             let explored = explored.expect("nothing panics").expect("it is explored");
             if !first_violation {
@@ -141,7 +142,7 @@ fn a_bound_that_one_hits_ends_all() {
     let cases: [(&(dyn Fn(usize) -> Options<'static> + Sync), _); 2] =
         [(&one, Bound::Interrupted), (&depth, Bound::Depth(3))];
     for (options, bound) in cases {
-        for explored in across(2, model, options, |_, _, _| 0) {
+        for explored in across(2, model, options, |_| Kept::default(), |_, _, _| 0) {
             let explored = explored.expect("nothing panics").expect("it is explored");
             assert_eq!(explored.ended, Ended::Stopped(bound));
             assert!(explored.frontier() > 0, "{bound}");
@@ -155,7 +156,7 @@ fn a_bound_that_one_hits_ends_all() {
 fn a_process_that_breaks_off_ends_all() {
     let layers = Layers { depth: 8, width: 500, successors: 4 };
     let model = |me| Panics { layers: layers.clone(), panics: me == 1 };
-    let mut ended = across(3, model, |_| options(1), |_, _, _| 0);
+    let mut ended = across(3, model, |_| options(1), |_| Kept::default(), |_, _, _| 0);
     assert!(ended.remove(1).is_err(), "it panics");
     let lost: Vec<_> =
         ended.into_iter().map(|ended| ended.expect("only the other panics").unwrap_err()).collect();

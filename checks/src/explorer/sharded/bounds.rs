@@ -50,6 +50,9 @@ where
         if watched.is_interrupted.load(Ordering::Relaxed) {
             return Some(Halt::Interrupted);
         }
+        if watched.is_not_kept.load(Ordering::Relaxed) {
+            return Some(Halt::NotKept);
+        }
         if watched.states.load(Ordering::Relaxed) > u64::from(bounds.max_states) {
             return Some(Halt::States(bounds.max_states));
         }

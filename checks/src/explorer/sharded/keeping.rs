@@ -6,12 +6,16 @@
 //! barrier before, and then the totals of the new barrier. A state's number is the order in which it
 //! was written. So if the last barrier is missing, the pieces behind the one before are states that
 //! the search will find again, and need not write again.
+//!
+//! Where several processes explore, each writes its own states, and parents as their places. A place
+//! depends on the number of workers, and on the order in which states arrived. So all processes go
+//! back to the same barrier, with as many workers.
 
 use std::io;
 use std::sync::Mutex;
 
 use super::super::graph::NO_PARENT;
-use super::super::kept::{Keep, Totals, checkpoint_of};
+use super::super::kept::{Keep, Seat, Shared, Totals, checkpoint_of};
 use super::summary::{Place, Summary, all_of};
 
 /// The most states of a piece.
@@ -61,13 +65,20 @@ impl Numbers {
     }
 }
 
+/// How a checkpoint names a parent.
+pub(super) enum Parents {
+    /// By its number, in the level that was whole at the last barrier; then those of the next level.
+    Numbers(Numbers, Numbers),
+    /// By its place, because it may be another process's.
+    Places(Seat),
+}
+
 /// Writes what the workers hand out.
 pub(super) struct Keeper<'a> {
     keep: &'a Mutex<dyn Keep>,
+    workers: usize,
     totals: Totals,
-    /// The level that was whole at the last barrier, and the next one.
-    known: Numbers,
-    fresh: Numbers,
+    parents: Parents,
     /// Pieces of the first level, which is written with its barrier.
     first: Vec<Piece>,
     /// How many workers have reached the next barrier.
@@ -77,13 +88,13 @@ pub(super) struct Keeper<'a> {
 
 impl<'a> Keeper<'a> {
     /// Continues behind these totals.
-    pub(super) fn new(keep: &'a Mutex<dyn Keep>, totals: Totals, (known, fresh): (Numbers, Numbers)) -> Self {
-        Self { keep, totals, known, fresh, first: Vec::new(), reached: 0, failed: None }
+    pub(super) fn new(keep: &'a Mutex<dyn Keep>, workers: usize, totals: Totals, parents: Parents) -> Self {
+        Self { keep, workers, totals, parents, first: Vec::new(), reached: 0, failed: None }
     }
 
     /// Writes a piece; false if that failed, now or before.
     pub(super) fn piece(&mut self, piece: Piece) -> bool {
-        if self.totals.known == 0 {
+        if self.totals.levels.is_empty() {
             self.first.push(piece);
         } else {
             self.write(&[piece], None);
@@ -94,7 +105,7 @@ impl<'a> Keeper<'a> {
     /// Writes the totals when every worker has come here; false if something failed.
     pub(super) fn barrier(&mut self, barrier: &Barrier) -> bool {
         self.reached += 1;
-        if self.reached == self.known.0.len() {
+        if self.reached == self.workers {
             self.reached = 0;
             let pieces = std::mem::take(&mut self.first);
             self.write(&pieces, Some(barrier));
@@ -107,33 +118,50 @@ impl<'a> Keeper<'a> {
             return;
         }
         let width = self.totals.width;
-        let (mut rows, mut parents) = (Vec::new(), Vec::new());
+        let (mut rows, mut parents, mut owners) = (Vec::new(), Vec::new(), Vec::new());
         for Piece { of, words } in pieces {
             for state in words.chunks_exact(width + PARENT) {
                 rows.extend_from_slice(&state[..width]);
                 let parent = Place { owner: state[width + 1], index: state[width] };
-                let is_initial = parent.index == NO_PARENT;
-                parents.push(if is_initial { NO_PARENT } else { self.known.number(parent) });
-                self.fresh.push(*of, self.totals.states as u32);
+                match &mut self.parents {
+                    Parents::Numbers(known, fresh) => {
+                        let is_initial = parent.index == NO_PARENT;
+                        parents.push(if is_initial { NO_PARENT } else { known.number(parent) });
+                        fresh.push(*of, self.totals.states as u32);
+                    }
+                    Parents::Places(_) => {
+                        parents.push(parent.index);
+                        owners.push(parent.owner);
+                    }
+                }
                 self.totals.states += 1;
             }
         }
         if let Some(barrier) = barrier {
             self.pass(barrier);
         }
-        let bytes = checkpoint_of(&self.totals, rows.iter().chain(&parents));
+        let bytes = checkpoint_of(&self.totals, rows.iter().chain(&parents).chain(&owners));
         let mut keep = self.keep.lock().expect("no thread panics while it holds this lock");
         self.failed = keep.keep(self.totals.states as u64, &bytes).err().map(|error| error.kind());
     }
 
-    /// The totals of this barrier. What is found is in the last level that was expanded.
+    /// The totals of this barrier.
     fn pass(&mut self, Barrier { all, sizes }: &Barrier) {
         let totals = &mut self.totals;
+        let before = std::mem::replace(&mut totals.known, totals.states);
+        let (known, fresh) = match &mut self.parents {
+            Parents::Numbers(known, fresh) => (known, fresh),
+            Parents::Places(seat) => {
+                totals.levels.push(before as u32);
+                totals.shared = Some(Shared { seat: *seat, all: all.clone(), sizes: sizes.clone() });
+                return;
+            }
+        };
+        // What is found is in the last level that was expanded.
         for (number, found) in totals.found.iter_mut().zip(&all.found) {
-            *number = number.or_else(|| Some(self.known.number(found.as_ref()?.place)));
+            *number = number.or_else(|| Some(known.number(found.as_ref()?.place)));
         }
         let expanded = all_of(sizes);
-        totals.known = totals.states;
         (totals.expanded, totals.checked) = (expanded, expanded);
         (totals.transitions, totals.outside) = (all.transitions, all.outside);
         totals.kinds.clone_from(&all.kinds);
@@ -143,7 +171,7 @@ impl<'a> Keeper<'a> {
         if expanded < totals.states as u64 {
             totals.levels.push(expanded as u32);
         }
-        self.known = std::mem::take(&mut self.fresh);
-        self.fresh = self.known.next();
+        *known = std::mem::take(fresh);
+        *fresh = known.next();
     }
 }

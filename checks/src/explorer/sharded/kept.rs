@@ -16,10 +16,10 @@ use super::tests::replays;
 
 /// Keeps every checkpoint of a search in shards; of the ordered explorer one in so many states.
 #[derive(Default)]
-struct Notes {
+pub(super) struct Notes {
     every: u64,
     last: u64,
-    checkpoints: Vec<Vec<u8>>,
+    pub(super) checkpoints: Vec<Vec<u8>>,
 }
 
 impl Keep for Notes {
@@ -39,7 +39,7 @@ fn options(threads: usize) -> Options<'static> {
     Options { threads, keep_edges: false, ..Options::default() }
 }
 
-fn read(checkpoints: &[Vec<u8>]) -> Kept {
+pub(super) fn read(checkpoints: &[Vec<u8>]) -> Kept {
     let mut kept = Kept::default();
     checkpoints.iter().for_each(|checkpoint| kept.take(checkpoint).expect("it continues the one before"));
     kept

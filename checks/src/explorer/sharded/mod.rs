@@ -25,6 +25,8 @@ mod bounds;
 mod keeping;
 #[cfg(test)]
 mod kept;
+#[cfg(test)]
+mod kept_across;
 mod link;
 mod owner;
 mod port;
@@ -49,7 +51,7 @@ use timely::communication::allocator::zero_copy::initialize::initialize_networki
 use timely::communication::{AllocatorBuilder, Config, Hooks, initialize_from};
 
 use super::exploration::{Bound, Ended, Exploration};
-use super::kept::Kept;
+use super::kept::{Kept, Seat};
 use super::progress::Progress;
 use super::rows::Row;
 use super::{ExploreError, Explored, Options, checked_properties, is_interrupted};
@@ -60,6 +62,7 @@ use link::Link;
 pub use link::Processes;
 use port::Port;
 use restoring::Resumed;
+pub(super) use summary::Summary;
 use watched::Watched;
 use worker::{Search, Share, Worker};
 
@@ -124,12 +127,13 @@ pub fn explore_with_others<M>(
     options: &Options<'_>,
     kind: Kind<M>,
     processes: Processes,
+    kept: Kept,
 ) -> Result<Exploration<M::State>, ExploreError>
 where
     M: Explored + Clone + Send + Sync + 'static,
     M::State: Row + Send + Sync,
 {
-    within(port::UNDER_WAY, Some(processes), model, (options, Kept::default()), kind)
+    within(port::UNDER_WAY, Some(processes), model, (options, kept), kind)
 }
 
 /// The same, where so many words may be under way from each worker.
@@ -150,7 +154,6 @@ where
         () if options.threads == 0 => return Err(ExploreError::NoThreads),
         () if options.threads.saturating_mul(count) > MOST_WORKERS => Some("more than 1,024 workers"),
         () if options.keep_edges => Some("edges"),
-        () if options.keep.is_some() && processes.is_some() => Some("checkpoints in several processes"),
         () => None,
     };
     if let Some(what) = what {
@@ -164,8 +167,10 @@ where
         state.write(&mut row);
         row
     });
+    let seat = |_: &Processes| Seat { process: me, processes: count, workers: options.threads };
+    let seat = processes.as_ref().map(seat);
     let Resumed { is_fresh, begins, barrier, mut keeper } =
-        restoring::resumed(model, kept, (width, properties.len()), options)?;
+        restoring::resumed(model, kept, (width, properties.len()), options, seat)?;
     let search = Arc::new(Search {
         model: model.clone(),
         properties,
@@ -184,7 +189,7 @@ where
     let shares = run(&search, processes, options, keeper.as_mut())?;
     let mut explored = assemble::exploration(shares, &search.properties, width, &search.watched);
     if let Some(why) = keeper.and_then(|keeper| keeper.failed)
-        && explored.ended == Ended::Stopped(Bound::Interrupted)
+        && matches!(explored.ended, Ended::Stopped(Bound::Interrupted | Bound::NotKeptElsewhere))
     {
         explored.ended = Ended::Stopped(Bound::NotKept(why));
     }
@@ -250,7 +255,7 @@ where
             (Ok(News::Progress(_)) | Err(RecvTimeoutError::Timeout), _) => {}
         }
         if !is_kept {
-            search.watched.is_interrupted.store(true, Ordering::Relaxed);
+            search.watched.is_not_kept.store(true, Ordering::Relaxed);
         }
         pass_on();
     }

@@ -4,9 +4,9 @@
 //! expanded. It is expanded again, and their owners take them in as if somebody had just found them.
 
 use super::super::graph::NO_PARENT;
-use super::super::kept::{Kept, Totals};
+use super::super::kept::{Kept, Seat, Totals};
 use super::super::{ExploreError, Explored, Options, fits};
-use super::keeping::{Barrier, Keeper, Numbers};
+use super::keeping::{Barrier, Keeper, Numbers, Parents};
 use super::owner::{BESIDE, Owner};
 use super::summary::{Found, Place, Summary, owner_of};
 
@@ -35,13 +35,19 @@ pub(super) fn resumed<'a, M: Explored>(
     mut kept: Kept,
     (width, properties): (usize, usize),
     options: &Options<'a>,
+    seat: Option<Seat>,
 ) -> Result<Resumed<'a>, ExploreError> {
-    let is_fresh = kept.states() == 0;
+    let is_fresh = kept.is_none();
     if is_fresh {
         kept.totals.width = width;
         kept.totals.found.resize(properties, None);
     } else {
-        fits(&kept, width, properties, options)?;
+        fits(&kept, (width, properties), options, seat)?;
+    }
+    if let Some(seat) = seat {
+        let (begins, barrier) = of_process(model, &kept, seat)?;
+        let keeper = |keep| Keeper::new(keep, options.threads, kept.totals, Parents::Places(seat));
+        return Ok(Resumed { is_fresh, begins, barrier, keeper: options.keep.map(keeper) });
     }
     if !ends_a_level(&kept.totals) {
         return Err(ExploreError::WithinALevel);
@@ -50,8 +56,41 @@ pub(super) fn resumed<'a, M: Explored>(
     dealt.deal(model, &kept);
     let barrier = dealt.barrier(model, &kept);
     let Dealt { begins, known, fresh, .. } = dealt;
-    let keeper = options.keep.map(|keep| Keeper::new(keep, kept.totals, (known, fresh)));
+    let parents = Parents::Numbers(known, fresh);
+    let keeper = options.keep.map(|keep| Keeper::new(keep, options.threads, kept.totals, parents));
     Ok(Resumed { is_fresh, begins, barrier, keeper })
+}
+
+/// The states of one process among several. Those of each worker come in the order in which it took
+/// them in, so each has the index that the others know.
+fn of_process<M: Explored>(
+    model: &M,
+    Kept { totals, rows, graph, parents_owners }: &Kept,
+    seat: Seat,
+) -> Result<(Vec<Begin>, Barrier), ExploreError> {
+    if totals.known < totals.states {
+        return Err(ExploreError::NotItsOwn { what: "they end between two barriers" });
+    }
+    let first = seat.process * seat.workers;
+    let begin = |_| Begin { owner: Owner::new(totals.width), found: Vec::new() };
+    let mut begins: Vec<Begin> = (0..seat.workers).map(begin).collect();
+    let mut levels = totals.levels.iter().skip(1).map(|first| *first as usize).peekable();
+    for (number, row) in rows.iter().enumerate() {
+        // Another process may have states of a level in which this one has none.
+        while levels.next_if_eq(&number).is_some() {
+            begins.iter_mut().for_each(|begin| begin.owner.restore_level());
+        }
+        let fingerprint = model.fingerprint(row);
+        let of = owner_of(fingerprint, seat.processes * seat.workers).checked_sub(first);
+        let begin = of.and_then(|of| begins.get_mut(of));
+        let begin = begin.ok_or(ExploreError::NotItsOwn { what: "a state is another process's" })?;
+        let parent = Place { owner: u32::from(parents_owners[number]), index: graph.parents[number] };
+        begin.owner.restore(row, fingerprint as u32, parent);
+    }
+    levels.for_each(|_| begins.iter_mut().for_each(|begin| begin.owner.restore_level()));
+    let barrier = totals.shared.as_ref();
+    let barrier = barrier.map(|at| Barrier { all: at.all.clone(), sizes: at.sizes.clone() });
+    Ok((begins, barrier.unwrap_or_default()))
 }
 
 /// Whether the states that were expanded are whole levels.
@@ -89,7 +128,7 @@ impl Dealt {
         Self { width, begins: (0..workers).map(begin).collect(), places: Vec::new(), known, fresh }
     }
 
-    fn deal<M: Explored>(&mut self, model: &M, Kept { totals, rows, graph }: &Kept) {
+    fn deal<M: Explored>(&mut self, model: &M, Kept { totals, rows, graph, .. }: &Kept) {
         self.places.reserve(totals.known);
         let mut levels = totals.levels.iter().skip(1).map(|first| *first as usize).peekable();
         for (number, row) in rows.iter().enumerate() {

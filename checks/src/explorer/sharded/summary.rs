@@ -17,6 +17,8 @@ pub(super) struct Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Halt {
     Interrupted,
+    /// A checkpoint could not be written.
+    NotKept,
     States(u32),
     Bytes(u64),
     Memory(u64),
@@ -26,6 +28,7 @@ impl From<Halt> for Bound {
     fn from(halt: Halt) -> Self {
         match halt {
             Halt::Interrupted => Self::Interrupted,
+            Halt::NotKept => Self::NotKeptElsewhere,
             Halt::States(max) => Self::States(max),
             Halt::Bytes(max) => Self::Bytes(max),
             Halt::Memory(max) => Self::Memory(max),
@@ -60,8 +63,8 @@ pub(super) struct Step {
 }
 
 /// What one worker did in a level, or all together.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Summary {
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in super::super) struct Summary {
     /// The states of the level.
     pub(super) states: u64,
     pub(super) transitions: u64,

@@ -11,6 +11,8 @@ pub(super) struct Watched {
     lost: OnceLock<usize>,
     /// Somebody wants all to end.
     pub(super) is_interrupted: AtomicBool,
+    /// A checkpoint could not be written.
+    pub(super) is_not_kept: AtomicBool,
     /// Distinct states.
     pub(super) states: AtomicU64,
     /// The bytes that each worker's tables hold.
@@ -26,6 +28,7 @@ impl Watched {
             is_broken: AtomicBool::new(false),
             lost: OnceLock::new(),
             is_interrupted: AtomicBool::new(false),
+            is_not_kept: AtomicBool::new(false),
             states: AtomicU64::new(0),
             bytes: (0..workers).map(|_| AtomicU64::new(0)).collect(),
             peak_bytes: AtomicU64::new(0),
