@@ -167,6 +167,8 @@ fn the_first_barriers_are_gone_back_to_as_well() {
         assert_eq!(group.barriers()[0], barriers);
         let began = group.ends_as_one_does(&format!("from behind barrier {barriers}"));
         assert_eq!(began == 0, barriers == 0, "they began with {began} states");
+        // What each has written behind its first barriers is read again.
+        assert!(group.ends_as_one_does("once more") > began);
     }
 }
 

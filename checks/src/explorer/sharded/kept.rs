@@ -203,6 +203,27 @@ fn a_failed_checkpoint_ends_the_search() {
     assert!(stopped.depth() < 400, "it went on to depth {}", stopped.depth());
 }
 
+struct Panicking;
+
+impl Keep for Panicking {
+    fn is_due(&mut self, _: u64) -> bool {
+        true
+    }
+
+    fn keep(&mut self, _: u64, _: &[u8]) -> io::Result<()> {
+        panic!("no checkpoint for you")
+    }
+}
+
+#[test]
+#[should_panic = "no checkpoint for you"]
+fn who_panics_while_it_keeps_ends_every_worker() {
+    let model = Layers { depth: 400, width: 400, successors: 4 };
+    let keep = Mutex::new(Panicking);
+    let with = Options { keep: Some(&keep), ..options(2) };
+    let _ = resume_in_shards(&model, &with, |_, _, _| 0, Kept::default());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(6))]
     #[test]

@@ -60,7 +60,7 @@ use bounds::Bounds;
 use keeping::{Barrier, Keeper, Piece};
 use link::Link;
 pub use link::Processes;
-use port::Port;
+use port::{Alarm, Port};
 use restoring::Resumed;
 pub(super) use summary::Summary;
 use watched::Watched;
@@ -244,6 +244,9 @@ where
     };
     let (builders, connections) = allocators(processes, options.threads, &search.watched)?;
     let workers = initialize_from(builders, Box::new(()), work).expect("the system has threads");
+    // Should this thread panic, these end before all workers are waited for: else a worker that tells
+    // something would wait for ever.
+    let (news, _alarm) = (news, Alarm(Arc::clone(&search.watched)));
     let (mut running, mut is_kept) = (options.threads, true);
     while running > 0 {
         match (news.recv_timeout(LOOK_UP), options.progress) {

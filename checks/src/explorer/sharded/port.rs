@@ -111,7 +111,7 @@ impl Inbox {
 
 /// Breaks off if its thread panics. Dropped before what timely would send to the others as if the
 /// search had ended well.
-struct Alarm(Arc<Watched>);
+pub(super) struct Alarm(pub(super) Arc<Watched>);
 
 impl Drop for Alarm {
     fn drop(&mut self) {
