@@ -237,12 +237,10 @@ impl Journal {
         let whole = read.all(&file, &header)?;
         let Read { kept, healed, is_begun, .. } = read;
         file.set_len(whole).and_then(|()| file.seek(SeekFrom::Start(whole))).map_err(io)?;
-        if !is_begun {
-            if let Err(source) = header.begin(&mut file) {
-                // The disk is full. A file without a header is of no use.
-                let _ = std::fs::remove_file(path);
-                return Err(io(source));
-            }
+        if !is_begun && let Err(source) = header.begin(&mut file) {
+            // The disk is full. A file without a header is of no use.
+            let _ = std::fs::remove_file(path);
+            return Err(io(source));
         }
         let journal = Self::at_the_end(file, model, &kept, pace).map_err(io)?;
         Ok(Opened { journal, kept, healed })

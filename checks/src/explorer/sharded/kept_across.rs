@@ -11,8 +11,11 @@ use super::across::{across, connected, options};
 use super::kept::{Notes, read};
 use super::tests::{actions, replays};
 
-/// The checkpoints of each process, up to so many barriers.
-fn behind(all: &[Vec<Vec<u8>>], barrier: u64) -> Vec<Vec<Vec<u8>>> {
+/// The checkpoints of each process.
+type Checkpoints = Vec<Vec<Vec<u8>>>;
+
+/// The same, up to so many barriers.
+fn behind(all: &[Vec<Vec<u8>>], barrier: u64) -> Checkpoints {
     let is_last = |checkpoint: &Vec<u8>| barriers(checkpoint).expect("it is one") == Some(barrier);
     let up_to = |checkpoints: &Vec<Vec<u8>>| match barrier {
         0 => Vec::new(),
@@ -31,7 +34,7 @@ fn go_on<M>(
     (workers, first_violation): (usize, bool),
     from: &[Vec<Vec<u8>>],
     kind: Kind<M>,
-) -> (Vec<Exploration<M::State>>, Vec<Vec<Vec<u8>>>)
+) -> (Vec<Exploration<M::State>>, Checkpoints)
 where
     M: Explored + Clone + Send + Sync + 'static,
     M::State: Row + Send + Sync + std::fmt::Debug,
