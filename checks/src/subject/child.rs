@@ -1,4 +1,4 @@
-//! The adapter's process: writes a line and reads a line, always with a time-out.
+//! The adapter's process: writes lines and reads a line, always with a time-out.
 //!
 //! Both pipes are read and written without blocking and polled together, so a child that neither
 //! reads nor writes costs at most the time-out. The child has its own process group, which is
@@ -15,6 +15,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process_group};
 use thiserror::Error;
+
+/// How much is read at once, in bytes: most answers are shorter than the first, and no pipe holds
+/// more than the second.
+const PART: (usize, usize) = (1 << 12, 1 << 16);
 
 /// The longest line in bytes.
 const LONGEST_LINE: usize = 64 << 20;
@@ -57,6 +61,8 @@ pub struct Adapter {
     child: Child,
     input: Option<ChildStdin>,
     output: ChildStdout,
+    /// Bytes that are still to be written.
+    unwritten: Vec<u8>,
     /// Bytes that were read and not returned yet.
     read: Vec<u8>,
 }
@@ -73,7 +79,7 @@ impl Adapter {
         let mut child = shell.spawn().map_err(ChildError::Start)?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let output = output.expect("it is piped");
-        let started = Self { child, input, output, read: Vec::new() };
+        let started = Self { child, input, output, unwritten: Vec::new(), read: Vec::new() };
         started.never_block().map_err(ChildError::Start)?;
         Ok(started)
     }
@@ -91,68 +97,49 @@ impl Adapter {
         self.child.id()
     }
 
-    /// Writes a line and waits for one.
+    /// Takes a line that is written while the next [`answer`](Self::answer) is waited for.
+    pub fn tell(&mut self, line: &str) {
+        self.unwritten.extend_from_slice(line.as_bytes());
+        self.unwritten.push(b'\n');
+    }
+
+    /// Writes what was told and waits for a line.
     ///
     /// # Errors
     /// If no line comes within `within`. The caller should then drop the child.
-    pub fn ask(&mut self, line: &[u8], within: Duration) -> Result<String, ChildError> {
+    pub fn answer(&mut self, within: Duration) -> Result<String, ChildError> {
         let until = Instant::now() + within;
-        let mut written = 0;
         loop {
             if let Some(end) = memchr(&self.read) {
                 let mut line: Vec<u8> = self.read.drain(..=end).collect();
                 line.pop();
-                // Whatever part of the request was not read had no part in the answer.
+                // Whatever was not written yet had no part in the answer.
                 return String::from_utf8(line).map_err(|_| ChildError::NoText);
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(ChildError::TimedOut { seconds: within.as_secs_f64(), half: self.half() });
             }
-            written += self.write(&line[written..]);
-            let writes = written < line.len();
-            self.wait(writes, left);
+            self.write();
+            self.wait(left);
             if !self.read_some()? {
                 return Err(ChildError::Ended { ended: self.how_it_ended(), half: self.half() });
             }
         }
     }
 
-    /// Writes a line without waiting for its answer.
-    ///
-    /// # Errors
-    /// As [`ask`](Self::ask).
-    pub fn tell(&mut self, line: &[u8], within: Duration) -> Result<(), ChildError> {
-        let until = Instant::now() + within;
-        let mut written = 0;
-        while written < line.len() {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(ChildError::TimedOut { seconds: within.as_secs_f64(), half: self.half() });
-            }
-            written += self.write(&line[written..]);
-            if written < line.len() {
-                self.wait(true, left);
-                if !self.read_some()? {
-                    return Err(ChildError::Ended { ended: self.how_it_ended(), half: self.half() });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes as much as the pipe takes; returns the number of bytes. A closed pipe shows when
-    /// reading from the other.
-    fn write(&mut self, rest: &[u8]) -> usize {
-        match self.input.as_mut().map(|input| input.write(rest)) {
-            Some(Ok(written)) => written,
-            _ => 0,
+    /// Writes as much as the pipe takes. A closed pipe shows when reading from the other.
+    fn write(&mut self) {
+        if !self.unwritten.is_empty()
+            && let Some(Ok(written)) = self.input.as_mut().map(|input| input.write(&self.unwritten))
+        {
+            self.unwritten.drain(..written);
         }
     }
 
-    fn wait(&self, writes: bool, left: Duration) {
+    fn wait(&self, left: Duration) {
         let mut pipes = vec![PollFd::new(&self.output, PollFlags::IN)];
-        if let Some(input) = self.input.as_ref().filter(|_| writes) {
+        if let Some(input) = self.input.as_ref().filter(|_| !self.unwritten.is_empty()) {
             pipes.push(PollFd::new(input, PollFlags::OUT));
         }
         let left = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
@@ -165,13 +152,13 @@ impl Adapter {
         if self.read.len() > LONGEST_LINE {
             return Err(ChildError::TooLong);
         }
-        let mut part = [0; 1 << 16];
-        match self.output.read(&mut part) {
+        let known = self.read.len();
+        self.read.resize(known + known.clamp(PART.0, PART.1), 0);
+        let count = self.output.read(&mut self.read[known..]);
+        self.read.truncate(known + *count.as_ref().unwrap_or(&0));
+        match count {
             Ok(0) => Ok(memchr(&self.read).is_some()),
-            Ok(count) => {
-                self.read.extend_from_slice(&part[..count]);
-                Ok(true)
-            }
+            Ok(_) => Ok(true),
             Err(error) => Ok(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)),
         }
     }

@@ -279,13 +279,10 @@ impl Wire {
     }
 
     fn ask<T: DeserializeOwned>(&mut self, verb: Verb) -> Result<Said<T>, LinkError> {
-        let (asked, mut line) = self.question(verb);
+        let asked = self.question(verb);
         loop {
-            let said = {
-                let adapter = self.adapter.as_mut().expect("the adapter runs while a request is sent");
-                adapter.ask(line.as_bytes(), self.recipe.timeout)?
-            };
-            line.clear();
+            let timeout = self.recipe.timeout;
+            let said = self.running_adapter().answer(timeout)?;
             self.note('<', &said);
             if let Some(unread) = self.unread.front().copied() {
                 let answer: Answer<serde_json::Value> =
@@ -309,27 +306,27 @@ impl Wire {
         }
     }
 
+    /// Sends a request with the next one.
     fn tell(&mut self, verb: Verb) {
-        if self.adapter.is_none() {
-            return;
-        }
-        let (asked, line) = self.question(verb);
-        let adapter = self.adapter.as_mut().expect("was looked at");
-        match adapter.tell(line.as_bytes(), self.recipe.timeout) {
-            Ok(()) => self.unread.push_back(asked),
-            // The next request will report it.
-            Err(_) => drop(self.adapter.take()),
+        if self.adapter.is_some() {
+            let asked = self.question(verb);
+            self.unread.push_back(asked);
         }
     }
 
-    fn question(&mut self, verb: Verb) -> (u64, String) {
+    fn running_adapter(&mut self) -> &mut Adapter {
+        self.adapter.as_mut().expect("the adapter runs while a request is sent")
+    }
+
+    /// Hands a request to the adapter; returns its number.
+    fn question(&mut self, verb: Verb) -> u64 {
         self.seq += 1;
         self.calls += 1;
         let request = Request { seq: self.seq, verb };
-        let mut line = serde_json::to_string(&request).expect("a question has no key that is no text");
+        let line = serde_json::to_string(&request).expect("a question has no key that is no text");
         self.note('>', &line);
-        line.push('\n');
-        (self.seq, line)
+        self.running_adapter().tell(&line);
+        self.seq
     }
 
     fn note(&mut self, way: char, line: &str) {
@@ -339,13 +336,12 @@ impl Wire {
             // A failed log does not stop the replay.
             let _ = writeln!(log, "{way} {line}");
         }
-        if self.lines.len() == SHOWN_LINES {
-            self.lines.pop_front();
-        }
-        let mut shown = String::with_capacity(line.len().min(SHOWN_OF_A_LINE) + 6);
+        let full = self.lines.len() == SHOWN_LINES;
+        let mut shown = if full { self.lines.pop_front() } else { None }.unwrap_or_default();
+        shown.clear();
         shown.push(way);
         shown.push(' ');
-        shown.extend(line.chars().take(SHOWN_OF_A_LINE));
+        shown += &line[..line.floor_char_boundary(SHOWN_OF_A_LINE)];
         if line.len() > SHOWN_OF_A_LINE {
             shown += " …";
         }
