@@ -23,11 +23,16 @@ impl<D: Driven> Copies<D> {
         self.0.clear();
     }
 
-    /// Sets `world` to the copy with the most steps of `path`, and returns that number of steps.
-    pub(crate) fn begin(&mut self, world: &mut D, model: &Rollcall, path: &Path, parting: &Parting) -> usize {
-        while self.0.last().is_some_and(|(steps, _)| *steps > parting.shared) {
+    /// Drops the copies that have taken more than `steps` steps.
+    pub(crate) fn truncate(&mut self, steps: usize) {
+        while self.0.last().is_some_and(|(taken, _)| *taken > steps) {
             self.0.pop();
         }
+    }
+
+    /// Sets `world` to the copy with the most steps of `path`, and returns that number of steps.
+    pub(crate) fn begin(&mut self, world: &mut D, model: &Rollcall, path: &Path, parting: &Parting) -> usize {
+        self.truncate(parting.shared);
         let stands_there = self.0.last().is_some_and(|(steps, _)| *steps == parting.shared);
         let copy = if stands_there && !parting.again {
             self.0.pop()

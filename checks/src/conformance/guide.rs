@@ -1,9 +1,10 @@
 //! Drives the implementation along the paths of one tour, and compares.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard};
 
-use rollcall_model::{Offered, ReadSet, RefusalCache, Rollcall, State};
+use rollcall_model::{Guard, Offered, ReadSet, RefusalCache, Rollcall, State};
 use rollcall_traces::{Action, Difference, Divergence, Outcome, Reason, Sides};
 
 use super::{Conformance, Look, TourOptions};
@@ -16,6 +17,9 @@ use crate::tour::{self, Batch, Tour};
 
 /// For how many divergences of a kind a shorter path is looked for.
 const MOST_LISTED: u64 = 20;
+
+/// The way back to a state costs about as much as so many copies of it.
+const WAY_BACK: u64 = 16;
 
 /// Whether every disabled action is checked in this state, whatever was refused before: an
 /// implementation holds more than its view shows. One state in 64 is chosen, by a hash, because
@@ -40,6 +44,12 @@ pub(super) struct Guide<'a, D> {
     pub(super) path: Vec<Action>,
     /// How many steps of the current path were taken.
     pub(super) reached: usize,
+    /// In how many states an action was not refused, and how the current state was before any was asked
+    /// for, where that pays.
+    not_refused: u64,
+    unasked: Option<D>,
+    /// The models without one guard each, once a divergence was to be explained.
+    pub(super) lacking: OnceCell<Vec<(&'static Guard, Rollcall)>>,
     /// The guard that explains the divergence that is being reported.
     pub(super) explained: Option<&'static str>,
     /// The edges on which a tour that continues has diverged. A divergence behind one of them is
@@ -56,8 +66,21 @@ impl<'a, D: Driven> Guide<'a, D> {
         differing: &'a Mutex<HashSet<u32>>,
     ) -> Self {
         let (copies, done, path) = (Copies::default(), Conformance::default(), Vec::new());
-        let (reached, explained) = (0, None);
-        Self { tour_options, model, exploration, world, copies, done, path, reached, explained, differing }
+        Self {
+            tour_options,
+            model,
+            exploration,
+            world,
+            copies,
+            done,
+            path,
+            reached: 0,
+            not_refused: 0,
+            unasked: None,
+            lacking: OnceCell::new(),
+            explained: None,
+            differing,
+        }
     }
 
     /// The result, with the disabled actions counted.
@@ -115,9 +138,10 @@ impl<'a, D: Driven> Guide<'a, D> {
     fn leave(&mut self, path: &tour::Path) {
         let behind = path.steps.iter().skip(self.reached);
         self.done.only_reached_after += behind.filter(|step| step.new_edge).count() as u64;
-        // No copy along this path is in the right state.
-        self.copies.clear();
-        self.path.clear();
+        // What was taken last may have led elsewhere.
+        let agreed = self.reached.saturating_sub(1);
+        self.copies.truncate(agreed);
+        self.path.truncate(agreed);
     }
 
     /// Checks the disabled actions in the current state. If a tour continues after divergences, the
@@ -128,13 +152,19 @@ impl<'a, D: Driven> Guide<'a, D> {
         cache: &mut RefusalCache,
     ) -> Result<(), Box<Divergence>> {
         let before = self.path.len();
+        self.unasked = None;
         let Err(divergence) = self.check_refusals(state, cache) else { return Ok(()) };
         if !self.tour_options.continues {
             return Err(divergence);
         }
         let guard = self.explained.take();
         self.done.part(guard, 1, divergence);
+        self.not_refused += 1;
         self.path.truncate(before);
+        if let Some(copy) = self.unasked.take() {
+            self.world = copy;
+            return Ok(());
+        }
         self.world.begin(self.model);
         let again = self.path.clone();
         again.iter().try_for_each(|action| self.take(action).map(drop))
@@ -148,6 +178,7 @@ impl<'a, D: Driven> Guide<'a, D> {
         kept: &[usize],
         cache: &mut RefusalCache,
     ) -> Result<(), Box<Divergence>> {
+        self.reached = begin;
         if path.new_start {
             self.compare_view(path.start, None)?;
             self.check_refusals_on_the_way(path.start, cache)?;
@@ -261,6 +292,9 @@ impl<'a, D: Driven> Guide<'a, D> {
 
     /// Tries a group of disabled actions; returns the implementation's read set.
     fn refuse_all(&mut self, state: u32, disabled: &[(&Action, Reason)]) -> Result<ReadSet, Box<Divergence>> {
+        if self.unasked.is_none() && self.not_refused * WAY_BACK > self.done.states {
+            self.unasked = self.world.copied();
+        }
         self.world.notice_afresh();
         for (action, reason) in disabled {
             self.refuse_with(state, action, *reason)?;
