@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use super::end::End;
 use super::out;
 use super::out::outln;
-use crate::learn::{Guesses, Language, Lesson, broken, play, read_answer};
+use crate::learn::{Guesses, LESSONS, Language, Lesson, broken, play, read_answer};
 
 /// The language of a lesson.
 #[derive(Clone, Copy, ValueEnum)]
@@ -25,6 +25,11 @@ impl From<LanguageArgument> for Language {
             LanguageArgument::Zh => Self::Chinese,
         }
     }
+}
+
+/// A lesson's number; whether there is such a lesson is asked later.
+pub(super) fn number(word: &str) -> std::result::Result<usize, String> {
+    word.parse().map_err(|_| format!("lessons are numbered 1 to {LESSONS}"))
 }
 
 pub(super) fn run(number: Option<usize>, language: Language, answer: Option<&Path>) -> Result<End> {

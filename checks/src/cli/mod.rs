@@ -25,6 +25,7 @@ mod stated;
 mod subject;
 mod terminal;
 mod traces;
+mod usage;
 mod verify;
 
 use std::path::PathBuf;
@@ -260,7 +261,7 @@ enum Ask {
     /// Teaches in twelve lessons: a story, a guess before the decisive step, the rule, an exercise
     Learn {
         /// The lesson's number; without one, all lessons are listed
-        #[arg(value_name = "N")]
+        #[arg(value_name = "N", allow_negative_numbers = true, value_parser = learn::number)]
         number: Option<usize>,
         /// The language of the lesson
         #[arg(long, default_value = "en", value_name = "en|zh")]
@@ -321,7 +322,10 @@ pub fn parses(words: &[&str]) -> Result<(), String> {
 
 /// Parses the command line, runs the command, and prints an error in one line.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage::refused(&error),
+    };
     if let Some(choice) = match arguments.color {
         ColorChoice::Auto => None,
         ColorChoice::Always => Some(anstream::ColorChoice::Always),
