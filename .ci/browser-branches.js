@@ -17,7 +17,7 @@ module.exports = (page, is, { open, becomes, text }) => {
     async branch() {
       await open("#lesson=5");
       await press("c");
-      await on("#lesson=5&at=1", "1/6");
+      await on("#lesson=5&at=1", "1/11");
       is("the guess was wrong", await text("#lesson .answer"), /^✘ Not so/);
       await press("d");
       await on("#lesson=5&branch=1c", "1/1");
@@ -50,22 +50,22 @@ module.exports = (page, is, { open, becomes, text }) => {
       await on("#lesson=5&branch=1c", "1/1");
       await press("U");
       await on(own, "2/2");
-      await open("#lesson=5&branch=2a&at=6");
-      await on("#lesson=5&branch=2a&at=6", "6/7");
+      await open("#lesson=5&branch=2a&at=11");
+      await on("#lesson=5&branch=2a&at=11", "11/12");
       is("the link of a branch shows it again", await text("#lesson .guessed"), /a\) Store 1 recovers/);
-      is("with its own story", await text("#story h2"), /^6\. Replicate/);
+      is("with its own story", await text("#story h2"), /^11\. Late message 2/);
       await press("q");
-      await on("#lesson=5&at=6", "6/6");
+      await on("#lesson=5&at=11", "11/11");
       is("the lesson goes on", await text("#lesson .answer"), /^✘ Not so\. It is: Nobody ever leads again/);
       await page.goBack();
-      await on("#lesson=5&branch=2a&at=6", "6/7");
+      await on("#lesson=5&branch=2a&at=11", "11/12");
       is("and back in the browser", await text("#lesson .guessed"), /a\) Store 1 recovers/);
       await open("#lesson=5&branch=9z");
       is("no such branch", await text("#error"), "Lesson 5 has no branch 9z; the lesson is shown.");
-      await becomes("0/6");
+      await becomes("0/11");
       await open("#lesson=5&at=99");
-      is("no such step", await text("#error"), /asks for step 99 and has 6; step 6 is shown/);
-      is("and the link is mended", await page.evaluate(() => location.hash), "#lesson=5&at=6");
+      is("no such step", await text("#error"), /asks for step 99 and has 11; step 11 is shown/);
+      is("and the link is mended", await page.evaluate(() => location.hash), "#lesson=5&at=11");
     },
     // Steps that the reader chose in a lesson.
     async own() {
@@ -82,11 +82,11 @@ module.exports = (page, is, { open, becomes, text }) => {
       await on(hash, "3/3");
       is("a link with a lesson and steps shows both", await text("#lesson .back"), "back to lesson 5");
       await press("u");
-      await on("#lesson=5&at=2", "2/6");
+      await on("#lesson=5&at=2", "2/11");
       await press("U");
       await on(hash, "3/3");
       await press("q");
-      await on("#lesson=5&at=2", "2/6");
+      await on("#lesson=5&at=2", "2/11");
       is("the lesson's own step", await text("#lesson .on"), "step 3 ▶");
       await press("g");
       is("the guards by their key", await page.evaluate(() => document.activeElement.id), "without");
@@ -94,7 +94,7 @@ module.exports = (page, is, { open, becomes, text }) => {
       is("letters are keys again once a guard is chosen", await page.evaluate(() => document.activeElement.tagName), "BODY");
       await on(`#lesson=5&without=one_vote_a_term&do=${start}`, "2/2");
       await press("q");
-      await on("#lesson=5&at=2", "2/6");
+      await on("#lesson=5&at=2", "2/11");
       // The step that a question stands before is not to be had by another door.
       await open("#lesson=5");
       is("nothing to choose before the guess", await page.locator("#may .act").count(), 0);
@@ -129,7 +129,7 @@ module.exports = (page, is, { open, becomes, text }) => {
       await judged("^refused$");
       is("more steps than an answer may have", await text("#lesson .limit.bad"), `Step ${exercise.steps + 1}: an answer has at most ${exercise.steps}. Take back (u) or start over (Shift+R).`);
       await press("q");
-      await on("#lesson=5&at=6", "6/6");
+      await on("#lesson=5&at=11", "11/11");
       await press("e");
       await on("#exercise=5", "0/0");
       await press("L");

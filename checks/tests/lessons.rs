@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Failed, Trial};
 use rollcall_checks::explore::{Steps, action_of, name_of};
-use rollcall_checks::learn::{Claim, Exercise, LESSONS, Language, Lesson};
+use rollcall_checks::learn::{Claim, Counted, Exercise, LESSONS, Language, Lesson, Sends};
 use rollcall_checks::walk::walk;
 use rollcall_checks::world::World;
 use rollcall_impl::{Guard, Lacking};
@@ -136,7 +136,33 @@ fn names_are_plain(lesson: &Lesson) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Every way is counted again, and the lesson's own steps are the way in which all is lost.
+fn sends_are_counted(lesson: &Lesson, claim: &Claim, sends: &Sends) -> Result<(), Failed> {
+    let goal = claim.breaks.as_deref().ok_or("a claim about sending names what is missed")?;
+    let header = &lesson.schedule.header;
+    if (&claim.scope, &claim.without) != (&header.scope.name, &header.without) {
+        return Err("it is counted by the rules of the lesson's schedule".into());
+    }
+    let Counted { schedules, stuck } = sends.count(lesson, goal)?;
+    if (Some(schedules), Some(stuck)) != (claim.schedules, claim.stuck) {
+        return Err(format!(
+            "{} states {:?} stuck of {:?}, and {stuck} of {schedules} were counted",
+            claim.id, claim.stuck, claim.schedules
+        )
+        .into());
+    }
+    let (_, actions) = lesson.steps()?;
+    let message = action_of(&sends.message)?;
+    if actions.get(sends.behind) != Some(&message) {
+        return Err("the lesson's schedule does not send it there".into());
+    }
+    Ok(())
+}
+
 fn claim_holds(lesson: &Lesson, claim: &Claim) -> Result<(), Failed> {
+    if let Some(sends) = &claim.sends {
+        return sends_are_counted(lesson, claim, sends);
+    }
     let Measured { steps, states } = measure(claim)?;
     let states = if claim.states.is_some() || claim.breaks.is_none() { states } else { None };
     if (steps, states) == (claim.steps, claim.states) {

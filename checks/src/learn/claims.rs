@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::Language;
+use super::{Language, Sends};
 
 /// A claim about a scope, with all guards or without some.
 #[derive(Clone, Debug, Deserialize)]
@@ -25,6 +25,15 @@ pub struct Claim {
     /// The distinct states of the scope.
     #[serde(default)]
     pub states: Option<u64>,
+    /// The message whose ways are counted instead of the scope's states.
+    #[serde(default)]
+    pub sends: Option<Sends>,
+    /// The ways in which its messages arrive or are lost.
+    #[serde(default)]
+    pub schedules: Option<u64>,
+    /// Those of them that miss the goal.
+    #[serde(default)]
+    pub stuck: Option<u64>,
 }
 
 impl Claim {
@@ -33,6 +42,8 @@ impl Claim {
         match name {
             "steps" => self.steps,
             "states" => self.states,
+            "schedules" => self.schedules,
+            "stuck" => self.stuck,
             _ => None,
         }
     }
@@ -43,6 +54,24 @@ impl Claim {
         let (steps, states) = (number(self.steps), number(self.states));
         let without = self.without.join(", ");
         let (scope, breaks) = (&self.scope, self.breaks.as_deref().unwrap_or_default());
+        if let Some(sends) = &self.sends {
+            let (times, all, stuck) = (sends.times, number(self.schedules), number(self.stuck));
+            return match language {
+                Language::English => {
+                    let (times, miss) = match (times, self.stuck) {
+                        (1, _) => ("once".into(), "misses"),
+                        (_, Some(1)) => (format!("{times} times"), "misses"),
+                        _ => (format!("{times} times"), "miss"),
+                    };
+                    format!(
+                        "{scope} without {without}: the commit is sent {times}, each arrives or is lost, and {stuck} of the {all} ways {miss} {breaks}"
+                    )
+                }
+                Language::Chinese => format!(
+                    "{scope}，关掉 {without}：commit 发 {times} 次，每次或到或丢，{all} 种里有 {stuck} 种达不到 {breaks}"
+                ),
+            };
+        }
         // The scope's first state breaks it, or does not heal.
         let is_at_once = self.steps == Some(0);
         match (language, self.breaks.is_some()) {

@@ -11,6 +11,7 @@ mod condition;
 mod exercise;
 mod play;
 mod prose;
+mod sends;
 
 pub use rollcall_traces::Language;
 use rollcall_traces::{Action, Scenario};
@@ -21,6 +22,7 @@ pub use condition::{Condition, Unmet};
 pub use exercise::{Exercise, guards, parse_answer, read_answer};
 pub use play::{Guesses, play};
 pub use prose::{Prose, QuestionProse, broken};
+pub use sends::{Counted, Sends};
 
 use crate::explore::{Steps, action_of};
 
