@@ -35,7 +35,7 @@ module.exports = (page, is, { open, becomes, text, drop }) => {
     },
     // A wrong scope leaves the box, the lesson and the exercise as they were.
     async kept() {
-      const unknown = "unknown scope `nosuch`; `rollcall scopes` lists them all";
+      const unknown = "unknown scope `nosuch`; Find (/) lists them all";
       await open("#scope=three_voters_to_one_smoke");
       await press("o");
       await page.fill("#scope", "nosuch");
@@ -86,7 +86,7 @@ module.exports = (page, is, { open, becomes, text, drop }) => {
     // message is grouped by its receiver.
     async withheld() {
       const crash = "#maynot .not[data-name='crash(store:1)']", again = "#scope=three_voters_to_one_smoke&do=crash(store:1);restart(store:1)";
-      for (const [to, reason] of [["en", "this scope does not offer it: Its budget `crashes` is spent (1 of 1)."], ["zh", "这个 scope 不提供它: 它的预算 `crashes` 用完了（1 次里用了 1 次）。"]]) {
+      for (const [to, reason] of [["en", "this scope does not offer it: Its budget `crashes` is spent (1 of 1)."], ["zh", "这个 scope 不提供它：它的预算 `crashes` 用完了（1 次里用了 1 次）。"]]) {
         await language(to);
         await open(again);
         await press("x");
@@ -148,7 +148,7 @@ module.exports = (page, is, { open, becomes, text, drop }) => {
       await page.waitForFunction(() => document.body.dataset.drawn === String(mark), null, { timeout: 20000 });
       is("and it is opened again", await text("#error"), "");
       await drop(scenario.replace('"without":[]', '"without":["one_vote_a_tern"]'));
-      await says("a guard that nobody has", "The file drops a guard that this page cannot drop: unknown guard `one_vote_a_tern`; did you mean `one_vote_a_term`? `rollcall guards` lists them all.");
+      await says("a guard that nobody has", "The file drops a guard that this page cannot drop: unknown guard `one_vote_a_tern`; did you mean `one_vote_a_term`? the choice of a guard (g) lists them all.");
       is("the file is shown all the same", await page.evaluate(() => shown.steps.length > 100), true);
     },
     // What is wrong with a file, an operator's steps and PD's words for a store, in Chinese.
@@ -163,7 +163,7 @@ module.exports = (page, is, { open, becomes, text, drop }) => {
       const changes = "changes:[(kind:add_learner,peer:2,store:2),(kind:add_learner,peer:3,store:3)]";
       await open(`#scope=three_voters_to_one_smoke&do=propose(region:1,store:1,command:enter_joint(${changes}));replicate(region:1,leader:1,follower:2,entries:all);`
         + "apply(region:1,store:1);propose(region:1,store:1,command:leave_joint)");
-      is("a change that is not applied", await text("#lanes .appended"), "已追加，未 apply: 离开 joint");
+      is("a change that is not applied", await text("#lanes .appended"), "已追加，未 apply：离开 joint");
       await open("#scope=grow_and_shrink_smoke");
       for (const [file, wanted] of [['{"record":"header","schema":"rollcall-trace/99"}', "文件:1:29：文件的版本是 `rollcall-trace/99`，这里读的是 `rollcall-trace/1`"],
         [scenario.slice(0, 2000), "文件:8:9：文件被截断：最后一行不完整；请重新录制或复制"]]) {

@@ -43,6 +43,14 @@ module.exports = (page, is, { open, becomes, text, drop }) => ({
   },
   // Verdicts by name, a legend, voters by name, late messages in their own place.
   async names() {
+    for (const [name, language] of [["crash_and_election_while_a_store_leaves", "en"], ["two_of_five_die_unnoticed", "zh"]]) {
+      await page.setViewportSize({ width: 1280, height: 900 });
+      await page.evaluate((language) => localStorage.setItem("language", language), language);
+      await open(`#scope=${name}&without=campaign_applies_first`);
+      is(`names are whole at 1280 px (${language})`, await page.evaluate(() => ["scope", "without"].every((id) => document.getElementById(id).scrollWidth <= document.getElementById(id).clientWidth)), true);
+    }
+    await page.evaluate(() => localStorage.setItem("language", "en"));
+    await page.setViewportSize({ width: 1400, height: 900 });
     await open("#scope=three_voters_to_one_smoke");
     await page.click("#broken summary");
     is("what holds, by name", await page.locator("#broken li").count(), 22);
@@ -99,6 +107,16 @@ module.exports = (page, is, { open, becomes, text, drop }) => ({
       return [...into.querySelectorAll(".strip:last-child .part")].map((part) => part.textContent).join();
     }), "hole,—");
     is("long keys stay on the page", await page.evaluate(() => document.documentElement.scrollWidth - innerWidth <= 0), true);
+    // A key of TiKV in every place where a key may stand.
+    const long = "7480000000000000ff5f728000000000ff0000010000000000fa";
+    for (const width of [1280, 480]) {
+      await page.setViewportSize({ width, height: 900 });
+      await drop(fs.readFileSync("traces/museum/split_ids_fit_members.jsonl", "utf8").replaceAll('"6d"', `"${long}"`));
+      await page.waitForFunction((long) => document.getElementById("story").textContent.includes(long) && document.body.dataset.drawn === String(mark), long, { timeout: 20000 });
+      is(`a key of TiKV leaves no box at ${width} px`, await page.evaluate(() => [...document.querySelectorAll("main *")]
+        .filter((one) => one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== "inline").map((one) => one.id || one.className).join()), "");
+    }
+    is("the axis goes to infinity, and so does the story", [await text("#keys .scale .end"), /, ∞\)/.test(await text("#story")), /, ""\)/.test(await text("#story"))].join(), "∞,true,false");
     await page.setViewportSize({ width: 1400, height: 900 });
   },
   // Who can answer: nobody an older term, and a peer that its split has yet to create is not lost.
@@ -139,20 +157,23 @@ module.exports = (page, is, { open, becomes, text, drop }) => ({
   },
   // Wrong links are answered in a sentence, over something to look at.
   async wrong() {
-    for (const [fragment, says] of [["#scope=nowhere", "unknown scope `nowhere`; `rollcall scopes` lists them all"],
-      ["#lesson=13", "there is no lesson 13; they are numbered 1 to 12, and `rollcall learn` lists them"], ["#lesson=0", /no lesson 0/],
+    for (const [fragment, says] of [["#scope=nowhere", "unknown scope `nowhere`; Find (/) lists them all"],
+      ["#lesson=13", "there is no lesson 13; they are numbered 1 to 12, and Lessons (p) lists them"], ["#lesson=0", /no lesson 0/],
       ["#lesson=abc", /lesson=abc, which is no number/], ["#exercise=99", /no lesson 99/], ["#file=nope", /file=nope, which means nothing here/],
       ["#exhibit=nosuch", "the museum has no exhibit `nosuch`; m lists them all"], ["#exhibit=demote_before_remova", /did you mean `demote_before_removal`\?/],
-      ["#scope=grow_and_shrink_smoke&do=explode", /^Step 1, `explode`, cannot be read: no action has this name; the nearest is `\w+`, and `rollcall actions` lists them all\. The state before it is shown\.$/],
+      ["#scope=grow_and_shrink_smoke&do=explode", /^Step 1, `explode`, cannot be read: no action has this name; the nearest is `\w+`, and the page lists those of this state \(j, x\), and `rollcall actions` lists them all\. The state before it is shown\.$/],
       ["#scope=grow_and_shrink_smoke&do=campaing(region:1,store:1)", /did you mean `campaign`\?/],
       ["#lesson=5&do=crash(store:1);explode", /^Step 2, `explode`, cannot be read/], ["#branch=1b", /branch=1b, which means nothing here/],
       ["#scope=grow_and_shrink_smoke&at=9", /asks for step 9 and has 0; step 0 is shown/], ["#scope=grow_and_shrink_smoke&at=x", /at=x, which is no number/],
       ["#scope=grow_and_shrink_smoke&do=campaign(region:1,store:99)", /Step 1 is refused: .*no such store as 99/],
-      ["#scope=grow_and_shrink_smoke&without=nothing", /unknown guard/]]) {
+      ["#scope=grow_and_shrink_smoke&without=nothing", "unknown guard `nothing`; the choice of a guard (g) lists them all"],
+      ["#scope=grow_and_shrink_smoke&side=foo", /^there is no second column `foo`/], ["#scope=grow_and_shrink_smoke&side=model&other=nothing", /^unknown guard `nothing`/],
+      [`#scope=${"x".repeat(9000)}`, /^unknown scope `x{80}…`; Find/]]) {
       await open(fragment);
       await page.waitForFunction(() => document.getElementById("error").textContent, null, { timeout: 20000 });
       is(fragment, await text("#error"), says);
       is(`${fragment}: there is something to look at`, await page.locator(".lane").count() > 0, true);
+      is(`${fragment}: the address has what is shown`, await page.evaluate(() => decodeURIComponent(location.hash) === fragment()), true);
     }
     // The link's own scope, and the state before what cannot be read.
     await open("#scope=three_voters_to_one_smoke&do=campaign(region:1,store:2);explode;crash(store:1)");

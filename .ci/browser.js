@@ -87,6 +87,8 @@ async function main() {
   await page.focus("#may .act");
   is("an effect", await page.locator("#effect li").count() > 0, true);
 
+  const ways = require("./browser-ways.js")(page, is, { open, becomes, text });
+  for (const way of ["filter", "leaf", "ends", "grey", "ahead"]) await ways[way]();
   const looks = require("./browser-looks.js")(page, is, { open, becomes, text, drop });
   await looks.sizes();
   await looks.names();
@@ -333,6 +335,21 @@ async function main() {
   is("the note of its last step in Chinese", await text("#story .note"), /^election_safety：一个 region 的一个 term 里，最多一个 peer 当选（/);
   is("what it begins with in Chinese", await text("#about"), /^从这里开始store 1 2 3.*三个 voter.*关掉的 guard：campaign_applies_first/);
   is("the end is in view", await page.evaluate(() => document.querySelector("#tree .here").getBoundingClientRect().right <= innerWidth), true);
+  // Whether each state heals is told, and none is said to be good where it does not.
+  is("the state is judged", await text("#health"), /^(♥|✘) /);
+  await page.goto(`file://${still.replace("still", "stuck")}#at=20&lang=en`);
+  is("a state that is stuck", await text("#health"), "✘ does not heal: leader_electable");
+  is("and has no mark of the good", /✔/.test(await text("header")), false);
+  is("what is missed", await text("#heals"), /^✘ leader_electable: region 1: no leader/);
+  await page.keyboard.press("Home");
+  is("the first state heals", await text("#health"), /^♥ /);
+  is("and is good", await text("#verdicts"), /^✔ 22 of 22/);
+  await page.goto(`file://${still.replace("still", "foreign")}#at=3&lang=en`);
+  is("a state that nobody judged", await text("#health"), "healing is not judged here");
+  is("why", await text("#heals"), /^The model shows another state than this file behind step 0/);
+  is("it is not said to be good", /✔/.test(await text("header")), false);
+  await page.keyboard.press("z");
+  is("the same in Chinese", await text("#health"), "这里没有判断能否恢复");
   is("nothing comes from elsewhere", requests.filter((url) => !/^(file|data|about):/.test(url)).join(" "), "");
   is("no complaint", complaints.join("\n"), "");
 

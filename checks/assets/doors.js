@@ -57,13 +57,23 @@ function doorsPage() {
   box.setAttribute("aria-label", w("seen"));
   box.oninput = () => drawDoors(box.value, found);
   found.id = "found";
+  drawAll(found);
   openDialog(el("h2", "", w("doors")), box, found);
   box.focus();
+}
+// Who knows no name yet leafs through all of them.
+function drawAll(into) {
+  const group = (name, lines) => el("details", "", el("summary", "", `${name} (${lines.length})`), lines);
+  const scope = (one) => line([el("b", "", one.name), el("div", "also", one[language] ?? one.en)], () => { $("dialog").close(); begin({ scope: one.name, without: "", do: [] }); }, one.name);
+  const guard = (one) => line([el("b", "", one.name), el("div", "also", one[language])], () => { $("seen").value = one.name; drawDoors(one.name, into); }, one.name);
+  into.dataset.words = "";
+  into.replaceChildren(group(w("lessons"), list.lessons.map((one) => line(`${one.number}. ${one[language]}`, () => openLesson(one.number)))),
+    group(w("scopes"), list.scopes.map(scope)), group(w("guards"), list.guards.map(guard)), group(w("museum"), list.exhibits.map(exhibitLine)));
 }
 let doorsAsked = 0;
 async function drawDoors(words, into) {
   const mine = ++doorsAsked;
-  if (!words.trim()) return into.replaceChildren();
+  if (!words.trim()) return drawAll(into);
   try {
     const doors = await ask(`/api/symptom?words=${encodeURIComponent(words)}&lang=${language}`);
     if (mine !== doorsAsked) return;

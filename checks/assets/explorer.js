@@ -72,13 +72,14 @@ async function ask(path, options) {
   const response = await reach(path, options);
   let answer;
   try { answer = await response.json(); } catch { throw new Error(endedText()); }
-  if (answer.error) throw new Error(answer.error);
+  if (answer.error) throw Object.assign(new Error(answer.error), { told: true });
   return answer;
 }
 const endedText = () => w("ended", { c: first?.command ?? "rollcall explore" });
-// What is no error is not told like one.
+// What is no error is not told like one. A link may quote thousands of letters.
+const cut = (text) => text.replace(/[^\s`]{121,}/g, (word) => `${word.slice(0, 80)}…`);
 function say(text, notice = false) {
-  $("error").textContent = text;
+  $("error").textContent = notice ? text : cut(text);
   $("error").hidden = !text;
   $("error").className = notice ? "notice" : "";
   $("error").setAttribute("role", notice ? "status" : "alert");
@@ -90,16 +91,31 @@ function behind() {
   return shown?.stopped ? Math.min(at, shown.steps.length) : at;
 }
 
+// The state behind the action that the reader points at is asked for before he takes it.
+let ahead = null;
+function askAhead(name) {
+  if (waitsForGuess()) return;
+  const fields = new URLSearchParams(query({ do: [...link.do.slice(0, behind()), name].join(";") }));
+  fields.delete("at");
+  const words = fields.toString();
+  if (ahead?.words === words) return;
+  ahead = { words, answer: ask(`/api/state?${words}`) };
+  // What went wrong is told to who takes it.
+  ahead.answer.catch(() => {});
+}
+
 // Every change of the link goes through here; an answer that came too late is dropped, and
 // what nobody waits for any more is not asked to its end.
 async function go(push = true, also = "") {
   const mine = ++mark, begun = performance.now();
+  const words = query(), known = ahead?.words === words ? ahead.answer : null;
+  ahead = null;
   asking?.abort();
   clearTimeout(staying);
   asking = new AbortController();
   if (push && fragment() !== location.hash) history.pushState(null, "", fragment());
   try {
-    const answer = await ask(`/api/state?${query()}`, { signal: asking.signal });
+    const answer = await (known ?? ask(`/api/state?${words}`, { signal: asking.signal }));
     if (mine !== mark) return;
     const asked = performance.now(), beyond = link.at !== null && link.at > link.do.length;
     shown = answer;
@@ -125,7 +141,7 @@ function goOn(mine) {
   judge(mine);
 }
 const stoppedText = (stopped) => stopped.unread ? w("unread", { n: stopped.step, a: stopped.words, b: stopped.because })
-  : `${w("stopped", { n: stopped.step })}: ${stopped.words} — ${stopped.because} ${w("before")}`;
+  : `${w("stopped", { n: stopped.step })}${w("colon")}${stopped.words} — ${stopped.because} ${w("before")}`;
 let fallen = false;
 // A wrong link is answered with what is wrong, over something that can be looked at.
 async function fallBack(message) {
@@ -141,6 +157,7 @@ async function fallBack(message) {
   } else if (first && !fallen) {
     fallen = true;
     Object.assign(link, { ...first, at: null, side: "", other: "", lesson: 0, branch: "", exercise: 0, through: first.do.length > 0 });
+    history.replaceState(null, "", fragment());
     return go(false, message);
   }
   say(message);
@@ -159,6 +176,8 @@ function remember() {
   tried.length = Math.min(tried.length, 12);
 }
 function take(name) {
+  // Who takes an action has found it.
+  $("find").value = "";
   // The lesson's own next step waits for the guess, whoever takes it.
   if (onLesson() && lesson.do[behind()] === name) return step(behind() + 1);
   undone.length = 0;
@@ -191,6 +210,8 @@ function redo() {
   go();
 }
 
+// What the reader stands on is not to be denied.
+const hereIsBad = () => shown.broken.length > 0 || document.body.dataset.heals === "stuck";
 // Every violating place of the tree: those below here first, then the others.
 function violation(direction) {
   if (onLesson() || link.branch) return lessonViolation(direction);
@@ -207,7 +228,7 @@ function violation(direction) {
   const back = all.filter((place) => own(place) && `${here};`.startsWith(`${place.key};`)).sort((a, b) => b.at - a.at);
   const others = all.filter((place) => !ahead.includes(place) && !back.includes(place));
   const to = direction > 0 ? ahead[0] ?? others[0] : back[0] ?? others.at(-1);
-  if (!to) return note(w("noviolation"));
+  if (!to) return note(w(places.size || hereIsBad() ? "nomore" : "noviolation"));
   if (!link.do.join(";").startsWith(to.key) || !own(to)) Object.assign(link, { do: [...to.do], without: to.without });
   step(to.at);
 }
@@ -270,6 +291,7 @@ function fillSelects() {
     const select = $(id);
     if (![...select.options].some((option) => option.value === link[id])) select.append(new Option(link[id], link[id]));
     select.value = link[id];
+    select.title = link[id];
   }
   $("side").value = link.side;
   $("otherlabel").hidden = link.side !== "model";
@@ -290,13 +312,17 @@ function drawActs() {
     if (key !== group) { group = key; box.append(el("h3", "", key)); }
     const button = el("button", `act${at === chosen ? " chosen" : ""}`, act.words.replace(/ region \d+[:：] ?/, " "));
     button.dataset.name = act.name;
-    const effect = () => $("effect").replaceChildren(el("h3", "", w("effect")), el("ul", "", act.changes.map((change) => el("li", "", change))));
+    const effect = () => {
+      askAhead(act.name);
+      $("effect").replaceChildren(el("h3", "", w("effect")), el("ul", "", act.changes.map((change) => el("li", "", change))));
+    };
     button.onmouseenter = effect;
     button.onfocus = effect;
     button.onclick = () => take(act.name);
     box.append(button);
   });
   if (!shown.may.length) box.append(el("p", "", w(shown.at < shown.steps.length ? "goeson" : "nothing")));
+  else if (!may.length) box.append(el("p", "", w("unfit", { n: shown.may.length })));
 }
 // Hundreds of them in any state: they are asked for while somebody looks.
 async function drawRefusals(mine = mark) {
@@ -311,12 +337,12 @@ async function drawRefusals(mine = mark) {
     const kind = (act) => act.withheld ? `${act.reason} ${act.meaning}` : act.reason;
     const rank = (act) => `${act.guards.length ? 0 : act.withheld ? 2 : 1} ${kind(act)}`;
     const not = refused.filter(fits).sort((a, b) => (rank(a) < rank(b) ? -1 : rank(a) > rank(b) ? 1 : 0));
-    $("howmany").textContent = ` (${not.length})`;
+    $("howmany").textContent = ` (${word ? w("ofall", { n: not.length, of: refused.length }) : not.length})`;
     const drawn = document.createDocumentFragment();
     let reason = null;
     for (const act of not) {
-      if (kind(act) !== reason) { reason = kind(act); drawn.append(el("h3", "", `${act.reason}: `, el("span", "", act.meaning), act.guards.length ? el("span", "decides", ` − ${act.guards.join(", ")}`) : null)); }
-      const line = el("button", "not", act.words.replace(/ region (\d+)[:：] ?/, " r$1: "));
+      if (kind(act) !== reason) { reason = kind(act); drawn.append(el("h3", "", `${act.reason}${w("colon")}`, el("span", "", act.meaning), act.guards.length ? el("span", "decides", ` − ${act.guards.join(", ")}`) : null)); }
+      const line = el("button", "not", act.words);
       line.dataset.name = act.name;
       line.onclick = () => why(act, line);
       drawn.append(line);
@@ -329,7 +355,7 @@ async function why(act, line) {
   try {
     const told = await ask(`/api/why?${query({ action: act.name })}`);
     line.nextElementSibling?.classList.contains("why") && line.nextElementSibling.remove();
-    const box = el("div", "why", el("p", "", `${told.outcome}${told.meaning ? `: ${told.meaning}` : ""}`), el("p", "", told.places.join(", ")));
+    const box = el("div", "why", el("p", "", `${told.outcome}${told.meaning ? `${w("colon")}${told.meaning}` : ""}`), el("p", "", told.places.join(", ")));
     if (!told.guards.length && !told.taken) box.append(el("p", "", w("noguard")));
     if (told.taken) {
       const button = el("button", "beyond", w("beyond"));

@@ -1,7 +1,7 @@
 "use strict";
 // Keyboard, buttons, files that are dropped, and the beginning.
 const keys = {
-  h: () => step(behind() - 1), ArrowLeft: () => step(behind() - 1), l: () => step(behind() + 1), ArrowRight: () => step(behind() + 1),
+  Home: () => step(0), End: () => step(link.do.length), h: () => step(behind() - 1), ArrowLeft: () => step(behind() - 1), l: () => step(behind() + 1), ArrowRight: () => step(behind() + 1),
   j: () => choose(1), ArrowDown: () => choose(1), k: () => choose(-1), ArrowUp: () => choose(-1),
   Enter: () => (document.querySelector("#may .chosen") ?? document.querySelector("#lesson .on"))?.click(), u: undo, U: redo, v: () => violation(1), V: () => violation(-1),
   i: () => { $("legend").open = !$("legend").open; }, e: () => pressed(".try"),
@@ -25,6 +25,18 @@ function choose(by) {
   chosen = (chosen + by + buttons.length) % buttons.length;
   buttons.forEach((button, at) => button.classList.toggle("chosen", at === chosen));
   buttons[chosen].focus();
+}
+// The filter ends with what was looked for: Enter takes it, Escape gives it up.
+function filtered(event) {
+  event.preventDefault();
+  if (event.key.startsWith("Arrow")) return choose(event.key === "ArrowDown" ? 1 : -1);
+  const found = document.querySelector("#may .chosen") ?? document.querySelector("#may .act");
+  if (event.key === "Enter" && !found) return;
+  $("find").blur();
+  if (event.key === "Enter") return take(found.dataset.name);
+  $("find").value = "";
+  drawActs();
+  drawRefusals();
 }
 function setSide(side) { link.side = link.side === side ? "" : side; go(); }
 // The link of what is shown, even where the address has another that is wrong. Who copies a
@@ -58,6 +70,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || $("dialog").open || !shown) return;
   if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) {
     if (event.key === "Escape" && event.target === $("scope")) $("scope").value = link.scope;
+    if (event.target === $("find") && /^(Escape|Enter|Arrow(Down|Up))$/.test(event.key)) return filtered(event);
     if (event.key === "Escape" || (event.key === "Enter" && event.target.tagName === "SELECT")) event.target.blur();
     return;
   }
@@ -78,7 +91,7 @@ $("copy").onclick = copyLink;
 $("language").onclick = otherLanguage;
 $("help").onclick = keys["?"];
 $("close").onclick = () => $("dialog").close();
-$("find").oninput = () => { drawActs(); drawRefusals(); };
+$("find").oninput = () => { chosen = -1; drawActs(); drawRefusals(); };
 $("refusals").ontoggle = () => drawRefusals();
 $("doors").onclick = doorsPage;
 $("nearest").onclick = nearest;
@@ -88,6 +101,9 @@ $("scope").onchange = () => {
   if (scope && scope !== link.scope) begin({ scope, without: link.without, do: [] });
   else $("scope").value = link.scope;
 };
+// A list that is filled in offers only what begins so; who opens it wants all.
+$("scope").onfocus = () => { $("scope").placeholder = link.scope; $("scope").value = ""; };
+$("scope").onblur = () => { if (!$("scope").value.trim()) $("scope").value = link.scope; };
 $("without").onchange = () => { leaveSteps(); link.without = $("without").value; leaveExercise(); go(); };
 $("side").onchange = () => { link.side = $("side").value; go(); };
 $("scrub").oninput = () => step(Number($("scrub").value));

@@ -82,7 +82,7 @@ function peerCard(region, peer, store, epochs, before, differs) {
   if (peer.log) card.append(logCells(peer));
   if (initialised(peer)) card.append(el("div", "acts", `${w("acts")} ${membersText(peer.region)} ${rangeText(peer.region)}`));
   const pending = (peer.log.entries ?? []).filter((entry, at) => isChange(entry.command) && peer.log.truncated.index + 1 + at > peer.applied);
-  if (pending.length) card.append(el("div", "appended", `${w("appended")}: ${pending.map((entry) => changeText(entry.command)).join("; ")}`));
+  if (pending.length) card.append(el("div", "appended", `${w("appended")}${w("colon")}${pending.map((entry) => changeText(entry.command)).join("; ")}`));
   const also = [];
   if (peer.snapshot) also.push(`${w("snapshot")} ${peer.snapshot.index ?? peer.snapshot.last?.index ?? ""}`);
   if (peer.leading?.transfer) also.push(`${w("transfer")} ${peer.leading.transfer.to ?? peer.leading.transfer.target ?? ""}`);
@@ -203,7 +203,7 @@ function drawKeys(into, view, covered) {
   const all = rangesOf(view).concat(newest, covered);
   const bounds = [...new Set(["", ...all.map((range) => range.start), ...all.map((range) => range.end).filter((end) => end)])].sort();
   bounds.push("￿");
-  const scale = el("div", "strip", el("span", "name", ""), el("div", "bar scale", bounds.slice(0, -1).map((bound) => el("span", "part", quoted(bound)))));
+  const scale = el("div", "strip", el("span", "name", ""), el("div", "bar scale", bounds.slice(0, -1).map((bound, at) => el("span", "part", at === bounds.length - 2 ? el("span", "end", "∞") : null, quoted(bound)))));
   into.append(scale);
   for (const [id, store] of Object.entries(view.stores)) if (store.ranges?.length) into.append(strip(`store ${id}`, store.ranges, bounds, () => "gap"));
   into.append(strip(w("newest"), newest, bounds, (key) => covered.some((range) => isIn(range, key)) ? "hole" : "gap"));

@@ -86,7 +86,8 @@ function drawUntold() {
 function lessonViolation(direction) {
   const most = onLesson() ? guessed() : shown.steps.length;
   for (let to = shown.at + direction; to > 0 && to <= most; to += direction) if (shown.steps[to - 1].violated.length) return step(to);
-  note(most < link.do.length && direction > 0 ? w("guessfirst", { n: most + 1 }) : w("noviolation"));
+  const met = hereIsBad() || shown.steps.slice(0, most).some((taken) => taken.violated.length);
+  note(most < link.do.length && direction > 0 ? w("guessfirst", { n: most + 1 }) : w(met ? "nomore" : "noviolation"));
 }
 // A lesson's text: `code` and **what matters** as such.
 function prose(text) {

@@ -28,6 +28,11 @@ function go(to) {
 function violation(direction) {
   for (let to = at + direction; to > 0 && to <= data.steps.length; to += direction) if (data.steps[to - 1].violated.length) return go(to);
 }
+// Why nobody knows whether the state heals.
+function whyUnjudged() {
+  const { guard, step } = data.unjudged;
+  return guard === undefined ? w("unjudgedstep", { n: step }) : w("unjudgedguard", { g: guard });
+}
 function draw() {
   document.documentElement.lang = language;
   document.querySelectorAll("[data-w]").forEach((node) => { node.textContent = w(node.dataset.w); });
@@ -36,7 +41,11 @@ function draw() {
   const steps = data.steps.map(told), view = views[at];
   const words = at ? data.steps[at - 1].broken[language] : data.broken[language];
   $("where").textContent = whereText(at, steps.length);
-  drawVerdicts($("verdicts"), $("broken"), words.map((one) => ({ property: one.split(/[:：]/)[0], words: one })), data.properties);
+  const of = at ? data.steps[at - 1].health : data.health, health = of && { ...of, missed: of.missed?.[language] ?? [] };
+  drawVerdicts($("verdicts"), $("broken"), words.map((one) => ({ property: one.split(/[:：]/)[0], words: one })), data.properties,
+    !health ? "unjudged" : health.heals ? "heals" : "stuck");
+  drawHealth($("health"), health);
+  $("heals").replaceChildren(...health ? health.missed.map((missed) => el("div", "row bad", `✘ ${missed}`)) : [el("div", "row", whyUnjudged())]);
   $("file").replaceChildren(data.verdict ? el("div", "row", `${w("file")}: ${data.verdict[language]}`) : "");
   drawStory($("story"), steps, at, data.question[language]);
   drawLegend($("marks"));

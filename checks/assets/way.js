@@ -30,6 +30,12 @@ function drawVerdicts(short, long, broken, all, health = "unasked") {
   list.open = open;
   long.replaceChildren(...broken.map((one) => el("div", "row bad", `✘ ${one.words}`)), list);
 }
+// `healed` has whether the state heals, in how many steps, and what is missed; without it nobody knows.
+function drawHealth(into, healed) {
+  into.className = !healed ? "" : healed.heals ? "good" : "bad";
+  into.replaceChildren(!healed ? w("unjudged") : healed.heals ? `♥ ${healed.steps ? w("healthy", { n: healed.steps }) : w("sound")}`
+    : `✘ ${w("unhealthy")}${w("colon")}${[...new Set(healed.missed.map((missed) => missed.split(/[:：]/)[0]))].join(", ")}`);
+}
 function dot(steps, at, here, to) {
   const taken = steps[at - 1], bad = taken?.violated.length > 0;
   const button = el("button", `dot${here ? " here" : ""}${bad ? " bad" : ""}`, bad ? "✘" : taken && !taken.done ? "○" : "●");

@@ -31,6 +31,8 @@ pub(super) struct Beside {
     unknown: Vec<String>,
     at: usize,
     view: View,
+    /// The view before the last step of this side.
+    before: Option<View>,
     broken: Vec<String>,
     parted: Option<Parted>,
     compared: usize,
@@ -63,6 +65,7 @@ impl ServerState {
             unknown: Vec::new(),
             at: other.len(),
             view: other.view(),
+            before: other.len().checked_sub(1).map(|step| other.view_behind(step)),
             broken: broken.iter().map(ToString::to_string).collect(),
             compared: other.len() - usize::from(parted.is_some()),
             parted,
@@ -77,10 +80,10 @@ impl ServerState {
             without.iter().filter_map(|name| rollcall_impl::Guard::from_name(name)).collect();
         let mut world = World::new(Lacking(&lacking));
         world.reset(steps.model().scope()).map_err(|error| error.to_string())?;
-        let mut taken = 0;
+        let (mut taken, mut before) = (0, None);
         let parted = first_difference(link.language(), steps, world.view(), |number| {
             let (action, _) = steps.step(number).expect("it was taken");
-            taken = number;
+            (taken, before) = (number, Some(world.view()));
             let outcome = world.apply(action);
             (outcome, world.view())
         });
@@ -90,6 +93,7 @@ impl ServerState {
             unknown,
             at: taken,
             view: world.view(),
+            before,
             broken: Vec::new(),
             compared: taken - usize::from(parted.is_some()),
             parted,
@@ -136,5 +140,43 @@ fn outcome_words(language: Language, outcome: &Outcome) -> String {
     match still::meaning(language, outcome) {
         Some(meaning) => format!("{} ({})", language.of(outcome), meaning.trim_end_matches(['.', '。'])),
         None => language.of(outcome),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explore::server::{EXHIBITS, trace_of};
+
+    /// The second column of an exhibit's first `at` steps.
+    fn column(exhibit: &str, side: &str, at: usize) -> Beside {
+        let state = ServerState::default();
+        let (_, text) = EXHIBITS.iter().find(|(name, _)| *name == exhibit).expect("an exhibit");
+        let taken = state.take_in(&trace_of(exhibit, text).expect("a trace"));
+        let (actions, side) = (taken.actions.join(";"), side.into());
+        let link = Link { scope: taken.scope, without: taken.without, actions, side, ..Link::default() };
+        state.beside(&Link { at: Some(at), through: "1".into(), ..link }).expect("a column")
+    }
+
+    /// The page marks what the step changed in each column by that column's own state before.
+    #[test]
+    fn a_column_is_told_with_its_own_state_before_the_step() {
+        for (side, at) in [("sound", 5), ("sound", 8), ("impl", 5), ("model", 5)] {
+            let beside = column("commit_own_term", side, at);
+            let before = beside.before.as_ref().expect("a step was taken");
+            assert!(!differences(before, &beside.view).is_empty(), "{side}: step {at} changes it");
+            let earlier = column("commit_own_term", side, at - 1);
+            assert_eq!(*before, earlier.view, "{side}: the state behind step {}", at - 1);
+        }
+        assert_eq!(column("commit_own_term", "sound", 0).before, None, "no step was taken");
+    }
+
+    #[test]
+    fn a_refused_step_changes_nothing_in_its_column() {
+        for side in ["model", "sound"] {
+            let beside = column("campaign_applies_first-election_safety", side, 10);
+            assert_eq!(beside.parted.map(|parted| parted.step), Some(10), "{side}");
+            assert_eq!(beside.before, Some(beside.view), "{side}");
+        }
     }
 }

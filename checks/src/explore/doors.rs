@@ -38,16 +38,22 @@ fn is_enough(words: &str) -> bool {
     words.chars().count() > if words.is_ascii() { 2 } else { 1 }
 }
 
+/// Whether the words are a part of a text, or all of them stand in the name.
+fn is_about(words: &str, name: &str, texts: &[&str]) -> bool {
+    let name = name.replace('_', " ");
+    let named = words.replace('_', " ");
+    is_enough(words)
+        && (texts.iter().any(|text| text.contains(words))
+            || named.split_whitespace().all(|word| name.contains(word)))
+}
+
 /// The results for these words.
 pub(super) fn of(words: &str, language: Language) -> Doors {
     let words = words.trim().to_lowercase();
     let symptoms = if words.is_empty() { Vec::new() } else { Symptom::of(&words) };
     let of_symptoms = symptoms.iter().flat_map(|symptom| symptom.guards).copied();
     let is_named = |guard: &&Guard| {
-        is_enough(&words)
-            && [guard.name(), &guard.incident().to_lowercase(), chinese::of_guard(**guard)]
-                .iter()
-                .any(|text| text.contains(&words))
+        is_about(&words, guard.name(), &[&guard.incident().to_lowercase(), chinese::of_guard(**guard)])
     };
     let named = Guard::ALL.iter().filter(is_named).map(|guard| guard.name());
     let mut met = BTreeSet::new();
@@ -60,9 +66,7 @@ pub(super) fn of(words: &str, language: Language) -> Doors {
         .collect();
     let all = scopes::all().into_iter().map(|plan| plan.scope);
     let fits = |name: &str, question: &str| {
-        let chinese = chinese::of_scope(name).unwrap_or_default();
-        is_enough(&words)
-            && [name, &question.to_lowercase(), chinese].iter().any(|text| text.contains(&words))
+        is_about(&words, name, &[&question.to_lowercase(), chinese::of_scope(name).unwrap_or_default()])
     };
     let scopes = all.filter(|scope| fits(&scope.name, &scope.question)).map(|scope| scope.name);
     Doors {
@@ -90,5 +94,26 @@ fn door(guard: Guard, language: Language) -> GuardDoor {
         },
         exhibits: exhibits.collect(),
         lessons: (1..=LESSONS).filter(about).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_by_its_words() {
+        for words in ["one_store_leaves", "one store leaves", "Store one leaves", "store_leaves one"] {
+            let found = of(words, Language::English);
+            assert!(
+                found.scopes.iter().any(|name| name == "one_store_leaves"),
+                "{words}: {:?}",
+                found.scopes
+            );
+        }
+        let found = of("vote term one", Language::English);
+        assert!(found.guards.iter().any(|door| door.guard == "one_vote_a_term"), "{:?}", found.guards);
+        let found = of("one elephant leaves", Language::English);
+        assert!(found.scopes.is_empty(), "every word counts: {:?}", found.scopes);
     }
 }

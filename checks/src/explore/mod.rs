@@ -5,6 +5,8 @@ mod beside;
 mod chinese;
 mod doors;
 mod given;
+mod healed;
+mod here;
 mod listing;
 mod names;
 mod nearest;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_model::{ClusterInScope as _, Guard, Rollcall, State, Withheld};
-use rollcall_traces::{Action, Budgets, Language, Outcome, Reason, Scope};
+use rollcall_traces::{Action, Budgets, Language, Outcome, Reason, Scope, View};
 use serde::Serialize;
 
 use super::shown::{Link, ServerState, refusal, region_of};
@@ -62,8 +62,10 @@ impl ServerState {
                 withheld: false,
             })
         };
-        let (model, state) = (steps.model(), steps.state());
-        let mut all: Vec<NotNext> = model.disabled(state).into_iter().filter_map(refused).collect();
+        let (model, state, view) = (steps.model(), steps.state(), steps.view());
+        let is_here = |(action, _): &(Action, Reason)| is_here(action, model.scope(), &view);
+        let disabled = model.disabled(state).into_iter().filter(is_here);
+        let mut all: Vec<NotNext> = disabled.filter_map(refused).collect();
         let spent = *model.cluster(state).spent();
         let kept_back = |(action, why): (Action, Withheld)| NotNext {
             guards: Vec::new(),
@@ -75,7 +77,8 @@ impl ServerState {
             meaning: withheld_words(language, why, &action, model.scope(), &spent),
             withheld: true,
         };
-        all.extend(model.withheld(state).into_iter().map(kept_back));
+        let withheld = model.withheld(state).into_iter();
+        all.extend(withheld.filter(|(action, _)| self::is_here(action, model.scope(), &view)).map(kept_back));
         Ok(all)
     }
 
@@ -121,6 +124,24 @@ impl ServerState {
             taken: true,
         }
     }
+}
+
+/// Whether the action is about what the scope has. The model also tries stores and regions that
+/// nobody has, and PD where there is none; for a reader each of them is the same refusal again.
+fn is_here(action: &Action, scope: &Scope, view: &View) -> bool {
+    if let Action::RemoveFailedStores { stores } = action
+        && (stores.is_empty() || scope.max_replicas == 0)
+    {
+        return false;
+    }
+    let (stores, region) = (action.stores(), region_of(action));
+    let has_store = |store: &u64| view.stores.contains_key(store);
+    let has_region = region == 0
+        || view.pd.regions.contains_key(&region)
+        || scope.regions.iter().any(|known| known.id == region)
+        || view.stores.values().any(|store| store.peers.contains_key(&region));
+    // A store that is yet to be added is nowhere.
+    has_region && (matches!(action, Action::AddStore { .. }) || stores.iter().all(has_store))
 }
 
 /// The reason of what a scope does not offer.
@@ -189,6 +210,28 @@ fn deciding(model: &Rollcall, state: &State, action: &Action) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// In a scope without PD nothing is asked of it, and nobody is asked about a store or a region
+    /// that nobody has.
+    #[test]
+    fn what_is_nowhere_is_not_listed() {
+        let state = ServerState::default();
+        let names = |scope: &str, actions: &str| {
+            let (scope, through) = (scope.to_string(), "1".to_string());
+            let link = Link { scope, through, actions: actions.into(), ..Link::default() };
+            let all = state.refused(&link).expect("a list");
+            all.into_iter().map(|one| one.name).collect::<Vec<_>>()
+        };
+        let has = |names: &[String], part: &str| names.iter().any(|name| name.contains(part));
+        let without_pd = names("two_voters_to_one_smoke", "crash(store:1)");
+        assert!(has(&without_pd, "tombstone_peer(region:1,store:1"), "a store that stopped: {without_pd:?}");
+        for part in ["remove_failed_stores", "store:10", "region:10", "stores:[]"] {
+            assert!(!has(&without_pd, part), "{part}: {without_pd:?}");
+        }
+        let with_pd = names("crash_while_a_store_leaves_smoke", "crash(store:1)");
+        assert!(has(&with_pd, "remove_failed_stores(stores:[1])"), "{with_pd:?}");
+        assert!(!has(&with_pd, "remove_failed_stores(stores:[])"), "{with_pd:?}");
+    }
 
     /// What the scope does not offer stands in the list, with what keeps it back, in both
     /// languages.

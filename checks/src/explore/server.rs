@@ -20,11 +20,11 @@ use serde_json::json;
 
 use super::given::Taken;
 use super::shown::{Link, ServerState};
-use super::{assets, chinese, doors, listing, name_of};
+use super::{assets, chinese, doors, here, listing, name_of};
 use crate::learn::{Language, guards, parse_answer};
 
 /// The museum's traces, compiled into the program.
-const EXHIBITS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/exhibits.rs"));
+pub(super) const EXHIBITS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/exhibits.rs"));
 
 /// The largest file that may be dropped on the page, in bytes.
 pub(super) const LARGEST: usize = 4 << 20;
@@ -208,10 +208,11 @@ fn bad(code: StatusCode, error: String) -> Response {
 
 /// The same in the reader's language.
 fn bad_in(language: Language, code: StatusCode, error: String) -> Response {
-    match language {
-        Language::English => bad(code, error),
-        Language::Chinese => bad(code, chinese::of_error(&error)),
-    }
+    let told = match language {
+        Language::English => error,
+        Language::Chinese => chinese::of_error(&error),
+    };
+    bad(code, here::on_the_page(language, &told))
 }
 
 /// The error for a link whose fields cannot be read. Its language may still be readable.
@@ -348,12 +349,13 @@ fn opened(known: &ServerState, language: Language, name: &str, text: &str) -> Re
 
 /// What the page says where a file drops a guard that the model does not have.
 fn not_dropped(language: Language, error: &str) -> String {
-    match language {
+    let told = match language {
         Language::English => format!("The file drops a guard that this page cannot drop: {error}."),
         Language::Chinese => {
             format!("文件关掉了一个这里关不掉的 guard：{}。", chinese::of_error(error))
         }
-    }
+    };
+    here::on_the_page(language, &told)
 }
 
 /// The steps in an answer's file: an action a line, by name or as JSON, or a trace.

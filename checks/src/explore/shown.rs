@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::given::{FileNotes, Noted};
 use super::names::readable;
-use super::{Steps, chinese, name_of, still};
+use super::{Steps, chinese, here, name_of, still};
 use crate::learn::guards;
 use crate::lookup;
 
@@ -221,6 +221,7 @@ impl ServerState {
                 Language::English => unread.because,
                 Language::Chinese => chinese::of_unread(&unread.because),
             };
+            let because = here::on_the_page(link.language(), &because);
             Stopped { step: actions.len() + 1, words: unread.text, because, unread: true }
         });
         Ok((steps, stopped))
@@ -326,7 +327,7 @@ fn shown_step(language: Language, steps: &Steps, number: usize) -> ShownStep {
             Outcome::Refused(reason) => Some(refusal(language, action, *reason, &before)),
             Outcome::Done(_) => None,
         },
-        changes: render::changes_in(language, &before, &after),
+        changes: still::change_words(language, &before, &after),
         rule: still::rule_words(action),
         reports: still::reports(action, &before),
         violated,
@@ -361,7 +362,7 @@ fn may(language: Language, steps: &Steps, before: &View) -> Vec<Next> {
             words: render::action_in(language, action, Some(before)),
             region,
             store,
-            changes: render::changes_in(language, before, &model.cluster(&after).view()),
+            changes: still::change_words(language, before, &model.cluster(&after).view()),
         });
     });
     next

@@ -7,11 +7,12 @@ use rollcall_model::liveness::Goal;
 use rollcall_model::properties::{Property, Violation};
 use rollcall_traces::render::{about_in, action_in, changes_in, title};
 use rollcall_traces::{
-    Action, Chinese as _, Header, Held, Language, Message, Outcome, PlacementDriver, Step, Store, Trace,
-    VerdictResult, View,
+    Action, Chinese as _, Header, Healed, Held, Language, Message, Outcome, PlacementDriver, Step, Store,
+    Trace, VerdictResult, View,
 };
 use serde::Serialize;
 
+use super::healed::{Healings, Unjudged, healings};
 use super::{assets, chinese, name_of};
 use crate::judge::Judge;
 use crate::places;
@@ -54,6 +55,25 @@ impl<'a> Change<'a> {
     }
 }
 
+/// What comes of a state once faults stop.
+#[derive(Serialize)]
+struct Health {
+    heals: bool,
+    steps: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missed: Option<Both<Vec<String>>>,
+}
+
+impl Health {
+    fn of(healed: &Healed) -> Self {
+        let missed = |language| {
+            healed.missed.iter().map(|missed| chinese::missed(language, missed.clone())).collect::<Vec<_>>()
+        };
+        let heals = healed.missed.is_empty();
+        Self { heals, steps: healed.steps, missed: (!heals).then(|| Both::of(missed)) }
+    }
+}
+
 /// A step as the page shows it.
 #[derive(Serialize)]
 struct StillStep<'a> {
@@ -71,6 +91,8 @@ struct StillStep<'a> {
     reports: Option<u64>,
     violated: Vec<&'static str>,
     broken: Both<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<Health>,
     change: Change<'a>,
 }
 
@@ -85,6 +107,10 @@ struct Page<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<Both<String>>,
     broken: Both<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<Health>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unjudged: Option<Unjudged>,
     first: Change<'a>,
     steps: Vec<StillStep<'a>>,
 }
@@ -95,6 +121,11 @@ pub(super) fn violation_words(language: Language, violation: &Violation) -> Stri
         Language::English => violation.to_string(),
         Language::Chinese => chinese::violation(violation),
     }
+}
+
+/// What a step changes, in words. As in the page's lanes a range without an end goes to infinity.
+pub(super) fn change_words(language: Language, before: &View, after: &View) -> Vec<String> {
+    changes_in(language, before, after).iter().map(|words| words.replace(", \"\")", ", ∞)")).collect()
 }
 
 /// Messages in flight, in words.
@@ -145,27 +176,32 @@ pub fn still(trace: &Trace) -> String {
     let first = trace.header.view.as_ref().unwrap_or(&nothing);
     let mut judge = Judge::new(Property::ALL);
     let broken = judge.violations(first, None);
+    let Healings { judged: healed, unjudged } = healings(trace);
     let (mut before, mut steps) = (first, Vec::new());
-    for step in &trace.steps {
+    for (number, step) in (1..).zip(&trace.steps) {
         let after = step.view.as_ref().unwrap_or(before);
         let outcome = step.outcome.clone().unwrap_or(Outcome::DONE);
         let violations = judge.violations(after, Some((&step.action, &outcome)));
-        steps.push(still_step(step, &outcome, before, after, &violations));
+        let health = healed.get(number).map(Health::of);
+        steps.push(StillStep { health, ..still_step(step, &outcome, before, after, &violations) });
         before = after;
     }
     if let Some((step, goal)) = missed_goal(trace)
         && let Some(index) = step.checked_sub(1)
         && let (Some(step), Some(shown)) = (trace.steps.get(index), steps.get_mut(index))
     {
-        let told = step.note.starts_with(&format!("{goal}: "));
-        let words = Both::of(|language| match language {
-            _ if told => chinese::note(language, &step.note),
-            Language::English => format!("{goal}: {}", goal.statement()),
-            Language::Chinese => format!("{goal}：{}", chinese::of_goal(goal)),
-        });
         shown.violated.push(goal.name());
-        shown.broken.en.push(words.en);
-        shown.broken.zh.push(words.zh);
+        // What the model says of the state is more than what the file says.
+        if shown.health.as_ref().is_none_or(|health| health.heals) {
+            let told = step.note.starts_with(&format!("{goal}: "));
+            let words = Both::of(|language| match language {
+                _ if told => chinese::note(language, &step.note),
+                Language::English => format!("{goal}: {}", goal.statement()),
+                Language::Chinese => format!("{goal}：{}", chinese::of_goal(goal)),
+            });
+            shown.broken.en.push(words.en);
+            shown.broken.zh.push(words.zh);
+        }
     }
     let header = &trace.header;
     let page = Page {
@@ -183,6 +219,8 @@ pub fn still(trace: &Trace) -> String {
             .as_ref()
             .map(|verdict| Both::of(|language| chinese::verdict(language, verdict))),
         broken: Both::of(|language| broken.iter().map(|one| violation_words(language, one)).collect()),
+        health: healed.first().map(Health::of),
+        unjudged,
         first: Change::between(&nothing, first),
         steps,
     };
@@ -201,8 +239,7 @@ fn about(language: Language, header: &Header) -> Vec<String> {
     lines
 }
 
-/// The goal that the trace's verdict says is missed, and after which step. Healing is not replayed
-/// here: a trace has views, and no scope may stand behind it.
+/// The goal that the trace's verdict says is missed, and after which step.
 fn missed_goal(trace: &Trace) -> Option<(usize, Goal)> {
     let verdict = trace.verdict.as_ref().filter(|verdict| verdict.result == VerdictResult::Violated)?;
     let goal = Goal::from_name(verdict.property.as_deref()?)?;
@@ -223,12 +260,13 @@ fn still_step<'a>(
         outcome: Both::of(|language| language.of(outcome)),
         done: outcome.is_done(),
         meaning: (!outcome.is_done()).then(|| Both::of(|language| meaning(language).unwrap_or_default())),
-        changes: Both::of(|language| changes_in(language, before, after)),
+        changes: Both::of(|language| change_words(language, before, after)),
         note: (!step.note.is_empty()).then(|| Both::of(|language| chinese::note(language, &step.note))),
         rule: rule_words(&step.action),
         reports: reports(&step.action, before),
         violated: violations.iter().map(|violation| violation.property.name()).collect(),
         broken: Both::of(|language| violations.iter().map(|one| violation_words(language, one)).collect()),
+        health: None,
         change: Change::between(before, after),
     }
 }
@@ -256,10 +294,23 @@ mod tests {
         let words = "leader_electable: region 1: no leader: peer 1 on store 1 is candidate";
         let chinese = "leader_electable：region 有能接受写入的 leader（region 1：没有 leader：store 1 上的 peer 1 是 candidate）";
         assert!(
-            page.contains(&format!(r#""broken":{{"en":["{words}"],"zh":["{chinese}"]}}"#)),
-            "its verdict"
+            page.contains(&format!(r#""missed":{{"en":["{words}"],"zh":["{chinese}"]}}"#)),
+            "what its healing misses"
         );
         assert!(page.contains(&format!(r#""note":{{"en":"{words}","zh":"{chinese}"}}"#)), "its story");
+    }
+
+    /// Where the model does not take the trace as it stands the file's own verdict is told.
+    #[test]
+    fn a_goal_that_the_model_cannot_judge_is_told_by_the_file() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../traces/museum/demote_before_removal.jsonl");
+        let mut trace = Trace::read(&path).expect("a trace");
+        trace.header.view = None;
+        let page = still(&trace);
+        let words = "leader_electable: region 1: no leader: peer 1 on store 1 is candidate";
+        assert!(page.contains(&format!(r#""broken":{{"en":["{words}"],"#)), "its verdict");
+        assert!(page.contains(r#""unjudged":{"step":0}"#), "and why no state is judged");
+        assert!(!page.contains(r#""heals":true"#), "no state is said to heal");
     }
 
     /// The views that the page builds from the changes equal the trace's.
