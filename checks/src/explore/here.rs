@@ -40,8 +40,8 @@ mod tests {
 
     #[test]
     fn an_error_names_the_keys_of_the_page() {
-        let scope = lookup::plan("nowhere").err().expect("there is none").to_string();
-        let guard = lookup::guard("nothing").err().expect("there is none").to_string();
+        let scope = lookup::plan("nowhere").expect_err("there is none").to_string();
+        let guard = lookup::guard("nothing").expect_err("there is none").to_string();
         let lesson = learn::Lesson::numbered(13).err().expect("there is none");
         for (error, english, chinese) in [
             (
