@@ -140,7 +140,7 @@ fn an_unreadable_action_ends_a_link_and_the_state_before_is_shown() {
     let because = shown["stopped"]["because"].as_str().expect("why");
     assert_eq!(
         because,
-        "no action has this name; did you mean `campaign`? `rollcall actions` lists them all"
+        "no action has this name; did you mean `campaign`? the page lists those of this state (j, x), and `rollcall actions` lists them all"
     );
     let chinese = server.json(&format!("{SCOPE}&do=crash(shop:1)&lang=zh"));
     let because = chinese["stopped"]["because"].as_str().expect("why");
