@@ -65,15 +65,14 @@ impl<'a, D: Driven> Guide<'a, D> {
         exploration: &'a Exploration<State>,
         differing: &'a Mutex<HashSet<u32>>,
     ) -> Self {
-        let (copies, done, path) = (Copies::default(), Conformance::default(), Vec::new());
         Self {
             tour_options,
             model,
             exploration,
             world,
-            copies,
-            done,
-            path,
+            copies: Copies::default(),
+            done: Conformance::default(),
+            path: Vec::new(),
             reached: 0,
             not_refused: 0,
             unasked: None,

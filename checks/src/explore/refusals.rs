@@ -63,8 +63,8 @@ impl ServerState {
             })
         };
         let (model, state, view) = (steps.model(), steps.state(), steps.view());
-        let is_here = |(action, _): &(Action, Reason)| is_here(action, model.scope(), &view);
-        let disabled = model.disabled(state).into_iter().filter(is_here);
+        let is_here = |action: &Action| is_here(action, model.scope(), &view);
+        let disabled = model.disabled(state).into_iter().filter(|(action, _)| is_here(action));
         let mut all: Vec<NotNext> = disabled.filter_map(refused).collect();
         let spent = *model.cluster(state).spent();
         let kept_back = |(action, why): (Action, Withheld)| NotNext {
@@ -77,8 +77,8 @@ impl ServerState {
             meaning: withheld_words(language, why, &action, model.scope(), &spent),
             withheld: true,
         };
-        let withheld = model.withheld(state).into_iter();
-        all.extend(withheld.filter(|(action, _)| self::is_here(action, model.scope(), &view)).map(kept_back));
+        let withheld = model.withheld(state).into_iter().filter(|(action, _)| is_here(action));
+        all.extend(withheld.map(kept_back));
         Ok(all)
     }
 

@@ -38,12 +38,11 @@ impl Sends {
     pub fn count(&self, lesson: &Lesson, goal: &str) -> Result<Counted, String> {
         let (first, actions) = lesson.steps()?;
         let (message, then) = (action_of(&self.message)?, action_of(&self.then)?);
+        let mut steps = Steps::on(first.model().clone());
+        actions.iter().take(self.behind).try_for_each(|action| taken(&mut steps, action))?;
         let mut counted = Counted { schedules: 0, stuck: 0 };
         for arrives in 0..1_u64 << self.times {
-            let mut steps = Steps::on(first.model().clone());
-            for action in actions.iter().take(self.behind) {
-                taken(&mut steps, action)?;
-            }
+            steps.back_to(self.behind);
             for time in 0..self.times {
                 taken(&mut steps, &message)?;
                 if arrives >> time & 1 == 1 {
